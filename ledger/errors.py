@@ -1,0 +1,86 @@
+"""What can go wrong with a ledger, as values that a caller can act on.
+
+One class for each thing a caller would treat differently; the details are
+attributes. Nothing here prints or exits: turning an error into words for a
+terminal and an exit code is the command line's job.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class LedgerError(Exception):
+    """Root of every error this package raises on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with one event: where it is, what it is, what to do.
+
+    ``line`` counts from 1 within the batch; 0 means the event did not come
+    from a numbered line.
+    """
+
+    field: str
+    message: str
+    remedy: str
+    line: int = 0
+
+    def __str__(self) -> str:
+        where = f"line {self.line}: " if self.line else ""
+        return f"{where}{self.field}: {self.message}; {self.remedy}"
+
+
+class InvalidEvents(LedgerError):
+    """A batch was refused as a whole; ``problems`` names everything found."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in problems))
+
+
+class Conflict(LedgerError):
+    """An event's id is already in the ledger with other content."""
+
+    def __init__(self, ids: list[str]) -> None:
+        self.ids = tuple(ids)
+        super().__init__(
+            f"already stored with other content: {', '.join(ids)}; "
+            "nothing was stored: give the changed event an id of its own"
+        )
+
+
+class HeadMoved(LedgerError):
+    """The ledger's head is not where the caller expected it."""
+
+    def __init__(self, expected: int, found: int) -> None:
+        self.expected, self.found = expected, found
+        super().__init__(
+            f"expected the head at {expected}, found it at {found}; "
+            "nothing was stored: read the newer events and try again"
+        )
+
+
+class NotFound(LedgerError):
+    """No such ledger, event or decision."""
+
+
+class Unavailable(LedgerError):
+    """The ledger cannot be used right now (busy, disk full); nothing was stored."""
+
+
+class Damaged(LedgerError):
+    """What is stored is not what was written; ``sequence`` is the first bad position."""
+
+    def __init__(self, message: str, sequence: int | None = None) -> None:
+        self.sequence = sequence
+        super().__init__(message)
+
+
+class InvalidFilter(LedgerError):
+    """A filter expression that cannot be understood."""
+
+
+class SchemaMismatch(LedgerError):
+    """The ledger's tables are older or newer than this program's."""

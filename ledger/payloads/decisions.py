@@ -1,0 +1,178 @@
+"""What was asked, said and decided: proposals, overrides, configurations, verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from ledger.identifiers import normalize_subject
+from ledger.payloads._base import Count, Identifier, Json, Part, Payload
+from ledger.times import InvalidTime, format_time, parse_time
+
+
+class ParametersProposed(Payload):
+    """Someone asked for trials and seeds; ``raw`` keeps a malformed proposal as it came."""
+
+    event_type = "parameters_proposed"
+
+    proposer: Identifier
+    rationale: str
+    trials: Count | None = None
+    seed_count: Count | None = None
+    evidence: tuple[Identifier, ...] | None = None
+    raw: Json | None = None
+
+
+class OverrideSet(Payload):
+    """An operator's word on a card, node or other subject, with author, reason and expiry."""
+
+    event_type = "override_set"
+
+    subject: Identifier
+    action: Literal["watch", "exclude", "reinstate", "retire", "waive"]
+    reason: str
+    by: Identifier
+    expires: Identifier | None = None
+
+    @classmethod
+    def normalize(cls, data: Json) -> None:
+        subject, expires = data.get("subject"), data.get("expires")
+        if isinstance(subject, str):
+            data["subject"] = normalize_subject(subject)
+        if isinstance(expires, str):
+            try:
+                data["expires"] = format_time(parse_time(expires))
+            except InvalidTime:
+                pass  # left as it is for `contradictions` to name
+
+    def default_subject(self) -> str | None:
+        return self.subject
+
+    def contradictions(self, subject: str) -> Iterator[tuple[str, str, str]]:
+        if self.subject != subject:
+            yield (
+                "data.subject",
+                f"{self.subject!r} differs from the event's subject {subject!r}",
+                "write the same in both",
+            )
+        if self.expires is not None:
+            try:
+                parse_time(self.expires)
+            except InvalidTime as error:
+                yield "data.expires", str(error), "give a full time"
+        elif self.action == "waive":
+            yield (
+                "data.expires",
+                "missing, and a waiver without an end is not accepted",
+                "say until when it holds, for example 2026-01-25T06:00:00Z",
+            )
+
+
+class PolicyActivated(Payload):
+    """A policy came into force; ``digest`` is the SHA-256 of ``text``, the whole policy in TOML."""
+
+    event_type = "policy_activated"
+
+    name: Identifier
+    digest: Identifier
+    text: str
+
+    def default_subject(self) -> str | None:
+        return "fleet"
+
+
+class FleetConfigured(Payload):
+    """Nodes and steps as configured; ``digest`` is the SHA-256 of ``text``, the whole in TOML."""
+
+    event_type = "fleet_configured"
+
+    name: Identifier
+    digest: Identifier
+    text: str
+
+    def default_subject(self) -> str | None:
+        return "fleet"
+
+
+class Finding(Part):
+    """One thing a rule found: which rule, how bad, about what, why, what to do."""
+
+    rule: Identifier
+    severity: Literal["block", "unknown", "degrade", "warn", "info"]
+    subject: Identifier
+    message: str
+    remedy: str
+    evidence: tuple[Identifier, ...]
+
+
+class AsOf(Part):
+    """What a decision could know: a ledger position with its hash, and the judging time."""
+
+    sequence: Count
+    hash: Identifier
+    time: Identifier
+
+
+class PolicyRef(Part):
+    """A policy by name and digest."""
+
+    name: Identifier
+    digest: Identifier
+
+
+class FleetRef(Part):
+    """A fleet configuration by digest."""
+
+    digest: Identifier
+
+
+class EngineRef(Part):
+    """The program that decided: its version and the digest of its rules."""
+
+    version: Identifier
+    rules: Identifier
+
+
+class DecisionPayload(Payload):
+    """A decision with everything needed to make it again."""
+
+    decision: Identifier
+    kind: Literal["preflight", "exclusions", "parameters"]
+    question: Json
+    as_of: AsOf
+    policy: PolicyRef
+    fleet: FleetRef
+    engine: EngineRef
+    verdict: Identifier
+    findings: tuple[Finding, ...]
+    outcome: Json
+
+    @classmethod
+    def normalize(cls, data: Json) -> None:
+        """Decisions are stored exactly as they were made."""
+
+    def default_subject(self) -> str | None:
+        run = self.question.get("run")
+        return f"run/{run}" if isinstance(run, str) and run else "fleet"
+
+    def contradictions(self, subject: str) -> Iterator[tuple[str, str, str]]:
+        if self.event_type != f"{self.kind}_decided":
+            yield "data.kind", f"{self.kind!r} in a {self.event_type} event", "make them agree"
+
+
+class PreflightDecided(DecisionPayload):
+    """May this step start?"""
+
+    event_type = "preflight_decided"
+
+
+class ExclusionsDecided(DecisionPayload):
+    """Which cards must sit out?"""
+
+    event_type = "exclusions_decided"
+
+
+class ParametersDecided(DecisionPayload):
+    """How many trials and seeds next, or: is this proposal acceptable?"""
+
+    event_type = "parameters_decided"

@@ -1,0 +1,141 @@
+"""What was seen of a node: reachability, its kernel log, its files, its clean-up."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ledger.identifiers import normalize_pci
+from ledger.payloads._base import Amount, Count, Identifier, Json, Part, Payload, Pci
+
+
+class SshProbe(Payload):
+    """Whether a node answered over SSH, and which boot it is in."""
+
+    event_type = "ssh_probe"
+
+    node: Identifier
+    reachable: bool
+    address: Identifier | None = None
+    error: (
+        Literal["dns", "refused", "timeout", "auth", "host_key", "protocol", "other"] | None
+    ) = None
+    detail: str | None = None
+    latency_s: Amount | None = None
+    boot_id: Identifier | None = None
+    uptime_s: Amount | None = None
+
+
+class KernelLogScanned(Payload):
+    """How far a node's kernel log was read. ``readable`` false is no evidence, never "clean"."""
+
+    event_type = "kernel_log_scanned"
+
+    node: Identifier
+    lines: Count
+    matches: Count
+    readable: bool
+    boot_id: Identifier | None = None
+    cursor: Identifier | None = None
+
+
+class ProcessKilled(Payload):
+    """The kernel killed a process for want of memory; ``process`` and ``pid`` as the line gives them."""
+
+    event_type = "process_killed"
+
+    node: Identifier
+    raw: str
+    process: Identifier | None = None
+    pid: Count | None = None
+    boot_id: Identifier | None = None
+
+
+class RamdiskFile(Part):
+    """One file looked for on the ramdisk."""
+
+    path: Identifier
+    present: bool
+    bytes: Count | None = None
+
+
+class RamdiskChecked(Payload):
+    """Which ramdisk files of a step are there, and the space that is left."""
+
+    event_type = "ramdisk_checked"
+
+    node: Identifier
+    files: tuple[RamdiskFile, ...]
+    free_mib: Amount | None = None
+
+
+class InputFile(Part):
+    """One input file looked for, with its hash where one was taken."""
+
+    path: Identifier
+    present: bool
+    bytes: Count | None = None
+    sha256: Identifier | None = None
+    expected_sha256: Identifier | None = None
+
+
+class InputsChecked(Payload):
+    """Which input files of a step are there; without ``node``, on the controller."""
+
+    event_type = "inputs_checked"
+
+    files: tuple[InputFile, ...]
+    node: Identifier | None = None
+
+    def default_subject(self) -> str | None:
+        return super().default_subject() or "fleet"
+
+
+class CommandHung(Payload):
+    """A tool did not come back within its timeout: the card or node is unknown, not bad."""
+
+    event_type = "command_hung"
+
+    node: Identifier
+    command: str
+    timeout_s: Amount
+    pci: Pci | None = None
+    detail: str | None = None
+
+
+class CleanupAction(Part):
+    """One thing a clean-up did, or looked at and left alone."""
+
+    name: Identifier
+    ok: bool
+    detail: str | None = None
+
+
+class CleanupCompleted(Payload):
+    """A clean-up after a batch; ``orphaned_vram_mib`` maps PCI addresses to MiB nobody owns."""
+
+    event_type = "cleanup_completed"
+
+    node: Identifier
+    actions: tuple[CleanupAction, ...]
+    warnings: tuple[str, ...]
+    orphaned_vram_mib: dict[Pci, Amount] | None = None
+
+    @classmethod
+    def normalize(cls, data: Json) -> None:
+        orphans = data.get("orphaned_vram_mib")
+        if isinstance(orphans, dict):
+            data["orphaned_vram_mib"] = {
+                normalize_pci(pci) or pci: size for pci, size in orphans.items()
+            }
+
+
+class RemedyCompleted(Payload):
+    """A configured remedy command was run for a failed check; only a second look tells its worth."""
+
+    event_type = "remedy_completed"
+
+    node: Identifier
+    check: Identifier
+    command: str
+    exit_code: int | None = None
+    detail: str | None = None

@@ -1,0 +1,72 @@
+"""Times as integers: microseconds since 1970-01-01T00:00:00Z.
+
+Events are ordered, windowed and compared by these integers; text appears
+only at the edges. The canonical text is RFC 3339 in UTC with a ``Z``, and six
+fractional digits only where the fraction is not zero. A time without an
+offset is refused: its zone would have to be guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+SECOND_US = 1_000_000
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_RFC3339 = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)\Z", re.ASCII
+)
+_NAIVE = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?)?\Z", re.ASCII)
+
+
+class InvalidTime(ValueError):
+    """Text that is not an RFC 3339 time with an offset."""
+
+
+def parse_time(text: str) -> int:
+    """Microseconds since the epoch for an RFC 3339 text such as ``2026-01-24T18:02:11Z``.
+
+    Digits beyond the microsecond are dropped. Raises `InvalidTime`, whose text
+    says what to write instead.
+    """
+    match = _RFC3339.match(text)
+    if match is None:
+        if _NAIVE.match(text):
+            raise InvalidTime(
+                f"{text!r} has no offset from UTC: "
+                "write for example 2026-01-24T18:02:11Z or 2026-01-24T10:02:11-08:00"
+            )
+        raise InvalidTime(f"{text!r} is not an RFC 3339 time: write for example 2026-01-24T18:02:11Z")
+    day, clock, fraction, offset = match.groups()
+    offset = "+00:00" if offset in "Zz" else offset
+    try:
+        whole = datetime.fromisoformat(f"{day}T{clock}{offset}")
+        seconds = (whole - _EPOCH) // timedelta(seconds=1)
+    except (ValueError, OverflowError) as error:
+        raise InvalidTime(f"{text!r} is not a possible time ({error})") from None
+    return seconds * SECOND_US + int((fraction or "0")[:6].ljust(6, "0"))
+
+
+@lru_cache(maxsize=4096)
+def _second_text(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
+
+
+def format_time(time_us: int) -> str:
+    """The canonical text of a time given in microseconds since the epoch."""
+    seconds, fraction = divmod(time_us, SECOND_US)
+    return f"{_second_text(seconds)}.{fraction:06d}Z" if fraction else f"{_second_text(seconds)}Z"
+
+
+def from_datetime(moment: datetime) -> int:
+    """Microseconds since the epoch of an aware datetime; a naive one is refused."""
+    if moment.tzinfo is None:
+        raise InvalidTime(f"{moment!r} is naive: attach its zone, for example tzinfo=UTC")
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def to_datetime(time_us: int) -> datetime:
+    """The aware UTC datetime of a time given in microseconds since the epoch."""
+    return _EPOCH + timedelta(microseconds=time_us)
