@@ -1,0 +1,152 @@
+"""Filters over events: ``type=smu_error,node=rig-6600,since=2026-01-24T00:00:00Z``.
+
+A filter is a comma-joined list of ``key=value``, all of which must hold; several
+filters widen one another. Values may hold ``*``. What an index can narrow goes
+to the database; `matches` is the one truth, applied to every event read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, or_, true
+
+from ledger.errors import InvalidFilter
+from ledger.event import Event
+from ledger.event_checks import nearest
+from ledger.identifiers import normalize_pci, normalize_subject
+from ledger.sql import events
+from ledger.times import InvalidTime, parse_time
+
+KEYS = ("id", "type", "subject", "source", "run", "step", "node", "pci", "since", "until", "seq")
+_COLUMNS = {
+    "id": "id",
+    "type": "type",
+    "subject": "subject",
+    "source": "source",
+    "run": "runid",
+    "step": "step",
+}
+
+
+@dataclass(frozen=True)
+class Filter:
+    """One parsed filter expression: texts to match by key, and ranges.
+
+    ``since_us`` and ``until_us`` are inclusive, as is the ``sequence`` range.
+    """
+
+    text: str
+    patterns: tuple[tuple[str, str], ...] = ()
+    since_us: int | None = None
+    until_us: int | None = None
+    sequence: tuple[int, int | None] | None = None
+
+    def matches(self, event: Event) -> bool:
+        """Whether ``event`` satisfies every term."""
+        if self.since_us is not None and event.time_us < self.since_us:
+            return False
+        if self.until_us is not None and event.time_us > self.until_us:
+            return False
+        if self.sequence is not None:
+            first, last = self.sequence
+            if event.sequence < first or (last is not None and event.sequence > last):
+                return False
+        return all(_matches(value, _values(event, key)) for key, value in self.patterns)
+
+    def clause(self) -> ColumnElement[bool]:
+        """A condition that holds for every matching row, and for few others."""
+        terms: list[ColumnElement[bool]] = []
+        if self.since_us is not None:
+            terms.append(events.c.time_us >= self.since_us)
+        if self.until_us is not None:
+            terms.append(events.c.time_us <= self.until_us)
+        if self.sequence is not None:
+            terms.append(events.c.sequence >= self.sequence[0])
+            if self.sequence[1] is not None:
+                terms.append(events.c.sequence <= self.sequence[1])
+        for key, value in self.patterns:
+            if key in _COLUMNS and "*" not in value:
+                terms.append(events.c[_COLUMNS[key]] == value)
+        return and_(true(), *terms)
+
+
+def parse_filter(text: str) -> Filter:
+    """The filter in ``text``; raises `InvalidFilter` naming the term that is wrong."""
+    patterns: list[tuple[str, str]] = []
+    bounds: dict[str, int] = {}
+    sequence: tuple[int, int | None] | None = None
+    for term in text.split(","):
+        key, equals, value = term.strip().partition("=")
+        if not equals or not value:
+            raise InvalidFilter(f"{term.strip()!r} in filter {text!r} is not KEY=VALUE")
+        if key not in KEYS:
+            raise InvalidFilter(
+                f"unknown key {key!r} in filter {text!r}: did you mean {nearest(key, KEYS)}? "
+                f"(keys: {', '.join(KEYS)})"
+            )
+        if key in ("since", "until"):
+            try:
+                bounds[key] = parse_time(value)
+            except InvalidTime as error:
+                raise InvalidFilter(f"{key} in filter {text!r}: {error}") from None
+        elif key == "seq":
+            sequence = _parse_range(value, text)
+        else:
+            if key == "pci":
+                value = normalize_pci(value) or value
+            patterns.append((key, normalize_subject(value) if key == "subject" else value))
+    return Filter(text, tuple(patterns), bounds.get("since"), bounds.get("until"), sequence)
+
+
+def parse_filters(texts: Iterable[str]) -> tuple[Filter, ...]:
+    """Several expressions; an event matches when any of them does."""
+    return tuple(parse_filter(text) for text in texts)
+
+
+def any_matches(filters: Iterable[Filter], event: Event) -> bool:
+    """Whether any of the filters matches; none given matches everything."""
+    filters = tuple(filters)
+    return not filters or any(each.matches(event) for each in filters)
+
+
+def any_clause(filters: Iterable[Filter]) -> ColumnElement[bool]:
+    """The database's part of `any_matches`."""
+    clauses = [each.clause() for each in filters]
+    return or_(*clauses) if clauses else true()
+
+
+def _parse_range(value: str, text: str) -> tuple[int, int | None]:
+    match = re.fullmatch(r"(\d{1,18})(?:(\.\.)(\d{1,18})?)?", value)
+    if match is None:
+        raise InvalidFilter(f"seq in filter {text!r}: write a position (812) or a range (1..812)")
+    first, dots, last = match.groups()
+    if dots is None:
+        return int(first), int(first)
+    return int(first), None if last is None else int(last)
+
+
+def _values(event: Event, key: str) -> tuple[Any, ...]:
+    column = _COLUMNS.get(key)
+    if column is not None:
+        return (getattr(event, column),)
+    kind, _, rest = event.subject.partition("/")
+    node, _, pci = rest.partition("/")
+    if key == "node":
+        named = node if kind in ("node", "gpu") else None
+        return (getattr(event.data, "node", None) or named,)
+    own = getattr(event.data, "pci", None) or (pci if kind == "gpu" else None)
+    listed = getattr(event.data, "gpus", None) or ()
+    return (own, *(gpu.pci for gpu in listed))
+
+
+def _matches(pattern: str, values: Iterable[Any]) -> bool:
+    if "*" not in pattern:
+        return pattern in values
+    expression = ".*".join(re.escape(part) for part in pattern.split("*"))
+    return any(
+        isinstance(value, str) and re.fullmatch(expression, value, re.DOTALL) for value in values
+    )
