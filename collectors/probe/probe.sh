@@ -1,0 +1,385 @@
+# POSIX sh. One look at a rig: boot, kernel log, cards, files. Frugal, bounded, harmless.
+#
+# The order is that of increasing risk: what needs no card first, then sysfs
+# files that answer without the SMU, and only for cards that are clean so far
+# one SMU read each. Never read here: debugfs amdgpu_gpu_recover (it resets the
+# card), pp_dpm_*, gpu_metrics.
+
+known_boot=
+cursor=
+failed=
+ask_smu=1
+workdir=
+ramdisk_dir=
+tool_limit=10
+read_limit=5
+hash_limit=60
+log_limit=10
+log_bytes=8388608
+boot_id=
+hits=
+skip=
+
+probe() {
+    while IFS= read -r line; do
+        value=${line#* }
+        case $line in
+            'nonce '*) nonce=$value ;;
+            'boot_id '*) known_boot=$value ;;
+            'cursor '*) cursor=$value ;;
+            'failed '*) failed="$failed $value" ;;
+            'smu '*) ask_smu=$value ;;
+            'workdir '*) workdir=$value ;;
+            'ramdisk_dir '*) ramdisk_dir=$value ;;
+            'tool_limit '*) tool_limit=$value ;;
+            'read_limit '*) read_limit=$value ;;
+            'hash_limit '*) hash_limit=$value ;;
+            'log_limit '*) log_limit=$value ;;
+            'log_bytes '*) log_bytes=$value ;;
+            'total_limit '*) total_limit=$value ;;
+            'file '* | 'hashed '*) set -- "$@" "$line" ;;
+        esac
+    done
+    printf '\nrunledger-probe/1 %s\n' "$nonce"
+    look_at_node
+    if open_scratch; then
+        scan_kernel_log
+        late || look_at_cards
+        late || ask_nvidia
+        if [ $# -gt 0 ]; then late || look_at_files "$@"; fi
+        if [ -n "$ramdisk_dir" ]; then late || look_at_space; fi
+        flush
+    else
+        printf '\n%s begin scratch\n\n%s end scratch 1\n' "$nonce" "$nonce"
+    fi
+    if late; then printf '\n%s begin late\n\n%s end late %s\n' "$nonce" "$nonce" "$tick"; fi
+    printf '\n%s done\n' "$nonce"
+}
+
+look_at_node() {
+    read_line "$root/proc/sys/kernel/random/boot_id" && boot_id=$got
+    printf '\n%s begin node\nboot_id %s\n' "$nonce" "$boot_id"
+    read_line "$root/proc/uptime" && printf 'uptime %s\n' "$got"
+    read_line "$root/proc/sys/kernel/hostname" && printf 'hostname %s\n' "$got"
+    printf '\n%s end node 0\n' "$nonce"
+}
+
+# The kernel log, from the one source that can be read, since the caller's cursor.
+scan_kernel_log() {
+    same_boot=
+    if [ -n "$known_boot" ] && [ "$known_boot" = "$boot_id" ]; then same_boot=1; fi
+    source=none
+    if scan_journal; then
+        source=journal
+    elif scan_ring kmsg dd "if=$root/dev/kmsg" iflag=nonblock bs=8192 status=none; then
+        source=kmsg
+    elif scan_ring dmesg dmesg -x || scan_ring dmesg dmesg; then
+        source=dmesg
+    fi
+    section kernel-source
+    printf '%s\n' "$source" >>"$file"
+    finish 0
+    [ "$source" = journal ] && [ -n "$known_boot" ] && [ -z "$same_boot" ] || return 0
+    section previous.journal
+    case $cursor in
+        journal:*) run "$log_limit" "$log_bytes" journalctl -k -b -1 -o json --no-pager \
+            "--after-cursor=${cursor#journal:}" ;;
+        *) run "$log_limit" "$log_bytes" journalctl -k -b -1 -o json --no-pager ;;
+    esac
+    finish "$status"
+}
+
+# scan_journal: fails where the journal may not be read, which is not the same as being empty.
+scan_journal() {
+    command -v journalctl >/dev/null 2>&1 || return 1
+    section kernel.journal
+    since=
+    if [ -n "$same_boot" ]; then case $cursor in journal:*) since=${cursor#journal:} ;; esac; fi
+    run "$log_limit" "$log_bytes" journalctl -k -o json --no-pager \
+        --output-fields=MESSAGE,PRIORITY,_BOOT_ID,_SOURCE_MONOTONIC_TIMESTAMP \
+        ${since:+"--after-cursor=$since"}
+    finish "$status"
+    lines_seen=0
+    while IFS= read -r line && [ "$lines_seen" -lt 20 ]; do
+        lines_seen=$((lines_seen + 1))
+        case $line in
+            *'not seeing messages from other users'* | *'insufficient permissions'* | \
+                *'No journal files were'*) return 1 ;;
+        esac
+    done <"$err"
+    # Stopped half-way is still the source to read from; the rest is for the next time.
+    case $status in 0 | 124 | 137 | 153 | hung) ;; *) return 1 ;; esac
+    # The first line of a boot is the kernel's version: without any line it was not readable.
+    first_line "$file"
+    case $since$line in '' | '--'*) return 1 ;; esac
+    find_card_errors "$file"
+    return 0
+}
+
+# scan_ring KIND COMMAND…: the kernel's ring buffer; only what is newer than the cursor is kept.
+scan_ring() {
+    kind=$1
+    shift
+    if [ "$kind" = kmsg ]; then [ -r "$root/dev/kmsg" ] || return 1; fi
+    command -v "$1" >/dev/null 2>&1 || return 1
+    since=-1
+    if [ -n "$same_boot" ]; then case $cursor in "$kind":*) since=${cursor#*:} ;; esac; fi
+    section "kernel.$kind"
+    into=$scratch/ring
+    rm -f "$into" </dev/null
+    run "$log_limit" "$log_bytes" "$@"
+    into=$file
+    if [ ! -s "$scratch/ring" ]; then
+        finish "$status"
+        return 1
+    fi
+    ring_status=$status
+    run "$log_limit" "$log_bytes" awk -v kind="$kind" -v since="$since" '
+        kind == "kmsg" && /^[0-9]+,[0-9]+,/ { split($0, part, ","); keep = part[2] + 0 > since + 0 }
+        kind == "dmesg" {
+            text = $0
+            if (sub(/^[^[]*\[ */, "", text) && text ~ /^[0-9]+\.[0-9]+\]/) keep = text + 0 > since + 0
+        }
+        keep' "$scratch/ring"
+    if timed_out; then ring_status=$status; fi
+    # Not blocking, dd ends at the newest record with EAGAIN, which is the end and no failure.
+    if [ "$kind" = kmsg ] && [ "$ring_status" = 1 ]; then
+        while IFS= read -r line; do
+            case $line in *'temporarily unavailable'*) ring_status=0 ;; esac
+        done <"$err"
+    fi
+    finish "$ring_status"
+    find_card_errors "$file"
+    return 0
+}
+
+# find_card_errors FILE: into $hits, the cards of which the new lines report an SMU error.
+find_card_errors() {
+    first_line "$1"
+    [ -n "$line" ] || return 0
+    hits=$(
+        limited 5 grep -aoE '[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]: (amdgpu: )?(SMU: (response|I.m not done|No response|bus error)|SMU is in hanged|failed send message|Msg issuing pre-check failed|Failed to (export SMU metrics|setup smc hw)|device lost from bus)' "$1" 2>/dev/null |
+            sort -u
+    )
+}
+
+look_at_cards() {
+    section cards
+    work "$read_limit" list_cards
+    finish "$status"
+    cards=$file
+    timed_out && return 0
+    amd=
+    while read -r kind name pci id rest; do
+        case $kind,$id in card,1002*) amd=1 ;; esac
+    done <"$cards"
+    if [ -z "$amd" ]; then
+        ask_amd_tools
+    fi
+    rounds=0
+    asked=
+    while :; do
+        section values
+        work $((read_limit * 2 + 2)) look_at_each_card
+        finish "$status"
+        while read -r kind name rest; do
+            [ "$kind" = ask ] || continue
+            # A second round sees the cards of the first one again.
+            case " $asked " in *" $name "*) ;; *) asked="$asked $name" ;; esac
+        done <"$file"
+        [ "$status" = hung ] || break
+        # Leave alone the card that blocked, and go on with the others; a third one is enough.
+        last_try "$file"
+        skip="$skip ${tried%% *}"
+        rounds=$((rounds + 1))
+        flush_keeping_cards
+        [ "$rounds" -lt 3 ] || break
+        late && break
+    done
+    # shellcheck disable=SC2086
+    late || ask_smus $asked
+}
+
+flush_keeping_cards() {
+    cp "$cards" "$scratch/cards" </dev/null 2>/dev/null
+    cards=$scratch/cards
+    flush
+}
+
+# In a worker: everything about each card that needs no SMU, and which may be asked.
+look_at_each_card() {
+    set --
+    while read -r kind name pci id driver; do
+        [ "$kind" = card ] || continue
+        case " $skip " in *" $name "*) continue ;; esac
+        set -- "$@" "$name,$pci,$id"
+    done <"$cards"
+    for_each_card look_at_card "$@"
+    list_kfd
+}
+
+# Prints `ask NAME` where all is clean so far, else `spare NAME REASON`.
+look_at_card() {
+    case $config in 'ff ff ff ff' | '') return 0 ;; esac
+    case $id in 1002*) ;; *) return 0 ;; esac
+    read_values "$name" mem_info_vram_total mem_info_vram_used unique_id product_name \
+        power_dpm_force_performance_level
+    why=
+    case $unanswered in *mem_info*) why=no_vram_answer ;; esac
+    case $hits in *"$pci: "*) why=smu_error_in_log ;; esac
+    case " $failed " in *" $pci "*) why=known_as_failed ;; esac
+    [ "$ask_smu" = 1 ] || why=not_wanted
+    if [ -z "$why" ]; then printf 'ask %s\n' "$name"; else printf 'spare %s %s\n' "$name" "$why"; fi
+}
+
+# smu_file NAME: into $path, the one file of a card that is read through its SMU.
+smu_file() {
+    path=$root/sys/class/drm/$1/device/gpu_busy_percent
+    [ ! -e "$path" ] || return 0
+    for path in "$root/sys/class/drm/$1/device/hwmon"/hwmon*/temp1_input; do
+        [ ! -e "$path" ] || return 0
+    done
+    return 1
+}
+
+# ask_smus NAME…: one read a card, one after the other in one process; a card that does
+# not answer is left alone, and those behind it are asked side by side.
+ask_smus() {
+    names=
+    for name in "$@"; do
+        shift
+        if smu_file "$name"; then
+            set -- "$@" "$path"
+            names="$names $name"
+        fi
+    done
+    [ $# -gt 0 ] || return 0
+    section smu
+    for name in $names; do printf 'asked %s\n' "$name" >>"$file"; done
+    into=$scratch/smu
+    run "$read_limit" 65536 cat -- "$@"
+    answered=0
+    while IFS= read -r line; do
+        answered=$((answered + 1))
+        printf 'answer %s\n' "$line" >>"$file"
+    done <"$scratch/smu"
+    while IFS= read -r line; do
+        case $line in 'cat: '*) answered=$((answered + 1)) ;; esac
+    done <"$err"
+    finish "$status"
+    timed_out || return 0
+    flush
+    late && return 0
+    waiting=
+    for name in $names; do
+        answered=$((answered - 1))
+        # Those that answered have a count of 0 or more left, the one that hung has -1.
+        [ "$answered" -lt -1 ] || continue
+        smu_file "$name" || continue
+        section smu1
+        printf 'asked %s\nanswer ' "$name" >>"$file"
+        start "$read_limit" 4096 cat -- "$path"
+        waiting="$waiting $order:$pid"
+    done
+    first_tick=$tick
+    for entry in $waiting; do
+        title=smu1
+        file=$scratch/s${entry%:*}
+        err=$file.err
+        await "${entry#*:}" $((read_limit + 2 - (tick - first_tick)))
+        finish "$status"
+    done
+}
+
+ask_nvidia() {
+    command -v nvidia-smi >/dev/null 2>&1 || return 0
+    section nvidia-smi
+    run "$tool_limit" 1048576 nvidia-smi \
+        --query-gpu=index,pci.bus_id,uuid,name,memory.used,memory.total,utilization.gpu,temperature.gpu,clocks.sm,compute_mode \
+        --format=csv,nounits
+    finish "$status"
+}
+
+# Only where sysfs shows no AMD card. Of what is asked only the power is read through the SMU,
+# once a card: a temperature would be three reads, and the use of a dead card is said to be 0.
+ask_amd_tools() {
+    if command -v rocm-smi >/dev/null 2>&1; then
+        section rocm-smi
+        run "$tool_limit" 1048576 rocm-smi --showbus --showperflevel --showmeminfo vram --showpower --json
+        finish "$status"
+        # After a tool that hung, no second one is set on the same driver.
+        case $status in 0 | 124 | 137 | hung) return 0 ;; esac
+    fi
+    command -v amd-smi >/dev/null 2>&1 || return 0
+    section amd-smi.list
+    run "$tool_limit" 1048576 amd-smi list --json
+    finish "$status"
+    [ "$status" = 0 ] || return 0
+    section amd-smi.metric
+    run "$tool_limit" 1048576 amd-smi metric --usage --mem-usage --json
+    finish "$status"
+}
+
+look_at_files() {
+    hashes=0
+    for entry in "$@"; do case $entry in 'hashed '*) hashes=$((hashes + 1)) ;; esac; done
+    section files
+    work $((read_limit * 2 + hash_limit * hashes + 2)) check_files "$@"
+    finish "$status"
+}
+
+# In a worker: `present N [BYTES]` or `absent N` for the N-th file asked about, `hash N SHA256`.
+check_files() {
+    if [ -n "$workdir" ]; then cd -- "$root$workdir" || :; fi
+    number=0
+    count=$#
+    here=
+    hashing=
+    while [ "$number" -lt "$count" ]; do
+        entry=$1
+        shift
+        path=${entry#* }
+        case $path in /*) path=$root$path ;; esac
+        printf 'try %s\n' "$number"
+        if [ -f "$path" ]; then
+            here="$here $number"
+            set -- "$@" "$path"
+            case $entry in 'hashed '*) hashing="$hashing $number" ;; esac
+        else
+            printf 'absent %s\n' "$number"
+        fi
+        number=$((number + 1))
+    done
+    [ $# -gt 0 ] || return 0
+    printf 'try %s\n' "${here# }"
+    sizes=
+    count=0
+    for size in $(limited "$read_limit" stat -L -c %s -- "$@"); do
+        sizes="$sizes$size "
+        count=$((count + 1))
+    done
+    # One file gone in between: which size is whose is no longer known.
+    [ "$count" -eq $# ] || sizes=
+    here="${here# } "
+    for path in "$@"; do
+        number=${here%% *}
+        here=${here#* }
+        printf 'present %s %s\n' "$number" "${sizes%% *}"
+        sizes=${sizes#* }
+        case " $hashing " in
+            *" $number "*)
+                printf 'try %s\n' "$number"
+                sum=$(limited "$hash_limit" sha256sum -- "$path")
+                # A backslash leads where the name had to be escaped.
+                sum=${sum#\\}
+                printf 'hash %s %s\n' "$number" "${sum%% *}"
+                ;;
+        esac
+    done
+}
+
+look_at_space() {
+    section space
+    run "$read_limit" 65536 df -Pk -- "$root$ramdisk_dir"
+    finish "$status"
+}

@@ -1,0 +1,130 @@
+"""What one probe of a rig found, before anyone judges it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+CardState = Literal["ok", "unresponsive", "missing", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class KernelLine:
+    """One kernel message without its framing.
+
+    ``time_us`` is the wall clock as the rig's journal had it; ``monotonic_us``
+    counts from boot; ``level`` is the syslog severity, 0 to 7. Each where known.
+    """
+
+    text: str
+    time_us: int | None = None
+    monotonic_us: int | None = None
+    level: int | None = None
+
+    @property
+    def framed(self) -> str:
+        """The line as ``dmesg`` prints it, for parsers of text logs."""
+        if self.monotonic_us is None:
+            return self.text
+        seconds, fraction = divmod(self.monotonic_us, 1_000_000)
+        return f"[{seconds:5d}.{fraction:06d}] {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class KernelLog:
+    """What was read of one boot's kernel log, since the caller's cursor.
+
+    ``readable`` is false where the log was not permitted, not there, or not
+    read up to its end: then no error in it is no evidence. ``cursor`` is where
+    to go on; the caller's own where nothing was new. ``source`` is
+    ``journal``, ``kmsg``, ``dmesg`` or ``none``.
+    """
+
+    source: str
+    readable: bool
+    lines: tuple[KernelLine, ...] = ()
+    boot_id: str | None = None
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """One card. ``detail`` says in words why the state is what it is, where it is not ok.
+
+    ``index`` is the card's place in PCI order among the node's cards of its
+    vendor that have a driver, which is the number rocm-smi gives it since 6.0;
+    for NVIDIA it is nvidia-smi's own. ``owners`` are compute processes that
+    hold memory on it.
+    """
+
+    pci: str
+    state: CardState
+    vendor: Literal["amd", "nvidia"]
+    detail: str = ""
+    name: str | None = None
+    index: int | None = None
+    card_uid: str | None = None
+    model: str | None = None
+    busy_pct: float | None = None
+    vram_used_mib: float | None = None
+    vram_total_mib: float | None = None
+    temp_c: float | None = None
+    sclk_mhz: float | None = None
+    compute_mode: str | None = None
+    performance_level: str | None = None
+    owners: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hung:
+    """A command that did not come back within ``timeout_s``; ``pci`` where it was about one card."""
+
+    command: str
+    timeout_s: float
+    pci: str | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileSeen:
+    """A file asked about. One whose look-up hung is not listed at all."""
+
+    path: str
+    present: bool
+    bytes: int | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeReport:
+    """Everything one probe brought back.
+
+    ``started`` is false where the output is not that of a probe at all;
+    ``complete`` is false where it breaks off. ``cards_read`` is false where the
+    cards could not even be listed: then an empty ``cards`` is no evidence.
+    ``kernel_lines`` are the new lines of the present boot, ``previous`` the
+    rest of the boot that the caller knew, after a reboot. ``errors`` are
+    sentences for a person about what could not be done or read.
+    """
+
+    started: bool = False
+    complete: bool = False
+    boot_id: str | None = None
+    uptime_s: float | None = None
+    hostname: str | None = None
+    kernel: KernelLog = field(default_factory=lambda: KernelLog("none", False))
+    previous: KernelLog | None = None
+    method: str = "sysfs"
+    cards_read: bool = False
+    cards: tuple[Card, ...] = ()
+    smu_reads: int = 0
+    hung: tuple[Hung, ...] = ()
+    ramdisk: tuple[FileSeen, ...] = ()
+    inputs: tuple[FileSeen, ...] = ()
+    ramdisk_free_mib: float | None = None
+    errors: tuple[str, ...] = ()
+
+    @property
+    def kernel_lines(self) -> tuple[KernelLine, ...]:
+        """The new kernel lines of the present boot."""
+        return self.kernel.lines

@@ -1,0 +1,103 @@
+"""What a tool's output says, in one shape for all tools, and how its texts become numbers."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+MIB = 1024 * 1024
+
+_NUMBER = re.compile(r"\(?\s*(-?\d{1,15}(?:\.\d{1,9})?)")
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_JSON_STARTS = 50
+"""How many places in a text are tried for JSON: warnings may hold braces, junk may hold many."""
+
+
+@dataclass(frozen=True, slots=True)
+class CardReading:
+    """One card as a tool showed it. Sizes in MiB, clocks in MHz, temperatures in °C."""
+
+    state: Literal["ok", "unresponsive", "unknown"]
+    index: int | None = None
+    pci: str | None = None
+    card_uid: str | None = None
+    model: str | None = None
+    busy_pct: float | None = None
+    vram_used_mib: float | None = None
+    vram_total_mib: float | None = None
+    temp_c: float | None = None
+    sclk_mhz: float | None = None
+    compute_mode: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolReading:
+    """All cards of one output, and what else it said that a person should read."""
+
+    cards: tuple[CardReading, ...]
+    problems: tuple[str, ...] = ()
+
+
+def number(value: Any) -> float | None:
+    """The number in ``value``: itself, ``"36.0°C"``, ``"(1500Mhz)"``, ``{"value": 10, "unit": "W"}``.
+
+    None for ``"N/A"`` and everything else; an integer stays one.
+
+    >>> number("36.0°C"), number({"value": 10, "unit": "W"}), number("N/A"), number("[GPU is lost]")
+    (36.0, 10, None, None)
+    """
+    if isinstance(value, dict):
+        value = value.get("value")
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return value if -1e15 < value < 1e15 else None
+    if not isinstance(value, str) or not (match := _NUMBER.match(value)):
+        return None
+    text = match[1]
+    return float(text) if "." in text else int(text)
+
+
+def amount(value: Any) -> float | None:
+    """Like `number`, but None for negative ones too."""
+    found = number(value)
+    return found if found is not None and found >= 0 else None
+
+
+def name(value: Any) -> str | None:
+    """``value`` as a name without control characters; None where it says nothing."""
+    if not isinstance(value, str):
+        return None
+    text = _CONTROL.sub(" ", value).strip()[:200]
+    return None if text.lower() in {"", "n/a", "[n/a]", "none", "unknown", "[not supported]"} else text
+
+
+def mib(value: Any) -> float | None:
+    """A number of bytes as whole MiB."""
+    found = amount(value)
+    return None if found is None else round(found / MIB)
+
+
+def without_colour(text: str) -> str:
+    """``text`` without terminal sequences, which some tools print even into a file."""
+    return _ANSI.sub("", text)
+
+
+def json_values(text: str) -> Iterator[Any]:
+    """The JSON arrays and objects in a text that may hold warnings before, between and after."""
+    decoder = json.JSONDecoder()
+    at = 0
+    for _ in range(_JSON_STARTS):
+        starts = [found for found in (text.find("{", at), text.find("[", at)) if found >= 0]
+        if not starts:
+            return
+        try:
+            value, at = decoder.raw_decode(text, min(starts))
+        except (ValueError, RecursionError):
+            at = min(starts) + 1
+        else:
+            yield value
