@@ -1,0 +1,284 @@
+"""Deciding: the pure second half, from a state to a verdict with its reasons.
+
+`Judge` holds what does not change between decisions (policy, fleet, compiled
+rules); every method is a pure function of the state, the question and the
+judging time. Nothing here reads a clock, a file or a network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from ledger.payloads import Finding
+from rules.engine import Engine
+from rules.facts.budget import budget_fact
+from rules.facts.gpus import (
+    CardStanding,
+    card_standing,
+    failure_facts,
+    gpu_facts,
+    outcome_entry,
+    weighing,
+)
+from rules.facts.parameters import (
+    History,
+    Numbers,
+    history,
+    judge_proposal,
+    last_run_fact,
+    note_facts,
+    numbers_for,
+)
+from rules.facts.preflight import PreflightFacts
+from rules.facts.advice import advise
+from rules.fleet import Fleet
+from rules.fold import Fold
+from rules.policy import Policy
+from rules.ruleset import SEVERITIES, Fact, Fired, Severity, resolve
+from rules.rulesets import ALL_RULES
+from rules.state import State
+
+Question = dict[str, Any]
+
+_VERDICTS: dict[Severity, str] = {"block": "no_go", "unknown": "unknown", "degrade": "degraded"}
+_PROPOSAL_VERDICTS = ("rejected", "needs_human", "clamped")
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """A decision without its identity: what is judged when two are compared."""
+
+    verdict: str
+    findings: tuple[Finding, ...]
+    outcome: dict[str, Any]
+
+
+class Judge:
+    """Decides under one policy and fleet."""
+
+    def __init__(self, policy: Policy, fleet: Fleet) -> None:
+        self.policy = policy
+        self.fleet = fleet
+        self.fold = Fold(policy, fleet)
+        self._context = self.fold.context
+        self._engine = Engine(resolve(ALL_RULES, policy))
+
+    def decide(self, kind: str, question: Question, state: State, at_us: int) -> Draft:
+        """The decision of a kind (``preflight``, ``exclusions``, ``parameters``)."""
+        if kind == "preflight":
+            return self.preflight(question, state, at_us)
+        if kind == "exclusions":
+            return self.exclusions(state, at_us)
+        if kind == "parameters":
+            return self.parameters(question, state, at_us)
+        raise ValueError(f"no decision of kind {kind!r}")
+
+    # -- which cards sit out ---------------------------------------------------
+
+    def standings(self, state: State, at_us: int) -> tuple[dict[str, CardStanding], list[Fired]]:
+        """Every card that is not ok, by its key, and the rules that say so."""
+        causes = []
+        failures = failure_facts(state, self._context, at_us)
+        for (failure, _), fired in zip(
+            failures, self._fired([fact for _, fact in failures]), strict=True
+        ):
+            causes.append((failure, fired[0].rule.name if fired else "unknown"))
+        own = weighing(state, self._context, at_us, causes)
+        facts = gpu_facts(state, self._context, at_us, own)
+        standings: dict[str, CardStanding] = {}
+        said: list[Fired] = []
+        for (key, standing, _), fired in zip(
+            facts, self._fired([fact for _, _, fact in facts]), strict=True
+        ):
+            if fired:
+                standings[key] = card_standing(key, state.cards[key], standing, fired)
+                said += fired
+        return standings, said
+
+    def exclusions(self, state: State, at_us: int) -> Draft:
+        """Which GPUs must sit out."""
+        standings, fired = self.standings(state, at_us)
+        ordered = sorted(
+            standings.values(), key=lambda each: (each.card.node, each.card.pci, each.key)
+        )
+        worst = max(
+            (each.state for each in ordered), key=("watch", "excluded", "retire").index, default="ok"
+        )
+        gpus = [outcome_entry(each, state) for each in ordered]
+        return Draft(worst, _findings(fired), {"gpus": gpus})
+
+    # -- may a step start --------------------------------------------------------
+
+    def preflight(self, question: Question, state: State, at_us: int) -> Draft:
+        """May this step start?"""
+        standings, _ = self.standings(state, at_us)
+        about = PreflightFacts(state, self._context, question, at_us, standings)
+        facts = list(about.facts())
+        fired = [each for found in self._fired(facts) for each in found]
+        findings = [_waived(finding, about) for finding in _findings(fired)]
+        blamed = {
+            each.fact.subject
+            for each, finding in zip(fired, findings, strict=True)
+            if each.rule.name in ("node_unreachable", "node_excluded")
+            or (each.rule.name == "common_cause" and finding.severity == "block")
+        }
+        out = _excluded_gpus(facts, standings)
+        usable: list[str] = []
+        excluded: list[str] = []
+        for node in about.nodes:
+            if f"node/{node.name}" in blamed or _nothing_left(facts, node.name):
+                excluded.append(node.name)
+            elif about.reachable(node.name) == "yes":
+                usable.append(node.name)
+        left = len(about.nodes) - len(excluded)
+        (fleet_fired,) = self._fired([about.fleet(left)])
+        findings += _findings(fleet_fired)
+        findings.sort(key=_finding_order)
+        worst = next((s for s in SEVERITIES if any(f.severity == s for f in findings)), "info")
+        return Draft(
+            _VERDICTS.get(worst, "go"),
+            tuple(findings),
+            {
+                "nodes": sorted(usable),
+                "excluded_nodes": sorted(excluded),
+                "excluded_gpus": {node: out[node] for node in sorted(out)},
+            },
+        )
+
+    # -- how many trials and seeds next --------------------------------------------
+
+    def parameters(self, question: Question, state: State, at_us: int) -> Draft:
+        """The next run's parameters; with a ``proposal`` in the question, the answer to it."""
+        scope = {str(key): str(value) for key, value in (question.get("scope") or {}).items()}
+        found = history(state, question.get("study"), scope)
+        (speaking,) = self._fired([last_run_fact(found)])
+        fired = [each for said in self._fired(note_facts(found)) for each in said]
+        counted = found.last.counted if found.last is not None else None
+        rule, effect = ("no_history", {"trials": "default_trials", "seed_count": "default_seed_count"})
+        if speaking:
+            rule, effect = speaking[0].rule.name, speaking[0].rule.effect
+            fired = [speaking[0], *fired]
+        numbers = numbers_for(effect, self.policy, counted)
+        step = question.get("step")
+        timeout_s = None
+        if step is not None and str(step) in self.fleet.steps:
+            timeout_s = self.fleet.steps[str(step)].timeout_s
+        advice, second = advise(self.policy, state, found, numbers, timeout_s)
+        if self.policy.tuning.rule == "second_opinion" and second is not None:
+            rule, numbers = "second_opinion", second
+        outcome: dict[str, Any] = {
+            "trials": numbers.trials,
+            "seed_count": numbers.seed_count,
+            "rule": rule,
+            "advice": advice,
+        }
+        verdict = "proposed"
+        proposal = question.get("proposal")
+        if proposal is not None:
+            verdict, said = self._proposal(proposal, state, found, numbers, at_us, outcome)
+            fired += said
+            if outcome["applied"] is not None:
+                numbers = Numbers(outcome["trials"], outcome["seed_count"])
+        if step is not None:
+            facts = budget_fact(
+                "next_budget",
+                state,
+                self.policy,
+                str(step),
+                timeout_s,
+                numbers.trials,
+                numbers.seed_count,
+            )
+            fired += [each for said in self._fired(facts) for each in said]
+        return Draft(verdict, _findings(fired), outcome)
+
+    def _proposal(
+        self,
+        proposal: dict[str, Any],
+        state: State,
+        found: History,
+        next_: Numbers,
+        at_us: int,
+        outcome: dict[str, Any],
+    ) -> tuple[str, list[Fired]]:
+        judged = judge_proposal(proposal, state, self.policy, found, next_, at_us)
+        (fired,) = self._fired([judged.fact])
+        by_verdict = {verdict: [] for verdict in _PROPOSAL_VERDICTS}  # type: dict[str, list[Fired]]
+        for each in fired:
+            by_verdict[each.rule.effect["verdict"]].append(each)
+        verdict = next((each for each in _PROPOSAL_VERDICTS if by_verdict[each]), "accepted")
+        deciding = by_verdict.get(verdict)
+        outcome["requested"] = judged.requested
+        outcome["clause"] = judged.clauses[deciding[0].rule.name] if deciding else "within_bounds"
+        outcome["applied"] = None
+        outcome["next"] = {"trials": next_.trials, "seed_count": next_.seed_count}
+        if verdict in ("accepted", "clamped"):
+            outcome["applied"] = {
+                "trials": judged.applied.trials,
+                "seed_count": judged.applied.seed_count,
+            }
+            outcome |= outcome["applied"]
+        return verdict, fired
+
+    # -- rules -------------------------------------------------------------------
+
+    def _fired(self, facts: Sequence[Fact]) -> list[list[Fired]]:
+        hits = self._engine.fired([(fact.kind, fact.features) for fact in facts])
+        rules = self._engine.rules
+        return [
+            [Fired(rules[position], fact) for position in positions]
+            for fact, positions in zip(facts, hits, strict=True)
+        ]
+
+
+def _findings(fired: Iterable[Fired]) -> tuple[Finding, ...]:
+    return tuple(
+        Finding(
+            rule=each.rule.name,
+            severity=each.rule.severity,
+            subject=each.fact.subject,
+            message=each.message,
+            remedy=each.remedy,
+            evidence=each.fact.evidence,
+        )
+        for each in fired
+    )
+
+
+def _finding_order(finding: Finding) -> tuple[int, str, str, str]:
+    return SEVERITIES.index(finding.severity), finding.subject, finding.rule, finding.message
+
+
+def _waived(finding: Finding, about: PreflightFacts) -> Finding:
+    """A block on a waived subject as the warning that is left of it."""
+    waiver = about.waived(finding.subject) if finding.severity == "block" else None
+    if waiver is None:
+        return finding
+    return msgspec.structs.replace(
+        finding,
+        severity="warn",
+        message=f"{finding.message} (waived by {waiver.by}: {waiver.reason})",
+        evidence=(*finding.evidence, waiver.event),
+    )
+
+
+def _excluded_gpus(
+    facts: Iterable[Fact], standings: dict[str, CardStanding]
+) -> dict[str, list[dict[str, Any]]]:
+    out: dict[str, list[dict[str, Any]]] = {}
+    for fact in facts:
+        if fact.kind == "card" and fact.features["out"]:
+            entry: dict[str, Any] = {"pci": fact.show["pci"]}
+            if fact.show["index"] is not None:
+                entry["index"] = fact.show["index"]
+            entry["reason"] = standings[fact.show["key"]].reason
+            out.setdefault(fact.show["node"], []).append(entry)
+    return {node: sorted(cards, key=lambda each: str(each["pci"])) for node, cards in out.items()}
+
+
+def _nothing_left(facts: Iterable[Fact], node: str) -> bool:
+    """Whether a node has cards, and every one of them sits out."""
+    cards = [fact for fact in facts if fact.kind == "card" and fact.show["node"] == node]
+    return bool(cards) and all(fact.features["out"] for fact in cards)

@@ -1,0 +1,204 @@
+"""Facts about cards: where each stands on the ladder, and why."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ledger.identifiers import gpu_subject
+from ledger.times import format_time
+from rules import words
+from rules.causes import WEIGHING
+from rules.folds.context import Context
+from rules.ladder import SITS_OUT, Standing, climb, operator_state, worst
+from rules.ruleset import Fact, Fired
+from rules.state import Card, CleanRun, Failure, Override, State
+
+
+class CardStanding(msgspec.Struct, kw_only=True):
+    """A card as a decision shows it; ``state`` is the worst that a fired rule asked for."""
+
+    key: str
+    card: Card
+    standing: Standing
+    state: str
+    since_us: int
+    reason: str
+    evidence: tuple[str, ...]
+
+    @property
+    def sits_out(self) -> bool:
+        """Whether the card must not be used."""
+        return self.state in SITS_OUT
+
+
+def card_label(node: str, pci: str, index: int | None) -> str:
+    """How messages call a card."""
+    return f"GPU {index} ({pci}) of {node}" if index is not None else f"GPU {pci} of {node}"
+
+
+def failure_facts(state: State, context: Context, at_us: int) -> list[tuple[Failure, Fact]]:
+    """A fact for each failure within the window that happened on a known card."""
+    oldest = at_us - context.window_us
+    return [
+        (
+            failure,
+            Fact(
+                kind="failure",
+                subject=failure.card,
+                features={
+                    "says": failure.says,
+                    **{f"near_{kind}": kind in failure.near for kind in ("smu", "oom", "lost")},
+                },
+                show={"job": failure.event},
+                evidence=(failure.event,),
+            ),
+        )
+        for failure in state.failures
+        if failure.card and failure.time_us > oldest
+    ]
+
+
+def weighing(
+    state: State, context: Context, at_us: int, causes: list[tuple[Failure, str]]
+) -> dict[str, list[Failure]]:
+    """By card, the failures that are the card's own: of its cause, and not common to nodes."""
+    oldest = at_us - context.window_us
+    limit = context.policy.gpu.common_traceback_nodes
+    common = {
+        fingerprint
+        for fingerprint, nodes in state.fingerprints.items()
+        if sum(time_us > oldest for time_us in nodes.values()) >= limit
+    }
+    found: dict[str, list[Failure]] = {}
+    for failure, cause in causes:
+        if cause in WEIGHING and failure.fingerprint not in common:
+            found.setdefault(failure.card, []).append(failure)
+    return found
+
+
+def gpu_facts(
+    state: State, context: Context, at_us: int, failures: dict[str, list[Failure]]
+) -> list[tuple[str, Standing, Fact]]:
+    """A fact for each card that has a record: key, standing, fact."""
+    facts: list[tuple[str, Standing, Fact]] = []
+    for key, card in state.cards.items():
+        mine = failures.get(key, [])
+        if not (card.incidents or card.overrides or mine):
+            continue
+        standing = climb(card, context, at_us)
+        since = standing.reinstated_us
+        mine = [each for each in mine if since is None or each.time_us > since]
+        facts.append((key, standing, _fact(card, standing, mine, context)))
+    return facts
+
+
+def _fact(card: Card, standing: Standing, failures: list[Failure], context: Context) -> Fact:
+    gpu = context.policy.gpu
+    reinstated = standing.reinstated if not standing.because else None
+    words_of: list[str] = []
+    for incident in standing.because:
+        crash = ", and the node went down" if incident.crash else ""
+        words_of.append(f"{incident.kind} at {words.moment(incident.time_us)}{crash}")
+    operator = standing.operator
+    crashes = sum(incident.crash for incident in standing.because)
+    said = "" if not crashes else f", {crashes} of them a crash" if len(words_of) > 1 else ", a crash"
+    evidence = [incident.event for incident in standing.because]
+    if reinstated is not None:
+        evidence.append(reinstated.event)
+    if operator is not None:
+        evidence.append(operator.event)
+    evidence += [failure.event for failure in failures]
+    return Fact(
+        kind="gpu",
+        subject=gpu_subject(card.node, card.pci),
+        features={
+            "rules": standing.rules,
+            "reinstated": reinstated is not None,
+            "operator": operator_state(standing),
+            "failures": len(failures),
+        },
+        show={
+            "card": card_label(card.node, card.pci, card.index),
+            "subject": gpu_subject(card.node, card.pci),
+            "pci": card.pci,
+            "node": card.node,
+            "incidents": f"{words.count(len(words_of), 'incident')}{said}: "
+            f"{words.listed(words_of, 3)}",
+            "exclusions": standing.exclusions,
+            "failures": len(failures),
+            "failing_since_us": min((each.time_us for each in failures), default=0),
+            "window": words.span(gpu.window_s),
+            "exclude_after": words.count(gpu.exclude_after_incidents, "incident"),
+            "clean": gpu.reinstate_clean_probes,
+            "clean_span": words.span(gpu.reinstate_after_s),
+            "reinstated_by": _reinstated_by(reinstated),
+            "operator_says": operator_says(operator),
+        },
+        evidence=tuple(dict.fromkeys(evidence)),
+    )
+
+
+def _reinstated_by(entry: Override | CleanRun | None) -> str:
+    if entry is None:
+        return ""
+    if isinstance(entry, CleanRun):
+        return f"clean probes until {words.moment(entry.time_us)}"
+    return f"the word of {entry.by}: {entry.reason}"
+
+
+def operator_says(word: Override | None) -> str:
+    """An operator's word in a sentence."""
+    if word is None:
+        return ""
+    until = "" if word.expires_us is None else f" until {words.moment(word.expires_us)}"
+    verb = {"watch": "watched", "exclude": "excluded", "retire": "retired"}[word.action]
+    return f"{verb} by {word.by}{until}: {word.reason}"
+
+
+def card_standing(key: str, card: Card, standing: Standing, fired: list[Fired]) -> CardStanding:
+    """The card's state from the rules that fired for it, with the reasons of that state."""
+    state = worst(*(each.rule.effect["state"] for each in fired))
+    speaking = [each for each in fired if each.rule.effect["state"] == state]
+    evidence: list[str] = []
+    for each in speaking:
+        evidence += each.fact.evidence
+    since = [standing.since_us] if standing.rules == state else []
+    if standing.operator is not None and operator_state(standing) == state:
+        since.append(standing.operator.time_us)
+    if not since:  # on watch for failed jobs only
+        since = [each.fact.show["failing_since_us"] for each in speaking]
+    return CardStanding(
+        key=key,
+        card=card,
+        standing=standing,
+        state=state,
+        since_us=min(since),
+        reason="; ".join(_reason(each) for each in speaking),
+        evidence=tuple(dict.fromkeys(evidence)),
+    )
+
+
+def _reason(fired: Fired) -> str:
+    """A rule's message without the card's name, which stands beside it."""
+    return fired.message.removeprefix(f"{fired.fact.show['card']}: ")
+
+
+def outcome_entry(standing: CardStanding, state: State) -> dict[str, object]:
+    """One card of ``outcome.gpus``."""
+    card = standing.card
+    entry: dict[str, object] = {
+        "subject": gpu_subject(card.node, card.pci),
+        "node": card.node,
+        "pci": card.pci,
+    }
+    if card.index is not None:
+        entry["index"] = card.index
+    if card.uid is not None and sum(state.sightings.get(card.uid, {}).values()) <= 1:
+        entry["card_uid"] = card.uid
+    entry |= {
+        "state": standing.state,
+        "since": format_time(standing.since_us),
+        "reason": standing.reason,
+        "evidence": list(standing.evidence),
+    }
+    return entry

@@ -1,0 +1,77 @@
+"""Folding events into a state: the pure first half of every decision.
+
+A fold takes events in the order of (time, position), so that its result does
+not depend on the order in which they arrived. It looks at no clock, and it
+looks past decisions: they are never evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ledger import Event
+from ledger.canonical import digest
+from rules.fleet import Fleet, fleet_digest
+from rules.folds import cards, jobs, nodes, runs
+from rules.folds.context import Context
+from rules.policy import Policy, policy_digest
+from rules.state import State
+
+FOLD_VERSION = 1
+"""Raised with every change of what a fold remembers: older checkpoints are then rebuilt."""
+
+Handler = Callable[[State, Event, Any, Context], None]
+
+_HANDLERS: dict[str, Handler] = {
+    "ssh_probe": nodes.ssh_probe,
+    "kernel_log_scanned": nodes.kernel_log_scanned,
+    "process_killed": nodes.process_killed,
+    "command_hung": nodes.command_hung,
+    "ramdisk_checked": nodes.ramdisk_checked,
+    "inputs_checked": nodes.inputs_checked,
+    "cleanup_completed": nodes.cleanup_completed,
+    "gpu_probe": cards.gpu_probe,
+    "smu_error": cards.smu_error,
+    "gpu_fault": cards.gpu_fault,
+    "override_set": cards.override_set,
+    "job_failed_with_traceback": jobs.job_failed,
+    "run_started": runs.run_started,
+    "run_finished": runs.run_finished,
+    "survivors_counted": runs.survivors_counted,
+    "trial_completed": runs.trial_completed,
+}
+
+FOLDED_TYPES = frozenset(_HANDLERS)
+"""The event types that change a state; the others need not be read."""
+
+_WITH_BOOT = frozenset({"smu_error", "gpu_fault"})
+
+
+class Fold:
+    """The fold under one policy and fleet; it holds no state of its own."""
+
+    def __init__(self, policy: Policy, fleet: Fleet) -> None:
+        self.context = Context(policy, fleet)
+        self.key = digest(
+            f"{FOLD_VERSION} {policy_digest(policy)} {fleet_digest(fleet)}".encode()
+        )
+
+    def apply(self, state: State, event: Event) -> None:
+        """Take one event into the state. Events must come in order of (time, position)."""
+        handler = _HANDLERS.get(event.type)
+        if handler is None:
+            return
+        data: Any = event.data
+        if event.type in _WITH_BOOT and data.boot_id is not None:
+            name = self.context.node(data.node)
+            nodes.observe_boot(state, event, name, data.boot_id, self.context)
+        handler(state, event, data, self.context)
+        state.newest_us = event.time_us
+
+    def run(self, events: Iterable[Event], state: State | None = None) -> State:
+        """Fold events in order, into a new state or on from a given one."""
+        state = State() if state is None else state
+        for event in events:
+            self.apply(state, event)
+        return state

@@ -1,0 +1,70 @@
+"""Which boot a node is in, and what happened since it.
+
+The boot of a node is its newest boot id seen, else derived from its uptime. A
+boot is seen later than it started; where an uptime tells the start, that counts.
+"""
+
+from __future__ import annotations
+
+from ledger.times import SECOND_US
+from rules.state import Boot, NodeState
+
+
+def observe(
+    node: NodeState, time_us: int, event: str, boot_id: str | None, uptime_s: float | None = None
+) -> bool:
+    """Note what an event says of a node's boot; True where the node was rebooted."""
+    started_us = None if uptime_s is None else time_us - round(uptime_s * SECOND_US)
+    boot = node.boot
+    if boot_id is None and started_us is None:
+        return False
+    if boot is not None and not _another(boot, boot_id, started_us):
+        boot.last_seen_us = time_us
+        boot.id = boot.id if boot_id is None else boot_id
+        if boot.started_us is None:
+            boot.started_us = started_us
+        return False
+    node.boot = Boot(
+        id=boot_id,
+        since_us=time_us,
+        started_us=started_us,
+        last_seen_us=time_us,
+        first=boot is None,
+        event=event,
+    )
+    common = node.common
+    newer = boot is not None or (
+        common is not None and started_us is not None and started_us > common.last_us
+    )
+    if common is not None and newer:
+        node.common = None
+    return boot is not None
+
+
+def _another(boot: Boot, boot_id: str | None, started_us: int | None) -> bool:
+    later = started_us is not None and started_us > boot.last_seen_us
+    if boot_id is None:
+        return later
+    if boot.id is None:
+        return later
+    return boot.id != boot_id
+
+
+def since_boot(node: NodeState, time_us: int, boot_id: str | None = None) -> bool:
+    """Whether something of that time (and boot, where it named one) was after the last boot.
+
+    Where the boot is unknown, it counts as since boot.
+    """
+    boot = node.boot
+    if boot is None:
+        return True
+    if boot_id is not None and boot.id is not None:
+        return boot_id == boot.id
+    if boot.started_us is not None:
+        return time_us >= boot.started_us
+    return boot.first or time_us >= boot.since_us
+
+
+def boot_time(boot: Boot) -> int:
+    """The best known start of a boot."""
+    return boot.since_us if boot.started_us is None else boot.started_us

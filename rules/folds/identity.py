@@ -1,0 +1,117 @@
+"""Which card is which.
+
+A card is its PCI address on its node, and its uid where one is known and
+unique. Another uid at the same place is another card with a clean record; the
+same uid elsewhere carries its record along; no uid contradicts none. A uid seen
+on two cards at once, in one probe or in the newest probes of two nodes,
+identifies neither.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from ledger.payloads import GpuProbe
+from rules.state import Card, NodeState, State
+
+
+def place_key(node: str, pci: str) -> str:
+    """A place, as the state's ``places`` know it."""
+    return f"{node} {pci}"
+
+
+def card_at(state: State, node: str, pci: str, uid: str | None = None) -> str:
+    """The key of the card at a place, which is there with ``uid`` where one is given."""
+    place = place_key(node, pci)
+    key = state.places.get(place)
+    current = state.cards[key] if key is not None else None
+    if uid is None or (current is not None and current.uid == uid):
+        return key if key is not None else _new_card(state, node, pci, None)
+    owner = state.card_of_uid.get(uid)
+    if owner is None:
+        if key is None or current is None or current.uid is not None:
+            return _new_card(state, node, pci, uid)
+        current.uid = uid
+        state.card_of_uid[uid] = key
+        return key
+    moved = state.cards[owner]
+    if key is not None and current is not None and current.uid is None:
+        _merge(moved, current)
+        del state.cards[key]
+        _rename(state, key, owner)
+    vacated = place_key(moved.node, moved.pci)
+    if state.places.get(vacated) == owner:
+        del state.places[vacated]
+    moved.node, moved.pci, moved.index = node, pci, None
+    state.places[place] = owner
+    return owner
+
+
+def _new_card(state: State, node: str, pci: str, uid: str | None) -> str:
+    place = place_key(node, pci)
+    key, number = place, 2
+    while key in state.cards:
+        key, number = f"{place} #{number}", number + 1
+    state.cards[key] = Card(node=node, pci=pci, uid=uid)
+    state.places[place] = key
+    if uid is not None:
+        state.card_of_uid[uid] = key
+    return key
+
+
+def _merge(card: Card, other: Card) -> None:
+    """``other`` turned out to be ``card``: one record in order of time."""
+    card.incidents = sorted(card.incidents + other.incidents, key=lambda each: each.time_us)
+    card.clean = sorted(card.clean + other.clean, key=lambda each: each.time_us)
+    card.overrides = sorted(card.overrides + other.overrides, key=lambda each: each.time_us)
+    errors = [each for each in (card.last_error_us, other.last_error_us) if each is not None]
+    card.last_error_us = max(errors, default=None)
+    card.last_clean = other.last_clean or card.last_clean
+    card.ok_first_us, card.ok_probes = other.ok_first_us, other.ok_probes
+
+
+def _rename(state: State, old: str, new: str) -> None:
+    for node in state.nodes.values():
+        for held in (node.errors, node.marks, node.probe.gpus if node.probe else ()):
+            for each in held:
+                if each.card == old:
+                    each.card = new
+    for failure in state.failures:
+        if failure.card == old:
+            failure.card = new
+
+
+def identifying(state: State, uid: str | None) -> str | None:
+    """``uid`` where it is seen on no more than one card."""
+    if uid is None or sum(state.sightings.get(uid, {}).values()) > 1:
+        return None
+    return uid
+
+
+def sight(state: State, name: str, node: NodeState, data: GpuProbe) -> list[str]:
+    """Count where uids are seen; returns those that this node no longer shows."""
+    before = {each.uid for each in node.probe.gpus if each.uid} if node.probe else set()
+    now = Counter(gpu.card_uid for gpu in data.gpus if gpu.card_uid)
+    for uid, count in now.items():
+        state.sightings.setdefault(uid, {})[name] = count
+    gone = sorted(before - set(now))
+    for uid in gone:
+        nodes = state.sightings.get(uid, {})
+        nodes.pop(name, None)
+        if not nodes:
+            state.sightings.pop(uid, None)
+    return gone
+
+
+def settle(state: State, uid: str) -> None:
+    """Where a uid that two nodes showed is now shown by one, its record moves there."""
+    nodes = state.sightings.get(uid, {})
+    if sum(nodes.values()) != 1:
+        return
+    (name,) = nodes
+    probe = state.node(name).probe
+    for seen in probe.gpus if probe else ():
+        if seen.uid == uid:
+            seen.card = card_at(state, name, seen.pci, uid)
+            card = state.cards[seen.card]
+            card.index, card.probed = seen.index, True

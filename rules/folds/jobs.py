@@ -1,0 +1,75 @@
+"""Failed jobs, and what else happened on their node at the time."""
+
+from __future__ import annotations
+
+from ledger import Event
+from ledger.payloads import JobFailedWithTraceback
+from rules.causes import says
+from rules.folds.context import Context
+from rules.folds.identity import card_at
+from rules.state import Failure, Mark, State
+
+
+def job_failed(state: State, event: Event, data: JobFailedWithTraceback, context: Context) -> None:
+    """Remember a failure while it is within the window, with what may explain it."""
+    name = "" if data.node is None else context.node(data.node)
+    card = card_at(state, name, data.pci) if name and data.pci else ""
+    failure = Failure(
+        time_us=event.time_us,
+        event=event.id,
+        node=name,
+        card=card,
+        fingerprint=data.fingerprint,
+        says=says(data.exception, data.message, data.traceback),
+    )
+    for mark_ in state.node(name).marks if name else ():
+        _explain(failure, mark_, context)
+    state.failures.append(failure)
+    if name:
+        state.fingerprints.setdefault(data.fingerprint, {})[name] = event.time_us
+    if len(state.failures) > 2 * state.failures_kept + 64:
+        _forget(state, event.time_us, context)
+
+
+def mark(state: State, name: str, new: Mark, context: Context) -> None:
+    """Something happened on a node: it may explain failures shortly before and after."""
+    node = state.node(name)
+    node.marks = [
+        each
+        for each in node.marks
+        if new.time_us - each.time_us <= context.explains_us
+        and (each.kind, each.card) != (new.kind, new.card)
+    ]
+    node.marks.append(new)
+    for failure in reversed(state.failures):
+        if new.time_us - failure.time_us > context.explains_us:
+            break
+        if failure.node == name:
+            _explain(failure, new, context)
+
+
+def _explain(failure: Failure, near: Mark, context: Context) -> None:
+    if abs(failure.time_us - near.time_us) > context.explains_us or near.kind in failure.near:
+        return
+    if near.kind != "smu" or (failure.card and near.card == failure.card):
+        failure.near = sorted([*failure.near, near.kind])
+
+
+def _forget(state: State, now: int, context: Context) -> None:
+    """Drop what the window no longer holds, and more of the same than a rule can count."""
+    oldest = now - context.window_us
+    enough = context.policy.gpu.watch_after_job_failures
+    kept: dict[tuple[str, str, str], int] = {}
+    failures: list[Failure] = []
+    for failure in reversed(state.failures):
+        same = (failure.card, failure.fingerprint, failure.says + ",".join(failure.near))
+        kept[same] = kept.get(same, 0) + 1
+        if failure.time_us > oldest and kept[same] <= enough:
+            failures.append(failure)
+    state.failures = failures[::-1]
+    state.failures_kept = len(failures)
+    state.fingerprints = {
+        fingerprint: nodes
+        for fingerprint, nodes in state.fingerprints.items()
+        if max(nodes.values()) > oldest
+    }

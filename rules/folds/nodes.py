@@ -1,0 +1,105 @@
+"""Nodes: reachability, scans, files, clean-ups, and tools that hung."""
+
+from __future__ import annotations
+
+from ledger import Event
+from ledger.payloads import (
+    CleanupCompleted,
+    CommandHung,
+    InputsChecked,
+    KernelLogScanned,
+    ProcessKilled,
+    RamdiskChecked,
+    SshProbe,
+)
+from rules.folds import boots, jobs, runs
+from rules.folds.cards import mark_crashes
+from rules.folds.context import Context
+from rules.state import Cleanup, File, Hung, Mark, Reach, Scan, State
+
+
+def ssh_probe(state: State, event: Event, data: SshProbe, context: Context) -> None:
+    """A node answered, or did not; a reboot shows in its boot id or uptime."""
+    name = context.node(data.node)
+    node = state.node(name)
+    node.reach = Reach(
+        time_us=event.time_us,
+        event=event.id,
+        reachable=data.reachable,
+        error=data.error or "",
+        detail=data.detail or "",
+    )
+    lost_us = None
+    if data.reachable:
+        if boots.observe(node, event.time_us, event.id, data.boot_id, data.uptime_s):
+            assert node.boot is not None
+            lost_us = boots.boot_time(node.boot)
+    else:
+        lost_us = event.time_us
+    if lost_us is not None:
+        mark_crashes(state, name, lost_us, context)
+        runs.node_lost(state, name, lost_us, event.id)
+        jobs.mark(state, name, Mark(time_us=event.time_us, kind="lost"), context)
+
+
+def observe_boot(state: State, event: Event, name: str, boot_id: str | None, c: Context) -> None:
+    """Note a boot id that came with another kind of event."""
+    node = state.node(name)
+    if boots.observe(node, event.time_us, event.id, boot_id):
+        assert node.boot is not None
+        mark_crashes(state, name, event.time_us, c)
+        runs.node_lost(state, name, event.time_us, event.id)
+
+
+def kernel_log_scanned(
+    state: State, event: Event, data: KernelLogScanned, context: Context
+) -> None:
+    """How far the kernel log was read, or that it could not be."""
+    name = context.node(data.node)
+    observe_boot(state, event, name, data.boot_id, context)
+    state.node(name).scan = Scan(time_us=event.time_us, event=event.id, readable=data.readable)
+
+
+def process_killed(state: State, event: Event, data: ProcessKilled, context: Context) -> None:
+    """The kernel killed a process for want of memory: it may explain a failed job."""
+    name = context.node(data.node)
+    observe_boot(state, event, name, data.boot_id, context)
+    jobs.mark(state, name, Mark(time_us=event.time_us, kind="oom"), context)
+
+
+def command_hung(state: State, event: Event, data: CommandHung, context: Context) -> None:
+    """A tool hung: its card, or the node, is unknown until the next GPU probe."""
+    state.node(context.node(data.node)).hung.append(
+        Hung(event=event.id, command=data.command, timeout_s=data.timeout_s, pci=data.pci)
+    )
+
+
+def ramdisk_checked(state: State, event: Event, data: RamdiskChecked, context: Context) -> None:
+    """The newest look at each ramdisk file."""
+    files = state.node(context.node(data.node)).ramdisk
+    for file in data.files:
+        files[file.path] = File(
+            time_us=event.time_us, event=event.id, present=file.present, size=file.bytes
+        )
+
+
+def inputs_checked(state: State, event: Event, data: InputsChecked, context: Context) -> None:
+    """The newest look at each input file; without a node, on the controller."""
+    files = state.node(context.controller if data.node is None else context.node(data.node)).inputs
+    for file in data.files:
+        files[file.path] = File(
+            time_us=event.time_us,
+            event=event.id,
+            present=file.present,
+            size=file.bytes,
+            sha256=file.sha256,
+            expected_sha256=file.expected_sha256,
+        )
+
+
+def cleanup_completed(state: State, event: Event, data: CleanupCompleted, context: Context) -> None:
+    """What the newest clean-up warned of."""
+    orphans = {pci: float(size) for pci, size in (data.orphaned_vram_mib or {}).items() if size > 0}
+    state.node(context.node(data.node)).cleanup = Cleanup(
+        time_us=event.time_us, event=event.id, warnings=list(data.warnings), orphans=orphans
+    )

@@ -1,0 +1,138 @@
+"""Runs: what was asked, how they ended, what was counted; and how long trials take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ledger import Event
+from ledger.canonical import canonical
+from ledger.payloads import RunFinished, RunStarted, SurvivorsCounted, TrialCompleted
+from rules.folds.context import Context
+from rules.state import Counted, Loss, Run, State
+
+_RUNS_KEPT = 400
+
+
+def _run(state: State, id: str) -> Run:
+    run = state.runs.get(id)
+    if run is None:
+        run = state.runs[id] = Run(id=id)
+        if len(state.runs) > _RUNS_KEPT:
+            _forget(state)
+    return run
+
+
+def _forget(state: State) -> None:
+    """Keep the newest runs, and beyond them the newest that counts of each study and scope."""
+    keep: dict[tuple[str, str], str] = {}
+    for id, run in state.runs.items():
+        counted = run.counted
+        if counted is not None:
+            of = (counted.study or run.study or "", scope_key(counted.scope or run.scope))
+            best = keep.get(of)
+            newest = state.runs[best].counted if best is not None else None
+            if not counted.partial and (newest is None or counted.time_us >= newest.time_us):
+                keep[of] = id
+    recent = set(list(state.runs)[-_RUNS_KEPT // 2 :]) | set(keep.values())
+    state.runs = {id: run for id, run in state.runs.items() if id in recent}
+
+
+def scope_text(value: Any) -> str:
+    """A scope's value as text: that is how scopes are compared."""
+    return value if isinstance(value, str) else canonical(value).decode()
+
+
+def scope_key(scope: dict[str, Any] | None) -> str:
+    """A scope as one text."""
+    return "" if scope is None else canonical(scope).decode()
+
+
+def run_started(state: State, event: Event, data: RunStarted, context: Context) -> None:
+    """A run began. The newest start of a run speaks."""
+    if event.runid is None:
+        return
+    run = _run(state, event.runid)
+    run.started_us = event.time_us
+    run.started_event = event.id
+    run.study, run.scope = data.study, data.scope
+    run.nodes = None if data.nodes is None else [context.node(each) for each in data.nodes]
+    run.trials, run.seed_count = data.trials, data.seed_count
+    run.timeout_s = data.timeout_s
+    run.dropped = _differing(data.requested, data.effective)
+
+
+def _differing(requested: dict[str, Any] | None, effective: dict[str, Any] | None) -> list[str]:
+    if requested is None or effective is None:
+        return []
+    keys = sorted(set(requested) | set(effective))
+    return [
+        f"{key}: asked {_shown(requested, key)}, got {_shown(effective, key)}"
+        for key in keys
+        if _shown(requested, key) != _shown(effective, key)
+    ]
+
+
+def _shown(parameters: dict[str, Any], key: str) -> str:
+    return canonical(parameters[key]).decode() if key in parameters else "nothing"
+
+
+def run_finished(state: State, event: Event, data: RunFinished, context: Context) -> None:
+    """A run ended."""
+    if event.runid is None:
+        return
+    run = _run(state, event.runid)
+    run.finished_us, run.finished_sequence = event.time_us, event.sequence
+    run.finished_event = event.id
+    run.outcome, run.reason = data.outcome, data.reason or ""
+
+
+def survivors_counted(
+    state: State, event: Event, data: SurvivorsCounted, context: Context
+) -> None:
+    """A run's yield was counted; the newest count of a run speaks."""
+    partial = ""
+    if data.seeds_covered is not None and data.seeds_covered < data.seed_count:
+        partial = f"{data.seeds_covered:,} of {data.seed_count:,} seeds covered"
+    elif (
+        data.jobs_ok is not None
+        and data.jobs_expected is not None
+        and data.jobs_ok < data.jobs_expected
+    ):
+        partial = f"{data.jobs_ok} of {data.jobs_expected} jobs came back"
+    kind, _, name = event.subject.partition("/")
+    _run(state, event.runid or f"event {event.id}").counted = Counted(
+        time_us=event.time_us,
+        sequence=event.sequence,
+        event=event.id,
+        trials=data.trials,
+        completed_trials=data.completed_trials,
+        seed_count=data.seed_count,
+        survivors=data.survivors,
+        study=data.study or (name if kind == "study" else None),
+        scope=data.scope,
+        partial=partial,
+    )
+
+
+def trial_completed(state: State, event: Event, data: TrialCompleted, context: Context) -> None:
+    """How long a trial of this many seeds took."""
+    if data.state == "COMPLETE" and data.duration_s is not None and data.seed_count is not None:
+        times = state.trial_times.setdefault(str(data.seed_count), [])
+        times.append(float(data.duration_s))
+        if len(times) > context.policy.preflight.comparable_trials:
+            del times[0]
+
+
+def node_lost(state: State, name: str, lost_us: int, event: str) -> None:
+    """A node was lost: every run that was using it then is confounded by it."""
+    for run in state.runs.values():
+        if run.started_us is None or lost_us < run.started_us:
+            continue
+        counted_us = run.counted.time_us if run.counted is not None else None
+        ends = [each for each in (run.finished_us, counted_us) if each is not None]
+        if ends and lost_us > max(ends):
+            continue
+        if run.nodes is not None and name not in run.nodes:
+            continue
+        if all(loss.node != name for loss in run.lost):
+            run.lost.append(Loss(node=name, event=event))

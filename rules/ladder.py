@@ -1,0 +1,136 @@
+"""The ladder of a card: ok, watch, excluded, retire.
+
+Climbed by incidents, descended by clean probes and by operators. A pure
+function of a card's record, the policy and the judging time; an operator's
+word that has expired is looked past, as if it had not been spoken, so that the
+rules' state returns.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from rules.folds.context import Context
+from rules.state import Card, CleanRun, Incident, Override
+
+STATES = ("ok", "watch", "excluded", "retire")
+"""From best to worst."""
+
+SITS_OUT = frozenset({"excluded", "retire"})
+
+_OPERATOR_STATE = {"watch": "watch", "exclude": "excluded", "retire": "retire"}
+
+
+class Standing(msgspec.Struct, kw_only=True):
+    """Where a card stands: by the rules (``rules``), and by an operator's word.
+
+    ``counting`` are the incidents that count; ``exclusions`` how often the rules
+    excluded it, over all time. ``operator`` is the newest active word that sets
+    a state; ``reinstated_us`` the newest time from which failures count again.
+    """
+
+    rules: str = "ok"
+    since_us: int = 0
+    counting: list[Incident] = msgspec.field(default_factory=list)
+    because: list[Incident] = msgspec.field(default_factory=list)
+    exclusions: int = 0
+    operator: Override | None = None
+    reinstated: Override | CleanRun | None = None
+    reinstated_us: int | None = None
+    anchor_us: int | None = None
+    newest_us: int | None = None
+
+
+def active(override: Override, at_us: int) -> bool:
+    """Whether an operator's word still holds: the judging time is before its expiry."""
+    return override.expires_us is None or at_us < override.expires_us
+
+
+def climb(card: Card, context: Context, at_us: int) -> Standing:
+    """The card's standing at a judging time."""
+    standing = Standing()
+    for entry in _entries(card, at_us):
+        _lapse(standing, entry.time_us, context)
+        if isinstance(entry, Incident):
+            _incident(standing, entry, context)
+        elif isinstance(entry, CleanRun):
+            _step_down(standing, entry, context, by_operator=False)
+            standing.reinstated_us = entry.first_us
+        elif entry.action == "reinstate":
+            _step_down(standing, entry, context, by_operator=True)
+            standing.operator = None
+            standing.reinstated_us = entry.time_us
+        elif entry.action in _OPERATOR_STATE:
+            standing.operator = entry
+    _lapse(standing, at_us, context)
+    if card.last_clean is not None:
+        newest = max(standing.reinstated_us or 0, card.last_clean.first_us)
+        standing.reinstated_us = newest
+    return standing
+
+
+def operator_state(standing: Standing) -> str:
+    """The state an operator set, or "none"."""
+    return "none" if standing.operator is None else _OPERATOR_STATE[standing.operator.action]
+
+
+def worst(*states: str) -> str:
+    """The worst of some states; "none" counts as ok."""
+    return max((state for state in states if state in STATES), key=STATES.index, default="ok")
+
+
+def _entries(card: Card, at_us: int) -> list[Incident | CleanRun | Override]:
+    words = [each for each in card.overrides if active(each, at_us)]
+    entries: list[Incident | CleanRun | Override] = [*card.incidents, *card.clean, *words]
+    return sorted(entries, key=lambda each: each.time_us)
+
+
+def _lapse(standing: Standing, now_us: int, context: Context) -> None:
+    """Watch ends when the window holds no incident."""
+    oldest = now_us - context.window_us
+    if (
+        standing.rules == "watch"
+        and (standing.newest_us is None or standing.newest_us <= oldest)
+        and (standing.anchor_us is None or standing.anchor_us <= oldest)
+    ):
+        standing.rules, standing.because = "ok", []
+
+
+def _incident(standing: Standing, incident: Incident, context: Context) -> None:
+    gpu = context.policy.gpu
+    now = standing.newest_us = incident.time_us
+    standing.counting.append(incident)
+    recent = [each for each in standing.counting if each.time_us > now - context.window_us]
+    if standing.rules in SITS_OUT:
+        return
+    if len(recent) >= gpu.exclude_after_incidents:
+        standing.exclusions += 1
+        retired = standing.exclusions >= gpu.retire_after_exclusions
+        standing.rules = "retire" if retired else "excluded"
+        standing.since_us, standing.because = now, recent
+    elif len(recent) >= gpu.watch_after_incidents:
+        if standing.rules != "watch":
+            standing.since_us = now
+        standing.rules, standing.because = "watch", recent
+    standing.anchor_us = None
+
+
+def _step_down(
+    standing: Standing, entry: CleanRun | Override, context: Context, *, by_operator: bool
+) -> None:
+    """Reinstate: out of exclusion leads to watch, out of watch to ok."""
+    state = standing.rules
+    if by_operator:
+        state = worst(state, operator_state(standing))
+    if state == "excluded" or (state == "retire" and by_operator):
+        standing.rules, standing.since_us = "watch", entry.time_us
+        # A card out for longer than the window is watched for one window all the same.
+        oldest = entry.time_us - context.window_us
+        if standing.newest_us is None or standing.newest_us <= oldest:
+            standing.anchor_us = entry.time_us
+    elif state == "watch":
+        standing.rules, standing.anchor_us = "ok", None
+    else:
+        return
+    standing.counting, standing.because = [], []
+    standing.reinstated = entry

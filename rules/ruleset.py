@@ -1,0 +1,96 @@
+"""Rules as data: what a fact must look like, and what is then said about it.
+
+A rule looks at one fact of one kind. Its conditions compare the fact's
+features with constants or, written ``$section.key``, with values of the policy.
+Being data, rules can be hashed (a decision names the digest of those that made
+it), evaluated by two engines (`rules.engine` and `rules.reference`), and read
+without running them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from ledger.canonical import canonical, digest
+from rules.policy import Policy
+
+Scalar = str | int | float | bool
+Operator = Literal["==", "!=", "<", "<=", ">", ">="]
+Condition = tuple[str, Operator, Scalar]
+Severity = Literal["block", "unknown", "degrade", "warn", "info"]
+
+SEVERITIES: tuple[Severity, ...] = ("block", "unknown", "degrade", "warn", "info")
+"""Worst first."""
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule. ``message`` and ``remedy`` are format strings over the fact's ``show``.
+
+    ``effect`` is what the rule does beside being reported: a card's state, or
+    the numbers to use.
+    """
+
+    name: str
+    about: str
+    when: tuple[Condition, ...]
+    severity: Severity
+    message: str
+    remedy: str
+    effect: dict[str, str] = {}
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of one subject, flattened for the rules.
+
+    ``features`` are what conditions look at (finite numbers, text, booleans);
+    ``show`` is what messages mention; ``evidence`` names the events it rests on.
+    """
+
+    kind: str
+    subject: str
+    features: dict[str, Scalar]
+    show: dict[str, Any]
+    evidence: tuple[str, ...] = ()
+
+
+class Fired(msgspec.Struct, frozen=True):
+    """A rule that holds for a fact."""
+
+    rule: Rule
+    fact: Fact
+
+    @property
+    def message(self) -> str:
+        """The rule's message about this fact."""
+        return self.rule.message.format_map(self.fact.show)
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it."""
+        return self.rule.remedy.format_map(self.fact.show)
+
+
+def resolve(rules: Sequence[Rule], policy: Policy) -> tuple[Rule, ...]:
+    """The rules that the policy leaves on, with its values in place of ``$section.key``."""
+    disabled = set(policy.rules.disabled)
+    return tuple(
+        msgspec.structs.replace(rule, when=tuple(_resolved(each, policy) for each in rule.when))
+        for rule in rules
+        if rule.name not in disabled
+    )
+
+
+def _resolved(condition: Condition, policy: Policy) -> Condition:
+    feature, operator, value = condition
+    if isinstance(value, str) and value.startswith("$"):
+        section, _, key = value[1:].partition(".")
+        value = getattr(getattr(policy, section), key)
+    return feature, operator, value
+
+
+def rules_digest(rules: Sequence[Rule]) -> str:
+    """SHA-256 over the rules' definitions: part of every decision."""
+    return digest(canonical([msgspec.to_builtins(rule) for rule in rules]))

@@ -1,0 +1,255 @@
+"""May a step start? Rules over nodes, evidence, cards, files, time and parameters.
+
+`PREFLIGHT_RULES` look at what is known; `FLEET_RULES` then look at what is left
+of the fleet.
+"""
+
+from __future__ import annotations
+
+from rules.ruleset import Rule
+
+_RESEAT = "power-cycle {node}; if it stays so: runledger override {subject} exclude --reason TEXT --by WHO"
+_AGAIN = "probe again: runledger preflight --step {step}"
+
+PREFLIGHT_RULES: tuple[Rule, ...] = (
+    Rule(
+        name="node_unreachable",
+        about="node",
+        when=(("reachable", "==", "no"), ("allowed", "==", False)),
+        severity="block",
+        message="{node} did not answer SSH ({why})",
+        remedy="check the power and network of {node} ({address}), then rerun",
+    ),
+    Rule(
+        name="node_unreachable",
+        about="node",
+        when=(("reachable", "==", "no"), ("allowed", "==", True)),
+        severity="degrade",
+        message="{node} did not answer SSH ({why}); the policy allows {allowance} missing",
+        remedy="run on the usable nodes only; check the power and network of {node} ({address})",
+    ),
+    Rule(
+        name="common_cause",
+        about="node",
+        when=(("common", "==", True),),
+        severity="block",
+        message="{common_cards} cards of {node} failed together at {common_since}: the node is to "
+        "blame, not its cards",
+        remedy="check the power supply, risers and cooling of {node} and reboot it, or: "
+        "runledger override {subject} reinstate --reason TEXT --by WHO",
+    ),
+    Rule(
+        name="node_excluded",
+        about="node",
+        when=(("out", "==", True),),
+        severity="degrade",
+        message="{node}: {operator_says}",
+        remedy="lift it with: runledger override {subject} reinstate --reason TEXT --by WHO",
+    ),
+    Rule(
+        name="command_hung",
+        about="node",
+        when=(("hung", "==", True),),
+        severity="unknown",
+        message="on {node}, {hung_command} did not come back",
+        remedy="look for processes in state D on {node}; " + _AGAIN,
+    ),
+    Rule(
+        name="cleanup_warning",
+        about="node",
+        when=(("cleanup", "==", True),),
+        severity="warn",
+        message="the last clean-up of {node} warned: {cleanup_warnings}",
+        remedy="look at it with: runledger cleanup --node {node} --dry-run",
+    ),
+    Rule(
+        name="node_smu_error",
+        about="node",
+        when=(("smu", "==", True),),
+        severity="warn",
+        message="{node} logged an SMU error since its boot in a line that names no card",
+        remedy="see: runledger events --where type=smu_error,node={node}",
+    ),
+    Rule(
+        name="evidence_missing",
+        about="evidence",
+        when=(("status", "!=", "fresh"),),
+        severity="unknown",
+        message="{node}: {what} {problem}",
+        remedy=_AGAIN,
+    ),
+    Rule(
+        name="gpu_unresponsive",
+        about="card",
+        when=(("state", "==", "unresponsive"), ("out", "==", False)),
+        severity="block",
+        message="{card} does not respond",
+        remedy=_RESEAT,
+    ),
+    Rule(
+        name="gpu_unresponsive",
+        about="card",
+        when=(("state", "==", "unresponsive"), ("out", "==", True)),
+        severity="degrade",
+        message="{card} does not respond; it sits out anyway",
+        remedy="nothing for this run; see docs/hardware-issues.md",
+    ),
+    Rule(
+        name="gpu_missing",
+        about="card",
+        when=(("state", "==", "missing"), ("out", "==", False)),
+        severity="block",
+        message="{card} is missing",
+        remedy=_RESEAT,
+    ),
+    Rule(
+        name="gpu_missing",
+        about="card",
+        when=(("state", "==", "missing"), ("out", "==", True)),
+        severity="degrade",
+        message="{card} is missing; it sits out anyway",
+        remedy="nothing for this run; see docs/hardware-issues.md",
+    ),
+    Rule(
+        name="gpu_missing",
+        about="shortage",
+        when=(("unexplained", ">=", 1),),
+        severity="block",
+        message="{node} shows {shown} of {expected} cards, and {unexplained} of the missing are not "
+        "among the excluded",
+        remedy="power-cycle {node} and look at its risers; if the card is gone for good, "
+        "change gpus of {node} in runledger.toml",
+    ),
+    Rule(
+        name="gpu_unknown",
+        about="card",
+        when=(("state", "==", "unknown"), ("out", "==", False)),
+        severity="unknown",
+        message="the state of {card} could not be told",
+        remedy=_AGAIN,
+    ),
+    Rule(
+        name="command_hung",
+        about="card",
+        when=(("hung", "==", True), ("out", "==", False)),
+        severity="unknown",
+        message="on {card}, {hung_command} did not come back",
+        remedy="look for processes in state D on {node}; " + _AGAIN,
+    ),
+    Rule(
+        name="gpu_excluded",
+        about="card",
+        when=(("out", "==", True), ("state", "!=", "missing")),
+        severity="degrade",
+        message="{card} sits out: {reason}",
+        remedy="run without it; see: runledger exclusions",
+    ),
+    Rule(
+        name="smu_error_since_boot",
+        about="card",
+        when=(("since_boot", "==", True), ("state", "==", "ok")),
+        severity="warn",
+        message="{card} had an incident since the last boot of {node} ({incident}), and answers now",
+        remedy="reboot {node} when the run is over; see: runledger exclusions",
+    ),
+    Rule(
+        name="cleanup_warning",
+        about="card",
+        when=(("orphaned", "==", True),),
+        severity="warn",
+        message="the last clean-up left {orphaned_mib} MiB on {card} that no process owns",
+        remedy="runledger cleanup --node {node}; memory without an owner takes a reboot",
+    ),
+    Rule(
+        name="ramdisk_missing",
+        about="file",
+        when=(("role", "==", "ramdisk"), ("there", "==", "no")),
+        severity="block",
+        message="{path} is missing on {node}",
+        remedy="copy it to {node} (a reboot empties the ramdisk), then rerun",
+    ),
+    Rule(
+        name="ramdisk_missing",
+        about="file",
+        when=(("role", "==", "ramdisk"), ("there", "==", "empty")),
+        severity="block",
+        message="{path} on {node} is empty",
+        remedy="copy it to {node} again, then rerun",
+    ),
+    Rule(
+        name="input_missing",
+        about="file",
+        when=(("role", "==", "input"), ("there", "==", "no")),
+        severity="block",
+        message="{path} is missing on {node}",
+        remedy="run the step that writes it, or put it there, then rerun",
+    ),
+    Rule(
+        name="input_missing",
+        about="file",
+        when=(("role", "==", "input"), ("there", "==", "empty")),
+        severity="block",
+        message="{path} on {node} is empty",
+        remedy="run the step that writes it again, then rerun",
+    ),
+    Rule(
+        name="input_changed",
+        about="file",
+        when=(("changed", "==", True),),
+        severity="block",
+        message="{path} on {node} has SHA-256 {sha256}, expected {expected_sha256}",
+        remedy="find out who wrote it; restore the expected file, or change what is expected",
+    ),
+    Rule(
+        name="rebooted_since_check",
+        about="file",
+        when=(("rebooted", "==", True),),
+        severity="unknown",
+        message="{node} was rebooted after {path} was looked for: the ramdisk may be empty",
+        remedy=_AGAIN,
+    ),
+    Rule(
+        name="over_time_budget",
+        about="budget",
+        when=(("comparable", "==", True), ("over", "==", True)),
+        severity="block",
+        message="{trials} trials at {median_s} s each need {need_s} s, the step has {budget_s} s: "
+        "{fits} would fit",
+        remedy="ask for at most {fits} trials, for fewer seeds, or raise timeout_s of step {step}",
+    ),
+    Rule(
+        name="no_comparable_trials",
+        about="budget",
+        when=(("comparable", "==", False),),
+        severity="info",
+        message="no finished trial with {seed_count} seeds tells how long {trials} trials take",
+        remedy="nothing to do; give --seed-count where it was left out",
+    ),
+    Rule(
+        name="parameters_dropped",
+        about="run",
+        when=(("dropped", "==", True),),
+        severity="warn",
+        message="parameters of {run} did not reach the program: {dropped}",
+        remedy="add them to the manifest of the step, or stop asking for them",
+    ),
+)
+
+FLEET_RULES: tuple[Rule, ...] = (
+    Rule(
+        name="no_nodes_configured",
+        about="fleet",
+        when=(("configured", "==", 0),),
+        severity="unknown",
+        message="no nodes are configured for step {step}: there is nothing to judge",
+        remedy="name them in runledger.toml: runledger init",
+    ),
+    Rule(
+        name="no_usable_node",
+        about="fleet",
+        when=(("configured", ">=", 1), ("usable", "==", 0)),
+        severity="block",
+        message="none of the nodes of step {step} is usable",
+        remedy="bring at least one of them back, then rerun",
+    ),
+)

@@ -1,0 +1,282 @@
+"""What a fold remembers of a history: plain, mutable records that serialise.
+
+The state is bounded by the fleet and the policy's windows, not by the length
+of the history. Every record keeps the ids of the events it rests on. Times are
+microseconds since the epoch. Only `rules.fold` changes a state.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Base of everything below."""
+
+
+class Boot(Record, kw_only=True):
+    """The boot a node is in: ``since_us`` when first seen, ``started_us`` by its uptime.
+
+    ``first`` marks the first boot ever seen of the node: what came before it
+    happened in an unknown boot.
+    """
+
+    id: str | None = None
+    since_us: int
+    started_us: int | None = None
+    last_seen_us: int
+    first: bool = False
+    event: str
+
+
+class Reach(Record, kw_only=True):
+    """The newest SSH probe."""
+
+    time_us: int
+    event: str
+    reachable: bool
+    error: str = ""
+    detail: str = ""
+
+
+class Seen(Record, kw_only=True):
+    """One card in the newest GPU probe."""
+
+    pci: str
+    state: str
+    card: str
+    index: int | None = None
+    uid: str | None = None
+
+
+class Probe(Record, kw_only=True):
+    """The newest GPU probe."""
+
+    time_us: int
+    event: str
+    expected: int | None = None
+    gpus: list[Seen]
+
+
+class Hung(Record, kw_only=True):
+    """A command that hung since the newest GPU probe."""
+
+    event: str
+    command: str
+    timeout_s: float
+    pci: str | None = None
+
+
+class Scan(Record, kw_only=True):
+    """The newest scan of the kernel log."""
+
+    time_us: int
+    event: str
+    readable: bool
+
+
+class File(Record, kw_only=True):
+    """The newest look at one file."""
+
+    time_us: int
+    event: str
+    present: bool
+    size: int | None = None
+    sha256: str | None = None
+    expected_sha256: str | None = None
+
+
+class Cleanup(Record, kw_only=True):
+    """The newest clean-up."""
+
+    time_us: int
+    event: str
+    warnings: list[str]
+    orphans: dict[str, float]
+
+
+class CardError(Record, kw_only=True):
+    """An error of a card, remembered while it may turn out to be the node's."""
+
+    time_us: int
+    card: str
+    event: str
+
+
+class CommonCause(Record, kw_only=True):
+    """Many cards failed together: the node is to blame."""
+
+    since_us: int
+    last_us: int
+    cards: int
+    evidence: list[str]
+
+
+class Mark(Record, kw_only=True):
+    """Something on a node that may explain a job's failure: ``smu``, ``oom`` or ``lost``."""
+
+    time_us: int
+    kind: str
+    card: str = ""
+
+
+class Failure(Record, kw_only=True):
+    """A failed job, with what its text says and what happened around it."""
+
+    time_us: int
+    event: str
+    node: str = ""
+    card: str = ""
+    fingerprint: str
+    says: str
+    near: list[str] = []
+
+
+class Override(Record, kw_only=True):
+    """An operator's word."""
+
+    time_us: int
+    event: str
+    action: str
+    by: str
+    reason: str
+    expires_us: int | None = None
+
+
+class NodeState(Record, kw_only=True):
+    """Everything remembered of one node; the name "" is the controller's."""
+
+    reach: Reach | None = None
+    boot: Boot | None = None
+    probe: Probe | None = None
+    hung: list[Hung] = []
+    scan: Scan | None = None
+    ramdisk: dict[str, File] = {}
+    inputs: dict[str, File] = {}
+    cleanup: Cleanup | None = None
+    smu: Scan | None = None
+    errors: list[CardError] = []
+    common: CommonCause | None = None
+    marks: list[Mark] = []
+
+
+class Incident(Record, kw_only=True):
+    """A burst of errors of one card; its time is that of its first error."""
+
+    time_us: int
+    last_us: int
+    event: str
+    last_event: str
+    kind: str
+    boot: str | None = None
+    errors: int = 1
+    crash: bool = False
+
+
+class CleanRun(Record, kw_only=True):
+    """Enough probes in a row, over enough time, showed the card ok."""
+
+    time_us: int
+    first_us: int
+    event: str
+
+
+class Card(Record, kw_only=True):
+    """A card's record: where it is, and what its ladder is computed from."""
+
+    node: str
+    pci: str
+    uid: str | None = None
+    index: int | None = None
+    probed: bool = False
+    last_error_us: int | None = None
+    incidents: list[Incident] = []
+    clean: list[CleanRun] = []
+    last_clean: CleanRun | None = None
+    ok_first_us: int | None = None
+    ok_probes: int = 0
+    overrides: list[Override] = []
+
+
+class Counted(Record, kw_only=True):
+    """A ``survivors_counted`` event."""
+
+    time_us: int
+    sequence: int
+    event: str
+    trials: int
+    completed_trials: int
+    seed_count: int
+    survivors: int
+    study: str | None = None
+    scope: dict[str, Any] | None = None
+    partial: str = ""
+
+
+class Loss(Record, kw_only=True):
+    """A node that was lost during a run."""
+
+    node: str
+    event: str
+
+
+class Run(Record, kw_only=True):
+    """One run: what was asked, what happened, what was counted."""
+
+    id: str
+    started_us: int | None = None
+    started_event: str | None = None
+    study: str | None = None
+    scope: dict[str, Any] | None = None
+    nodes: list[str] | None = None
+    trials: int | None = None
+    seed_count: int | None = None
+    timeout_s: float | None = None
+    dropped: list[str] = []
+    finished_us: int | None = None
+    finished_sequence: int = 0
+    finished_event: str | None = None
+    outcome: str | None = None
+    reason: str = ""
+    counted: Counted | None = None
+    lost: list[Loss] = []
+
+
+class State(Record, kw_only=True):
+    """A history folded: the whole of what decisions look at."""
+
+    nodes: dict[str, NodeState] = {}
+    cards: dict[str, Card] = {}
+    places: dict[str, str] = {}
+    sightings: dict[str, dict[str, int]] = {}
+    card_of_uid: dict[str, str] = {}
+    overrides: dict[str, list[Override]] = {}
+    failures: list[Failure] = []
+    failures_kept: int = 0
+    fingerprints: dict[str, dict[str, int]] = {}
+    runs: dict[str, Run] = {}
+    trial_times: dict[str, list[float]] = {}
+    newest_us: int = 0
+
+    def node(self, name: str) -> NodeState:
+        """The node's record, made where it is missing."""
+        found = self.nodes.get(name)
+        if found is None:
+            found = self.nodes[name] = NodeState()
+        return found
+
+
+_encoder = msgspec.json.Encoder(order="sorted")
+_decoder = msgspec.json.Decoder(State)
+
+
+def dump_state(state: State) -> str:
+    """The state as text; equal states give equal text."""
+    return _encoder.encode(state).decode()
+
+
+def load_state(text: str) -> State:
+    """The state in a text of `dump_state`."""
+    return _decoder.decode(text)

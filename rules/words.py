@@ -1,0 +1,46 @@
+"""Numbers and times as a person reads them in messages."""
+
+from __future__ import annotations
+
+from ledger.times import format_time
+
+_UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+
+
+def span(seconds: float) -> str:
+    """A duration in its largest whole unit: ``30 days``, ``10 minutes``, ``1.5 seconds``."""
+    for size, unit in _UNITS:
+        if seconds >= size and seconds % size == 0:
+            count = int(seconds // size)
+            return f"{count} {unit}{'' if count == 1 else 's'}"
+    return f"{number(seconds)} seconds"
+
+
+def age(seconds: float) -> str:
+    """A duration roughly: ``3 days``, ``11 minutes``."""
+    for size, unit in _UNITS:
+        if seconds >= 2 * size or size == 1:
+            count = int(seconds // size)
+            return f"{count} {unit}{'' if count == 1 else 's'}"
+    raise AssertionError("a duration is at least a number of seconds")
+
+
+def number(value: float) -> str:
+    """A number without a fraction where it has none, else with at most three digits of it."""
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.3f}".rstrip("0")
+
+
+def moment(time_us: int) -> str:
+    """A time to the second, in UTC."""
+    return format_time(time_us - time_us % 1_000_000).replace("T", " ")
+
+
+def count(amount: int, noun: str) -> str:
+    """``1 incident``, ``2 incidents``."""
+    return f"{amount:,} {noun}{'' if amount == 1 else 's'}"
+
+
+def listed(items: list[str], limit: int = 5) -> str:
+    """A list for a sentence, cut where it is long."""
+    shown = ", ".join(items[:limit])
+    return shown if len(items) <= limit else f"{shown} and {len(items) - limit} more"

@@ -1,0 +1,316 @@
+"""One open ledger and everything that can be asked of it.
+
+This is what WATCHER imports and what the command line is made of. Results are
+typed and frozen; errors are `RunledgerError` and `LedgerError`. Safe to use from
+several threads, and from several processes each with its own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ledger import Appended, Event, Ledger, LedgerError, new_event, open_ledger, parse_filters
+from ledger.payloads import (
+    DecisionPayload,
+    Finding,
+    OverrideSet,
+    ParametersProposed,
+    Payload,
+)
+from ledger.times import parse_time
+from rules.decide import Draft
+from rules.fleet import Fleet
+from rules.policy import Policy
+from rules.proposal import whole_number
+from runledger.catalog import Catalog
+from runledger.deciding import Decider
+from runledger.errors import BadInput, Missing, RunledgerError
+from runledger.replay import DECIDED_TYPES, Replayed, replay
+from runledger.settings import Settings, load_settings
+
+SOURCE = "runledger"
+
+Time = int | str | None
+"""Microseconds since the epoch, RFC 3339 text, or None for now."""
+
+
+def open(
+    location: str | Path | None = None,
+    *,
+    config: str | Path | None = None,
+    create: bool = True,
+    clock: Callable[[], int] = lambda: time.time_ns() // 1000,
+) -> Runledger:
+    """Open a ledger by path or URL; by default the one that settings name.
+
+    ``config`` is the path of a ``runledger.toml`` (default: the one in the
+    current folder). ``clock`` gives the time in microseconds since the epoch.
+    """
+    settings = load_settings(ledger=None if location is None else str(location), config=config)
+    return Runledger(
+        open_ledger(settings.ledger, create=create, clock=clock), settings, clock=clock
+    )
+
+
+def next_parameters(
+    *,
+    study: str | None = None,
+    scope: Mapping[str, Any] | None = None,
+    step: str | None = None,
+    ledger: str | Path | None = None,
+) -> DecisionPayload:
+    """The next run's ``trials`` and ``seed_count`` (in ``outcome``), in one call."""
+    with open(ledger) as opened:
+        return opened.next_parameters(study=study, scope=scope, step=step)
+
+
+class Runledger:
+    """An open ledger with its settings."""
+
+    def __init__(
+        self, ledger: Ledger, settings: Settings, *, clock: Callable[[], int]
+    ) -> None:
+        self.ledger = ledger
+        self.settings = settings
+        self.catalog = Catalog(ledger)
+        self._clock = clock
+        self._decider = Decider(ledger, self.catalog, source=SOURCE)
+
+    def __enter__(self) -> Runledger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the ledger's connections."""
+        self.ledger.close()
+
+    def now(self) -> int:
+        """The time, in microseconds since the epoch."""
+        return self._clock()
+
+    # -- what is in force --------------------------------------------------------
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force: that of ``runledger.toml``, else the ledger's newest."""
+        return self.settings.policy or self.catalog.newest_policy()
+
+    @property
+    def fleet(self) -> Fleet:
+        """The fleet in force: that of ``runledger.toml``, else the ledger's newest."""
+        return self.settings.fleet or self.catalog.newest_fleet()
+
+    # -- recording ---------------------------------------------------------------
+
+    def record(self, events: Event | Iterable[Event]) -> Appended:
+        """Append events; see `ledger.Ledger.append`."""
+        return self.ledger.append(events)
+
+    def note(self, payload: Payload, *, source: str = SOURCE, at: Time = None, **attributes: Any) -> Event:
+        """Append one event made of a payload, and return it; ``attributes`` as `new_event`."""
+        event = new_event(payload, time_us=self._time(at), source=source, **attributes)
+        self.ledger.append(event)
+        return event
+
+    def override(
+        self,
+        subject: str,
+        action: str,
+        *,
+        reason: str,
+        by: str,
+        expires: str | None = None,
+        at: Time = None,
+    ) -> Event:
+        """Record an operator's word on a subject such as ``gpu/rig-6600/0000:22:00.0``."""
+        payload = OverrideSet(
+            subject=subject,
+            action=action,  # type: ignore[arg-type]  # checked when the event is made
+            reason=reason,
+            by=by,
+            expires=expires,
+        )
+        return self.note(payload, at=at)
+
+    # -- deciding ----------------------------------------------------------------
+
+    def preflight(
+        self,
+        step: str,
+        *,
+        run: str | None = None,
+        trials: int | None = None,
+        seed_count: int | None = None,
+        at: Time = None,
+        as_of: int | None = None,
+    ) -> DecisionPayload:
+        """May this step start? Judged on what the ledger holds; nothing is probed.
+
+        A failure of our own gives the verdict ``unknown`` and says what failed.
+        """
+        question: dict[str, Any] = {"step": str(step)}
+        question |= _given(run=run, trials=trials, seed_count=seed_count)
+        try:
+            return self._decide("preflight", question, at, as_of)
+        except (LedgerError, RunledgerError):
+            raise
+        except Exception as error:  # our own fault must not read as "go"
+            return self._failed("preflight", question, error, at)
+
+    def exclusions(self, *, at: Time = None, as_of: int | None = None) -> DecisionPayload:
+        """Which GPUs must sit out."""
+        return self._decide("exclusions", {}, at, as_of)
+
+    def next_parameters(
+        self,
+        *,
+        study: str | None = None,
+        scope: Mapping[str, Any] | None = None,
+        step: str | None = None,
+        at: Time = None,
+        as_of: int | None = None,
+    ) -> DecisionPayload:
+        """How many trials and seeds next (``outcome["trials"]``, ``outcome["seed_count"]``)."""
+        question = _given(study=study, scope=_scope(scope), step=None if step is None else str(step))
+        return self._decide("parameters", question, at, as_of)
+
+    def propose(
+        self,
+        *,
+        trials: Any = None,
+        seed_count: Any = None,
+        proposer: str,
+        rationale: str,
+        study: str | None = None,
+        scope: Mapping[str, Any] | None = None,
+        step: str | None = None,
+        evidence: Iterable[str] = (),
+        at: Time = None,
+        as_of: int | None = None,
+    ) -> DecisionPayload:
+        """Judge a proposal and record both it and the answer, whatever the answer.
+
+        Numbers may come as text; what is not a number is kept as it came.
+        """
+        asked = {"trials": _asked(trials), "seed_count": _asked(seed_count)}
+        numbers = {key: whole_number(value) for key, value in asked.items()}
+        fit = all(
+            asked[key] is None or ((number := numbers[key]) is not None and number >= 0)
+            for key in asked
+        )
+        payload = ParametersProposed(
+            proposer=proposer,
+            rationale=rationale,
+            trials=numbers["trials"] if fit else None,
+            seed_count=numbers["seed_count"] if fit else None,
+            evidence=tuple(evidence) or None,
+            raw=None if fit else {key: value for key, value in asked.items() if value is not None},
+        )
+        subject = f"study/{study}" if study else "fleet"
+        event = self.note(payload, at=at, subject=subject)
+        proposal = {
+            **_given(trials=asked["trials"], seed_count=asked["seed_count"]),
+            "proposer": proposer,
+            "rationale": rationale,
+            "event": event.id,
+        }
+        question = _given(study=study, scope=_scope(scope), step=None if step is None else str(step))
+        return self._decide(
+            "parameters", {**question, "proposal": proposal}, at, as_of, cause=event.id
+        )
+
+    def _decide(
+        self,
+        kind: str,
+        question: dict[str, Any],
+        at: Time,
+        as_of: int | None,
+        cause: str | None = None,
+    ) -> DecisionPayload:
+        if as_of is not None and as_of < 0:
+            raise BadInput(f"{as_of} is not a position: give 0 or more")
+        policy, fleet = self.policy, self.fleet
+        self.catalog.activate(policy, fleet, now_us=self._clock(), source=SOURCE)
+        return self._decider.decide(
+            kind,
+            question,
+            policy=policy,
+            fleet=fleet,
+            at_us=self._time(at),
+            as_of=as_of,
+            cause=cause,
+        )
+
+    def _failed(
+        self, kind: str, question: dict[str, Any], error: Exception, at: Time
+    ) -> DecisionPayload:
+        finding = Finding(
+            rule="own_failure",
+            severity="unknown",
+            subject="fleet",
+            message=f"runledger itself failed: {type(error).__name__}: {error}",
+            remedy="report it with the output of: runledger doctor",
+            evidence=(),
+        )
+        outcome = {"nodes": [], "excluded_nodes": [], "excluded_gpus": {}}
+        return self._decider.record_draft(
+            kind,
+            question,
+            Draft("unknown", (finding,), outcome),
+            policy=self.policy,
+            fleet=self.fleet,
+            at_us=self._time(at),
+        )
+
+    # -- history -----------------------------------------------------------------
+
+    def decisions(self, *where: str) -> Iterator[Event]:
+        """Recorded decisions, oldest first; filters widen one another."""
+        return self.ledger.read(types=DECIDED_TYPES, where=parse_filters(where))
+
+    def decision(self, id: str) -> Event:
+        """One recorded decision; raises `Missing`."""
+        try:
+            event = self.ledger.get(id)
+        except LedgerError:
+            event = None
+        if event is None or not isinstance(event.data, DecisionPayload):
+            raise Missing(f"no decision {id!r} in this ledger: see `runledger decisions`")
+        return event
+
+    def replay(
+        self, *ids: str, progress: Callable[[int], None] = lambda _: None
+    ) -> Replayed:
+        """Rerun recorded decisions (all, or those named) and compare them to the byte."""
+        decided = [self.decision(id) for id in ids] if ids else self.decisions()
+        return replay(self.ledger, self.catalog, decided, progress)
+
+    def _time(self, at: Time) -> int:
+        if at is None:
+            return self._clock()
+        return at if isinstance(at, int) else parse_time(at)
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _scope(scope: Mapping[str, Any] | None) -> dict[str, str] | None:
+    from rules.folds.runs import scope_text
+
+    return {key: scope_text(value) for key, value in scope.items()} if scope else None
+
+
+def _asked(value: Any) -> Any:
+    """A proposed value in a form that can be stored, whatever was sent."""
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int | float) and whole_number(value) == value:
+        return int(value)
+    return str(value)
+

@@ -1,0 +1,220 @@
+"""Folding a ledger up to a position and a time, at the cost of the news.
+
+A fold resumes from a checkpoint when the events it has not seen all come after
+those it has, in the order of (time, position); otherwise from an older one.
+Checkpoints are disposable: each carries the digest of its text and the hash of
+the chain where it was taken, and one that does not verify is passed over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from sqlalchemy import delete, insert, select
+
+from ledger import Event, Ledger, LedgerError, NotFound
+from ledger.canonical import digest
+from ledger.database import translated
+from ledger.sql import checkpoints, events
+from ledger.store import to_event
+from rules.fold import FOLDED_TYPES, Fold
+from rules.state import State, dump_state, load_state
+
+CHECKPOINT_EVERY = 2_000
+"""News, in positions, after which a live decision leaves a checkpoint behind."""
+
+_KEPT = 12
+_KEPT_IN_MEMORY = 32
+_END_OF_TIME = 2**62
+
+
+class Folded(NamedTuple):
+    """A state and what it was folded from: positions up to ``sequence``, times up to ``at_us``."""
+
+    state: State
+    sequence: int
+    at_us: int
+
+
+class _Saved(NamedTuple):
+    sequence: int
+    at_us: int
+    newest_us: int
+    text: str
+
+
+class History:
+    """One ledger folded by one fold, resumable; not safe to share between threads.
+
+    With ``persist``, checkpoints are read from the ledger and left there; a
+    replay does without, so that it rests on the events alone.
+    """
+
+    def __init__(
+        self, ledger: Ledger, fold: Fold, *, persist: bool, edit: Edit | None = None
+    ) -> None:
+        self._ledger = ledger
+        self._fold = fold
+        self._persist = persist and edit is None
+        self._edit = edit
+        self._current: Folded | None = None
+        self._saved: list[_Saved] = []
+        self._loaded = False
+
+    def state_at(self, sequence: int, at_us: int) -> State:
+        """The state of all events up to a position whose time is not after ``at_us``.
+
+        The state belongs to this history and changes with the next call.
+        """
+        base = self._base(sequence, at_us)
+        state = self._fold.run(self._news(base, sequence, at_us), base.state)
+        self._current = Folded(state, sequence, at_us)
+        if self._persist:
+            self._checkpoint(state, base.sequence, sequence, at_us)
+        else:
+            self._saved.append(_Saved(sequence, at_us, state.newest_us, dump_state(state)))
+            if len(self._saved) > 2 * _KEPT_IN_MEMORY:
+                self._saved = _thinned(self._saved, _KEPT_IN_MEMORY)
+        return state
+
+    # -- where to start ------------------------------------------------------
+
+    def _base(self, sequence: int, at_us: int) -> Folded:
+        current, self._current = self._current, None
+        if current is not None and self._extends(
+            current.sequence, current.state.newest_us, sequence, at_us
+        ):
+            return current
+        self._load_checkpoints()
+        for saved in sorted(self._saved, reverse=True):
+            if self._extends(saved.sequence, saved.newest_us, sequence, at_us):
+                return Folded(load_state(saved.text), saved.sequence, saved.at_us)
+        return Folded(State(), 0, -_END_OF_TIME)
+
+    def _extends(self, from_sequence: int, newest_us: int, sequence: int, at_us: int) -> bool:
+        """Whether all that (sequence, at) adds comes after what was folded already."""
+        if from_sequence > sequence or newest_us > at_us:
+            return False  # something folded lies beyond the question's cut
+        if from_sequence == sequence:
+            return True
+        late = select(events.c.sequence).where(
+            events.c.sequence > from_sequence,
+            events.c.sequence <= sequence,
+            events.c.time_us < newest_us,
+            events.c.time_us <= at_us,
+            events.c.type.in_(sorted(FOLDED_TYPES)),
+        )
+        with translated("reading"), self._ledger.engine.connect() as connection:
+            return connection.execute(late.limit(1)).first() is None
+
+    # -- what is new -----------------------------------------------------------
+
+    def _news(self, base: Folded, sequence: int, at_us: int) -> Iterator[Event]:
+        """Events that ``base`` has not seen, in the order of (time, position)."""
+        later = self._ledger.read(
+            after=base.sequence, upto=sequence, until_us=at_us, types=FOLDED_TYPES, order="time"
+        )
+        skipped: Iterable[Event] = ()
+        if base.sequence and base.at_us < at_us:
+            # Stored before, but not yet to be considered at the earlier time.
+            skipped = self._between(base.sequence, base.at_us, at_us)
+        streams: list[Iterable[Event]] = [later, skipped]
+        if self._edit is not None:
+            streams = [filter(self._edit.keeps, stream) for stream in streams]
+            streams.append(self._edit.added_in(base.at_us, at_us))
+        return heapq.merge(*streams, key=_order)
+
+    def _between(self, sequence: int, after_us: int, at_us: int) -> Iterator[Event]:
+        statement = (
+            select(events)
+            .where(
+                events.c.sequence <= sequence,
+                events.c.time_us > after_us,
+                events.c.time_us <= at_us,
+                events.c.type.in_(sorted(FOLDED_TYPES)),
+            )
+            .order_by(events.c.time_us, events.c.sequence)
+        )
+        return map(to_event, self._ledger.read_rows(statement))
+
+    # -- checkpoints ---------------------------------------------------------
+
+    def _load_checkpoints(self) -> None:
+        if not self._persist or self._loaded:
+            return
+        self._loaded = True
+        statement = select(checkpoints).where(checkpoints.c.fold == self._fold.key)
+        with translated("reading checkpoints"), self._ledger.engine.connect() as connection:
+            rows = connection.execute(statement).fetchall()
+        for row in rows:
+            if digest(row.state.encode()) == row.digest and self._on_chain(
+                row.sequence, row.chain_hash
+            ):
+                self._saved.append(_Saved(row.sequence, row.at_us, row.newest_us, row.state))
+
+    def _on_chain(self, sequence: int, chain_hash: str) -> bool:
+        try:
+            return self._ledger.hash_at(sequence) == chain_hash
+        except NotFound:
+            return False
+
+    def _checkpoint(self, state: State, since: int, sequence: int, at_us: int) -> None:
+        if sequence - since < CHECKPOINT_EVERY:
+            return
+        text = dump_state(state)
+        saved = _Saved(sequence, at_us, state.newest_us, text)
+        self._saved = _thinned([*self._saved, saved], _KEPT)
+        row = {
+            "fold": self._fold.key,
+            "sequence": sequence,
+            "at_us": at_us,
+            "newest_us": state.newest_us,
+            "chain_hash": self._ledger.hash_at(sequence),
+            "state": text,
+            "digest": digest(text.encode()),
+        }
+        mine = checkpoints.c.fold == self._fold.key
+        kept = [each.sequence for each in self._saved if each.sequence != sequence]
+        # A checkpoint that cannot be saved (busy, full, saved by another) is no loss.
+        with (
+            contextlib.suppress(LedgerError),
+            translated("saving a checkpoint"),
+            self._ledger.engine.connect() as connection,
+        ):
+            connection.execute(delete(checkpoints).where(mine, checkpoints.c.sequence.not_in(kept)))
+            connection.execute(insert(checkpoints).values(row))
+            connection.commit()
+
+
+class Edit:
+    """A counterfactual: some events left out, others added."""
+
+    def __init__(self, keeps: Callable[[Event], bool], added: list[Event]) -> None:
+        self.keeps = keeps
+        self._added = sorted(added, key=_order)
+
+    def added_in(self, after_us: int, at_us: int) -> list[Event]:
+        """Added events with after < time <= at."""
+        return [each for each in self._added if after_us < each.time_us <= at_us]
+
+
+def _order(event: Event) -> tuple[int, int]:
+    return event.time_us, event.sequence or _END_OF_TIME
+
+
+def _thinned(saved: list[_Saved], kept: int) -> list[_Saved]:
+    """The newest, and older ones ever further apart."""
+    saved = sorted({each.sequence: each for each in saved}.values(), reverse=True)
+    while len(saved) > kept:
+        gaps = [
+            (saved[i - 1].sequence - saved[i + 1].sequence, i) for i in range(1, len(saved) - 1)
+        ]
+        # Drop the one whose neighbours are closest for its age.
+        newest = saved[0].sequence
+        worst = min(gaps, key=lambda gap: gap[0] / (newest - saved[gap[1]].sequence + 1))
+        del saved[worst[1]]
+    return saved
+
