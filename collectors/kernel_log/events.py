@@ -1,0 +1,143 @@
+"""Kernel log lines as ledger events whose identity is that of the line.
+
+An event's id is made of node, boot, stamp, text and how often the same has
+come before: neither of the file, nor of the present time, nor of what the
+parser thinks of the line. So the same line read twice is one event, be it from
+a file and its copy, or live and from a file, as long as both carry the
+kernel's own stamp and name the same boot. Stamps that a tool computed
+(``dmesg -T``, syslog) are another identity than the kernel's own.
+
+A later parser may give the same line another type; a stored id is therefore
+to be left alone by an importer, whatever it would store today (`reclassify`
+is for that).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import UTC, tzinfo
+
+import msgspec
+
+from collectors.kernel_log.classify import Classification
+from collectors.kernel_log.clock import Clock, boot_digits
+from collectors.kernel_log.line import Line
+from collectors.kernel_log.scanning import Found, Scanner
+from ledger.event import Event, new_event
+from ledger.payloads import GpuFault, Payload, ProcessKilled, SmuError
+
+IMPORT_SOURCE = "import/kernel-log"
+"""The source of events from log files."""
+
+_MAX_RAW = 16_384
+_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+
+
+class Scan(msgspec.Struct, frozen=True, kw_only=True):
+    """What one log held: how many lines, the events of those that report something, the last line.
+
+    ``last`` tells a live collector where to go on: its ``cursor`` (journal),
+    ``sequence`` (/dev/kmsg) or ``monotonic_us``.
+    """
+
+    lines: int
+    events: tuple[Event, ...]
+    last: Line | None = None
+
+    @property
+    def types(self) -> dict[str, int]:
+        """How many events there are of each type, by name."""
+        return dict(sorted(Counter(event.type for event in self.events).items()))
+
+
+def scan(
+    pieces: Iterable[str],
+    *,
+    node: str,
+    source: str,
+    now_us: int,
+    boot_id: str | None = None,
+    boot_time_us: int | None = None,
+    zone: tzinfo = UTC,
+    bridges: Mapping[str, str] | None = None,
+) -> Scan:
+    """Read the log of ``node``, given as ``pieces`` of text cut anywhere, line ends included.
+
+    ``now_us`` is the present time and ``boot_time_us`` the time of boot, in
+    microseconds since the epoch; ``zone`` is that of stamps without an offset;
+    ``bridges`` maps PCI bridges to the card behind each. Raises `UnplacedLine`
+    where a line reports something and nothing says when it was.
+    """
+    clock = Clock(now_us=now_us, boot_time_us=boot_time_us, boot_id=boot_id, zone=zone)
+    scanner = Scanner(clock, bridges)
+    seen: Counter[tuple[str, str, str]] = Counter()
+    events = []
+    for found in scanner.scan(pieces):
+        boot = _boot_of(found.line, boot_id, boot_time_us)
+        text = found.line.text.partition("\n")[0].rstrip()
+        key = (boot, found.stamp, text)
+        seen[key] += 1
+        events.append(
+            new_event(
+                payload(
+                    found.classification,
+                    node=node,
+                    raw=found.line.raw,
+                    boot_id=_named(found, boot_id),
+                ),
+                time_us=found.time_us,
+                source=source,
+                id=line_id(node, *key, seen[key]),
+            )
+        )
+    return Scan(lines=scanner.lines, events=tuple(events), last=scanner.last)
+
+
+def payload(found: Classification, *, node: str, raw: str, boot_id: str | None) -> Payload:
+    """The payload for what a line reports; ``raw`` is made storable and cut at 16,384 characters."""
+    raw = _UNSTORABLE.sub("\ufffd", raw[:_MAX_RAW])
+    if found.event_type == "smu_error":
+        return SmuError(
+            node=node,
+            signature=found.kind,
+            raw=raw,
+            pci=found.pci,
+            code=found.code,
+            message=found.message,
+            boot_id=boot_id,
+        )
+    if found.event_type == "process_killed":
+        return ProcessKilled(
+            node=node, raw=raw, process=found.process, pid=found.pid, boot_id=boot_id
+        )
+    return msgspec.convert(
+        {"node": node, "fault": found.kind, "raw": raw, "pci": found.pci, "boot_id": boot_id},
+        GpuFault,
+    )
+
+
+def line_id(node: str, boot: str, stamp: str, text: str, occurrence: int) -> str:
+    """The id of the event of a line, a UUID made of the SHA-256 of what identifies the line."""
+    return derived_id("kernel-log line", node, boot, stamp, text, str(occurrence))
+
+
+def derived_id(*parts: str) -> str:
+    """A UUID that is a function of ``parts`` alone."""
+    joined = "".join(f"{len(part)}:{part}" for part in parts)
+    digest = hashlib.sha256(joined.encode("utf-8", "replace")).digest()
+    return str(uuid.UUID(bytes=digest[:16], version=5))
+
+
+def _boot_of(line: Line, boot_id: str | None, boot_time_us: int | None) -> str:
+    named = boot_digits(line.boot_id) or boot_digits(boot_id)
+    return named or ("" if boot_time_us is None else f"at {boot_time_us}")
+
+
+def _named(found: Found, boot_id: str | None) -> str | None:
+    """The boot id to store: as the caller writes it, unless the line names another boot."""
+    own = found.line.boot_id
+    return own if own and boot_digits(own) != boot_digits(boot_id) else boot_id

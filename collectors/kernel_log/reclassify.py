@@ -1,0 +1,92 @@
+"""Judges stored kernel log lines again, with today's parser.
+
+Nothing stored is rewritten: where the parser now says something else, a new
+event says so and points to the one it corrects by ``causationid``. A line that
+is now known to be harmless becomes a `gpu_fault` ``other``, which is kept and
+weighs on no card.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+
+from collectors.kernel_log.classify import PARSER_VERSION, Classification, classify
+from collectors.kernel_log.events import derived_id, payload
+from collectors.kernel_log.framing import frame
+from ledger.event import Event, new_event
+from ledger.payloads import GpuFault, ProcessKilled, SmuError
+
+RECLASSIFY_SOURCE = "reclassify/kernel-log"
+_TYPES = ("smu_error", "gpu_fault", "process_killed")
+
+
+def reclassify(
+    events: Iterable[Event],
+    *,
+    source: str = RECLASSIFY_SOURCE,
+    bridges: Mapping[str, Mapping[str, str]] | None = None,
+) -> Iterator[Event]:
+    """New events for those of ``events`` that today's parser judges otherwise.
+
+    Give all events of a ledger, or all `smu_error`, `gpu_fault` and
+    `process_killed` ones: only the newest judgement of a line is looked at, so
+    that a second run yields nothing. ``bridges`` holds a map of PCI bridges to
+    cards for each node. Of events from other sources, whose ``raw`` need not be
+    a whole kernel line, none is declared harmless, and a card that their writer
+    knew of stays.
+    """
+    lines = [event for event in events if event.type in _TYPES]
+    corrected = {event.causationid for event in lines if event.causationid is not None}
+    for event in lines:
+        if event.id in corrected:
+            continue
+        correction = _correct(event, source, bridges or {})
+        if correction is not None:
+            yield correction
+
+
+def _correct(event: Event, source: str, bridges: Mapping[str, Mapping[str, str]]) -> Event | None:
+    data = event.data
+    assert isinstance(data, SmuError | GpuFault | ProcessKilled)
+    text = frame(data.raw.partition("\n")[0]).text
+    found = classify(text, bridges.get(data.node))
+    before = _as_classified(data)
+    if found is None:
+        if "kernel-log" not in event.source:
+            return None
+        found = Classification(event_type="gpu_fault", kind="other", pci=before.pci)
+    elif found.pci is None and (found.kind == "pcie_error" or "kernel-log" not in event.source):
+        found = msgspec.structs.replace(found, pci=before.pci)
+    if found == before:
+        return None
+    new = payload(found, node=data.node, raw=data.raw, boot_id=data.boot_id)
+    if isinstance(new, SmuError) and isinstance(data, SmuError) and new.pci == data.pci:
+        new = msgspec.structs.replace(new, index=data.index, card_uid=data.card_uid)
+    return new_event(
+        new,
+        time_us=event.time_us,
+        source=source,
+        id=derived_id("kernel-log reclassified", event.id, PARSER_VERSION, found.event_type),
+        runid=event.runid,
+        step=event.step,
+        correlationid=event.correlationid,
+        causationid=event.id,
+    )
+
+
+def _as_classified(data: SmuError | GpuFault | ProcessKilled) -> Classification:
+    if isinstance(data, SmuError):
+        return Classification(
+            event_type="smu_error",
+            kind=data.signature,
+            pci=data.pci,
+            code=data.code,
+            message=data.message,
+        )
+    if isinstance(data, ProcessKilled):
+        return Classification(
+            event_type="process_killed", kind="out_of_memory", process=data.process, pid=data.pid
+        )
+    return Classification(event_type="gpu_fault", kind=data.fault, pci=data.pci)
