@@ -7,7 +7,7 @@ from typing import Literal
 from ledger.payloads._base import Amount, Count, Identifier, Json, Number, Outcome, Payload, Pci
 
 
-class RunStarted(Payload):
+class RunStarted(Payload, kw_only=True):
     """A run began; ``scope`` is what makes runs comparable (data set, bounds, …).
 
     ``requested`` and ``effective`` are the parameters asked for and those that
@@ -27,7 +27,7 @@ class RunStarted(Payload):
     effective: Json | None = None
 
 
-class RunFinished(Payload):
+class RunFinished(Payload, kw_only=True):
     """A run ended, well or not."""
 
     event_type = "run_finished"
@@ -37,7 +37,7 @@ class RunFinished(Payload):
     duration_s: Amount | None = None
 
 
-class StepStarted(Payload):
+class StepStarted(Payload, kw_only=True):
     """A pipeline step began (which one is the event's ``step`` attribute)."""
 
     event_type = "step_started"
@@ -47,7 +47,7 @@ class StepStarted(Payload):
     duration_s: Amount | None = None
 
 
-class StepFinished(Payload):
+class StepFinished(Payload, kw_only=True):
     """A pipeline step ended."""
 
     event_type = "step_finished"
@@ -57,7 +57,7 @@ class StepFinished(Payload):
     duration_s: Amount | None = None
 
 
-class JobFinished(Payload):
+class JobFinished(Payload, kw_only=True):
     """A job ended well on its ``attempt``-th try."""
 
     event_type = "job_finished"
@@ -69,7 +69,7 @@ class JobFinished(Payload):
     duration_s: Amount | None = None
 
 
-class JobFailedWithTraceback(Payload):
+class JobFailedWithTraceback(Payload, kw_only=True):
     """A job failed; stored before anyone tries again.
 
     ``fingerprint`` is stable across line numbers, addresses and paths, so that
@@ -91,7 +91,7 @@ class JobFailedWithTraceback(Payload):
     gpu_state: Json | None = None
 
 
-class TrialStarted(Payload):
+class TrialStarted(Payload, kw_only=True):
     """An Optuna trial was asked for; a finished one is a `TrialCompleted`."""
 
     event_type = "trial_started"
@@ -106,7 +106,7 @@ class TrialStarted(Payload):
         return f"study/{self.study}"
 
 
-class TrialCompleted(Payload):
+class TrialCompleted(Payload, kw_only=True):
     """A finished Optuna trial; values beyond the finite are ``"inf"``, ``"-inf"``, ``"nan"``."""
 
     event_type = "trial_completed"
@@ -126,7 +126,7 @@ class TrialCompleted(Payload):
         return f"study/{self.study}"
 
 
-class SurvivorsCounted(Payload):
+class SurvivorsCounted(Payload, kw_only=True):
     """What a search yielded; ``trials`` were asked for, ``completed_trials`` ran to a result."""
 
     event_type = "survivors_counted"
