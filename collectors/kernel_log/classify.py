@@ -153,7 +153,10 @@ _NVRM_LOST = re.compile(rf"NVRM: .*?(?:GPU (?P<pci>{_BDF}).*?)?f[ae]ll(?:en)? of
 _NVRM_INIT = re.compile(
     rf"NVRM: (?:GPU (?P<pci>{_BDF}): )?(?:RmInitAdapter|rm_init_adapter) failed"
 )
-_KILLED = re.compile(r"(?:.*?[Oo]ut of memory[^:]*: )?Killed process (\d+),? \((.*?)\)(?:,| |$)")
+_KILLED = re.compile(
+    r"(?:.*?[Oo]ut of memory[^:]*: )?Killed process (\d+),? "
+    r"\((?:(.*?)\),? (?:total-vm|UID)|([^)]*)\))"
+)
 
 _ALL_ONES = "0xffffffff"
 _BUSY_OR_UNSUPPORTED = frozenset({0xFC, 0xFD, 0xFE})
@@ -240,7 +243,7 @@ def _without_device(text: str) -> Classification | None:
         return None
     match = _KILLED.match(text)
     if match is not None:
-        name = "".join(c for c in match[2] if c.isprintable())
+        name = "".join(c for c in match[2] or match[3] or "" if c.isprintable())
         return Classification(
             event_type="process_killed",
             kind="out_of_memory",
