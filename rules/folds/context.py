@@ -18,7 +18,7 @@ class Context:
         gpu = policy.gpu
         self.policy = policy
         self.fleet = fleet
-        self.node = fleet.resolve
+        self._names: dict[str, str] = {}
         self.configured_gpus = {node.name: node.gpus for node in fleet.nodes}
         local = [node.name for node in fleet.nodes if node.address == "localhost"]
         self.controller = local[0] if local else CONTROLLER
@@ -28,6 +28,13 @@ class Context:
         self.reinstate_after_us = round(gpu.reinstate_after_s * SECOND_US)
         self.explains_us = round(gpu.job_failure_context_s * SECOND_US)
         self.incident_faults = frozenset(gpu.incident_faults)
+
+    def node(self, name: str) -> str:
+        """The configured name of a node; see `rules.fleet.Fleet.resolve`."""
+        found = self._names.get(name)
+        if found is None:
+            found = self._names[name] = self.fleet.resolve(name)
+        return found
 
     def subject(self, text: str) -> str:
         """A subject with its node by the configured name."""

@@ -1,0 +1,195 @@
+"""The fleet and the pipeline's steps as configured: a frozen value with a digest."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from ledger.canonical import canonical, digest
+from ledger.event_checks import nearest
+from rules.toml import check, parse_toml
+
+Name = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f-\x9f/\s]+\Z")]
+Path = Annotated[str, Meta(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")]
+Text = Annotated[str, Meta(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")]
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{64}\Z")]
+Seconds = Annotated[int, Meta(gt=0)] | Annotated[float, Meta(gt=0)]
+
+
+class InvalidFleet(ValueError):
+    """A configuration that cannot be used; ``problems`` names each key."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(problems))
+
+
+class _Table(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """Base of the tables."""
+
+
+class Node(_Table, frozen=True, kw_only=True):
+    """One machine. ``gpus`` is how many cards it should show.
+
+    ``ramdisk`` says whether the ramdisk files of steps are expected on it.
+    """
+
+    name: Name
+    address: Name = ""
+    user: Text | None = None
+    port: Annotated[int, Meta(ge=1, le=65535)] | None = None
+    gpus: Annotated[int, Meta(ge=0, le=1024)] | None = None
+    ramdisk: bool = True
+    ramdisk_path: Path | None = None
+    ssh_config: Path | None = None
+    known_hosts: Path | None = None
+    identity: Path | None = None
+
+
+class FileCheck(_Table, frozen=True, kw_only=True):
+    """A file that must be there and not empty, with this hash where one is given."""
+
+    path: Path
+    sha256: Sha256 | None = None
+
+
+class Remedies(_Table, frozen=True, kw_only=True):
+    """Commands (argument lists, never shell text) that may mend a failed check."""
+
+    ramdisk: tuple[Text, ...] | None = None
+    inputs: tuple[Text, ...] | None = None
+
+
+class Step(_Table, frozen=True, kw_only=True):
+    """One step of the pipeline. ``nodes`` None means all."""
+
+    timeout_s: Seconds | None = None
+    nodes: tuple[Name, ...] | None = None
+    ramdisk: tuple[FileCheck, ...] = ()
+    inputs: tuple[FileCheck, ...] = ()
+    remedy: Remedies | None = None
+
+
+class Fleet(_Table, frozen=True, kw_only=True):
+    """All nodes and steps."""
+
+    nodes: tuple[Node, ...] = ()
+    steps: dict[str, Step] = {}
+
+    def resolve(self, name: str) -> str:
+        """The configured name of a node given by name or (unambiguous) address.
+
+        A name that is not configured is its own.
+        """
+        if any(node.name == name for node in self.nodes):
+            return name
+        owners = [node.name for node in self.nodes if node.address == name]
+        return owners[0] if len(owners) == 1 else name
+
+    def node(self, name: str) -> Node | None:
+        """The node of this name."""
+        return next((node for node in self.nodes if node.name == name), None)
+
+    def nodes_of(self, step: str) -> tuple[Node, ...]:
+        """The nodes that a step uses; all where it does not say, or is not configured."""
+        configured = self.steps.get(step)
+        if configured is None or configured.nodes is None:
+            return self.nodes
+        return tuple(node for node in self.nodes if node.name in configured.nodes)
+
+
+def parse_fleet(text: str) -> Fleet:
+    """The fleet in a text of `fleet_text`, or in TOML with ``nodes`` and ``steps``."""
+    try:
+        table = parse_toml(text)
+    except ValueError as error:
+        raise InvalidFleet([str(error)]) from None
+    return fleet_from_table(table)
+
+
+def fleet_from_table(table: dict[str, Any]) -> Fleet:
+    """The fleet in parsed TOML; raises `InvalidFleet` naming every key that is wrong."""
+    problems: list[str] = []
+    unknown = [key for key in table if key not in ("nodes", "steps")]
+    problems += [f"{key}: unknown key; did you mean nodes or steps?" for key in unknown]
+    nodes = [_node(each, at, problems) for at, each in enumerate(_list(table, "nodes", problems), 1)]
+    steps: dict[str, Any] = {}
+    configured = table.get("steps", {})
+    if not isinstance(configured, dict):
+        problems.append('steps: write tables such as [steps."3"]')
+        configured = {}
+    for name, step in configured.items():
+        steps[name] = _step(name, step, problems)
+    names = [str(node.get("name")) for node in nodes if isinstance(node, dict)]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        problems.append(f"nodes: {name!r} is there twice; names must differ")
+    for name, step in steps.items():
+        wanted = step.get("nodes") if isinstance(step, dict) else None
+        for node in wanted if isinstance(wanted, list) else ():
+            if node not in names:
+                problems.append(
+                    f'steps."{name}".nodes: no node {node!r}; did you mean {nearest(node, names)}?'
+                )
+    if problems:
+        raise InvalidFleet(problems)
+    return msgspec.convert({"nodes": nodes, "steps": dict(sorted(steps.items()))}, Fleet)
+
+
+def _list(table: dict[str, Any], key: str, problems: list[str]) -> list[Any]:
+    value = table.get(key, [])
+    if isinstance(value, list):
+        return value
+    problems.append(f"{key}: write [[{key}]] for each of them")
+    return []
+
+
+def _node(node: Any, at: int, problems: list[str]) -> Any:
+    where = f"nodes[{at}]"
+    check(node, Node, where, problems)
+    if isinstance(node, dict):
+        node = dict(node)
+        node.setdefault("address", node.get("name", ""))
+    return node
+
+
+def _step(name: str, step: Any, problems: list[str]) -> Any:
+    where = f'steps."{name}"'
+    if isinstance(step, dict):
+        step = dict(step)
+        for key in ("ramdisk", "inputs"):
+            if isinstance(step.get(key), list):
+                step[key] = [
+                    {"path": file} if isinstance(file, str) else file for file in step[key]
+                ]
+                for at, file in enumerate(step[key], 1):
+                    check(file, FileCheck, f"{where}.{key}[{at}]", problems)
+        if any(problem.startswith(where) for problem in problems):
+            known = {field.name for field in msgspec.structs.fields(Step)}
+            for key in step:
+                if key not in known:
+                    problems.append(f"{where}.{key}: unknown key; did you mean {nearest(key, known)}?")
+            return step
+    check(step, Step, where, problems)
+    return step
+
+
+def fleet_text(fleet: Fleet) -> str:
+    """The whole fleet as TOML: the same text for the same fleet."""
+    import tomli_w
+
+    return tomli_w.dumps(msgspec.to_builtins(fleet))
+
+
+def fleet_digest(fleet: Fleet) -> str:
+    """SHA-256 of `fleet_text`."""
+    return _digest_of(canonical(fleet))
+
+
+@lru_cache(maxsize=64)
+def _digest_of(canonical_fleet: bytes) -> str:
+    return digest(fleet_text(msgspec.json.decode(canonical_fleet, type=Fleet)).encode())

@@ -1,0 +1,248 @@
+"""The policy: every number that decides, as a frozen value with a digest.
+
+A policy file holds only what differs from the default; `policy_text` is always
+the whole, so that a ledger explains itself even when defaults change later.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from functools import lru_cache
+from importlib import resources
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from ledger.canonical import digest
+from ledger.event_checks import nearest
+from rules.names import RULE_NAMES
+from rules.toml import check, parse_toml
+
+Seconds = Annotated[int, Meta(ge=0)] | Annotated[float, Meta(ge=0)]
+Share = Annotated[int, Meta(ge=0, le=1)] | Annotated[float, Meta(ge=0, le=1)]
+Positive = Annotated[int, Meta(gt=0)] | Annotated[float, Meta(gt=0)]
+Factor = Annotated[int, Meta(ge=1)] | Annotated[float, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+AtLeastOne = Annotated[int, Meta(ge=1, le=2**53)]
+Evidence = Literal[
+    "ssh_probe", "gpu_probe", "kernel_log_scanned", "ramdisk_checked", "inputs_checked"
+]
+IncidentFault = Literal[
+    "device_lost",
+    "ring_timeout",
+    "gpu_reset",
+    "page_fault",
+    "ras_uncorrectable",
+    "pcie_error",
+    "xid",
+    "other",
+]
+
+
+class InvalidPolicy(ValueError):
+    """A policy that cannot be used; ``problems`` names each key and what it may be."""
+
+    def __init__(self, name: str, problems: list[str]) -> None:
+        self.name, self.problems = name, tuple(problems)
+        super().__init__("\n".join(f"policy {name}: {problem}" for problem in problems))
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of the sections."""
+
+
+class Preflight(_Section, frozen=True, kw_only=True):
+    """What a step needs before it may start."""
+
+    evidence_max_age_s: Seconds
+    required_evidence: tuple[Evidence, ...]
+    allow_missing_nodes: Count
+    time_budget_share: Positive
+    comparable_trials: AtLeastOne
+
+
+class Gpu(_Section, frozen=True, kw_only=True):
+    """When cards are watched, taken out and brought back."""
+
+    incident_gap_s: Seconds
+    watch_after_incidents: AtLeastOne
+    exclude_after_incidents: AtLeastOne
+    window_s: Seconds
+    incident_faults: tuple[IncidentFault, ...]
+    crash_link_s: Seconds
+    common_cause_share: Share
+    common_cause_min_gpus: AtLeastOne
+    watch_after_job_failures: AtLeastOne
+    job_failure_context_s: Seconds
+    common_traceback_nodes: AtLeastOne
+    reinstate_clean_probes: AtLeastOne
+    reinstate_after_s: Seconds
+    retire_after_exclusions: AtLeastOne
+
+
+class SecondOpinion(_Section, frozen=True, kw_only=True):
+    """Priors of the second opinion: see `rules.second_opinion`."""
+
+    prior_alive: Share
+    prior_yield_alpha: Positive
+    prior_yield_beta: Positive
+    find_probability: Share
+    saturated_share: Share
+
+
+class Tuning(_Section, frozen=True, kw_only=True):
+    """How many trials and seeds next."""
+
+    rule: Literal["default", "second_opinion"]
+    default_trials: AtLeastOne
+    default_seed_count: AtLeastOne
+    zero_survivor_min_trials: Count
+    zero_survivor_trials: AtLeastOne
+    few_survivors: Count
+    seed_growth: Factor
+    max_seed_count: AtLeastOne
+    second_opinion: SecondOpinion
+
+
+class ProposalLimits(_Section, frozen=True, kw_only=True):
+    """What proposals may ask for."""
+
+    min_trials: AtLeastOne
+    max_trials: AtLeastOne
+    min_seed_count: AtLeastOne
+    max_seed_count: AtLeastOne
+    max_change: Factor
+    cooldown_runs: Count
+    daily_budget: Count
+    frozen: tuple[Literal["trials", "seed_count"], ...]
+
+
+class RuleSwitches(_Section, frozen=True, kw_only=True):
+    """Which rules are off."""
+
+    disabled: tuple[str, ...]
+
+
+class Policy(_Section, frozen=True, kw_only=True):
+    """The whole policy. Durations are seconds; see ``default_policy.toml`` for each key."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")]
+    preflight: Preflight
+    gpu: Gpu
+    tuning: Tuning
+    proposal: ProposalLimits
+    rules: RuleSwitches
+
+
+@lru_cache(maxsize=1)
+def default_policy() -> Policy:
+    """The policy that decides where nothing else is said."""
+    return msgspec.convert({"name": "default", **_default_table()}, Policy)
+
+
+def _default_table() -> dict[str, Any]:
+    text = resources.files("rules").joinpath("default_policy.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+def parse_policy(text: str, name: str = "policy") -> Policy:
+    """The default policy with the keys of a TOML text changed; raises `InvalidPolicy`."""
+    try:
+        table = parse_toml(text)
+    except ValueError as error:
+        raise InvalidPolicy(name, [str(error)]) from None
+    return _from_table({"name": name, **table}, name)
+
+
+def with_settings(policy: Policy, settings: list[str]) -> Policy:
+    """The policy with ``section.key=value`` changes; values are written as in TOML.
+
+    A word that is no TOML value is taken as text. Raises `InvalidPolicy`.
+    """
+    table: dict[str, Any] = msgspec.to_builtins(policy)
+    problems: list[str] = []
+    for setting in settings:
+        path, equals, value = setting.partition("=")
+        keys = path.strip().split(".")
+        if not equals or len(keys) < 2:
+            problems.append(f"{setting!r}: write section.key=value")
+            continue
+        inner = table
+        for depth, key in enumerate(keys[:-1]):
+            if not isinstance(inner.get(key), dict):
+                where = ".".join(keys[: depth + 1])
+                tables = [known for known, each in inner.items() if isinstance(each, dict)]
+                problems.append(f"{where}: unknown section; did you mean {nearest(key, tables)}?")
+                break
+            inner = inner[key]
+        else:
+            inner[keys[-1]] = _toml_value(value.strip())
+    if problems:
+        raise InvalidPolicy(policy.name, problems)
+    return _from_table(table, policy.name)
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _from_table(table: dict[str, Any], name: str) -> Policy:
+    problems: list[str] = []
+    merged = _merged({"name": name, **_default_table()}, table)
+    check(merged, Policy, "", problems)
+    _check_finite(merged, "", problems)
+    if not problems:
+        policy = msgspec.convert(merged, Policy)
+        problems += _contradictions(policy)
+        if not problems:
+            return policy
+    raise InvalidPolicy(name, problems)
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        inner = merged.get(key)
+        both = isinstance(inner, dict) and isinstance(value, dict)
+        merged[key] = _merged(inner, value) if both and isinstance(inner, dict) else value
+    return merged
+
+
+def _check_finite(table: dict[str, Any], where: str, problems: list[str]) -> None:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            _check_finite(value, f"{where}{key}.", problems)
+        elif isinstance(value, float) and not math.isfinite(value):
+            problems.append(f"{where}{key} = {value}: must be a finite number")
+
+
+def _contradictions(policy: Policy) -> list[str]:
+    problems = [
+        f"rules.disabled: no rule {name!r}; did you mean {nearest(name, RULE_NAMES)}?"
+        for name in policy.rules.disabled
+        if name not in RULE_NAMES
+    ]
+    limits = policy.proposal
+    for key in ("trials", "seed_count"):
+        low, high = getattr(limits, f"min_{key}"), getattr(limits, f"max_{key}")
+        if low > high:
+            problems.append(f"proposal.min_{key} = {low}: above proposal.max_{key} = {high}")
+    return problems
+
+
+def policy_text(policy: Policy) -> str:
+    """The whole policy as TOML: the same text for the same policy."""
+    import tomli_w
+
+    return tomli_w.dumps(msgspec.to_builtins(policy))
+
+
+@lru_cache(maxsize=256)
+def policy_digest(policy: Policy) -> str:
+    """SHA-256 of `policy_text`."""
+    return digest(policy_text(policy).encode())

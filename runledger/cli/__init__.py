@@ -1,0 +1,52 @@
+"""The command line: the only place where errors become text and exit codes.
+
+One module a group of commands, each with ``add(commands)`` to declare them and
+handlers that import what they need when they run, so that ``--help`` is quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from runledger.cli import exits
+from runledger.cli.parser import Parser
+
+_GROUPS = ("setup", "recording", "deciding", "history", "ledger")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of every command."""
+    from runledger.version import __version__
+
+    parser = Parser(
+        prog="runledger",
+        description="The flight recorder and the judge of long GPU runs.",
+        epilog="Exit codes: 0 done or go; 1 our own failure; 2 bad input; 3 not found; 5 conflict; "
+        "10 no-go; 11 a person or evidence is needed; 12 drift; 75 try again later.",
+    )
+    parser.add_argument("--version", action="version", version=f"runledger {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
+    for group in _GROUPS:
+        import_module(f"runledger.cli.{group}").add(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        code = arguments.run(arguments)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return exits.report("interrupted", exits.INTERRUPTED)
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough; Python must not complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exits.DONE
+    except Exception as error:
+        return exits.for_error(error)
+    return int(code or exits.DONE)

@@ -1,0 +1,171 @@
+"""Commands that decide: preflight, exclusions, next, propose, override, context, schema."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from runledger.cli import exits
+from runledger.cli.parser import Commands, command, count, deciding, key_value
+
+
+def add(commands: Commands) -> None:
+    """Declare the commands."""
+    parser = command(commands, "preflight", _preflight, "may this step start?")
+    parser.add_argument("--step", required=True, help="the pipeline step, for example 3")
+    parser.add_argument("--run", dest="run_id", metavar="ID", help="the run it belongs to")
+    parser.add_argument("--trials", type=count, metavar="N", help="trials the step will run")
+    parser.add_argument("--seed-count", type=count, metavar="N", help="seeds a trial")
+    parser.add_argument("--no-probe", action="store_true", help="judge on what is recorded")
+    parser.add_argument("--remedy", action="store_true", help="run configured remedies first")
+    deciding(parser)
+
+    parser = command(commands, "exclusions", _exclusions, "which GPUs must sit out?")
+    parser.add_argument("--format", choices=["distributed-config"], help="the node file's excerpt")
+    parser.add_argument("--merge", metavar="FILE", help="print this node file with the excerpt in it")
+    deciding(parser)
+
+    parser = command(commands, "next", _next, "how many trials and seeds next?")
+    _narrowing(parser)
+    deciding(parser)
+
+    parser = command(commands, "propose", _propose, "judge proposed trials and seeds")
+    parser.add_argument("--trials", metavar="N")
+    parser.add_argument("--seed-count", metavar="N")
+    parser.add_argument("--proposer", required=True, help="who proposes")
+    parser.add_argument("--rationale", required=True, help="why")
+    _narrowing(parser)
+    deciding(parser)
+
+    parser = command(commands, "override", _override, "record an operator's word")
+    parser.add_argument("subject", metavar="SUBJECT", help="for example gpu/rig-6600/0000:22:00.0")
+    parser.add_argument(
+        "action",
+        metavar="ACTION",
+        choices=["watch", "exclude", "reinstate", "retire", "waive"],
+        help="watch, exclude, reinstate, retire or waive",
+    )
+    parser.add_argument("--reason", required=True, metavar="TEXT")
+    parser.add_argument("--by", required=True, metavar="WHO")
+    parser.add_argument("--expires", metavar="TIME", help="until when it holds (waive needs it)")
+    parser.add_argument("--at", metavar="TIME", help="when it was said; default: now")
+
+
+def _narrowing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--study", metavar="NAME", help="runs of this study only")
+    parser.add_argument(
+        "--scope", type=key_value, action="append", default=[], metavar="KEY=VALUE",
+        help="runs of this scope only",
+    )  # fmt: skip
+    parser.add_argument("--step", help="warn where the numbers do not fit this step's timeout")
+
+
+def _preflight(arguments: argparse.Namespace) -> int:
+    from runledger.cli.opening import opened
+
+    with opened(arguments, create=True) as runledger:
+        if not arguments.no_probe:
+            from runledger.cli.probing import probe_for_step
+
+            probe_for_step(runledger, arguments.step, remedy=arguments.remedy)
+        decision = runledger.preflight(
+            arguments.step,
+            run=arguments.run_id,
+            trials=arguments.trials,
+            seed_count=arguments.seed_count,
+            at=arguments.at,
+            as_of=arguments.as_of,
+        )
+    return _print(decision, arguments)
+
+
+def _exclusions(arguments: argparse.Namespace) -> int:
+    from runledger.cli.opening import opened
+    from runledger.cli.output import print_json, talk
+
+    with opened(arguments, create=True) as runledger:
+        decision = runledger.exclusions(at=arguments.at, as_of=arguments.as_of)
+        if arguments.format is None and arguments.merge is None:
+            return _print(decision, arguments)
+        from runledger.distributed_config import excerpt, merge
+
+        nodes, unplaced = excerpt(decision.outcome["gpus"], runledger.fleet)
+    for card in unplaced:
+        talk(f"{card['subject']} ({card['state']}) has no current index: not in the excerpt")
+    if arguments.merge is None:
+        print_json(nodes)
+        return exits.DONE
+    with open(arguments.merge, encoding="utf-8", newline="") as file:
+        text = file.read()
+    sys.stdout.write(merge(text, nodes))
+    return exits.DONE
+
+
+def _next(arguments: argparse.Namespace) -> int:
+    from runledger.cli.opening import opened
+
+    with opened(arguments, create=True) as runledger:
+        decision = runledger.next_parameters(**_question(arguments))
+    return _print(decision, arguments)
+
+
+def _propose(arguments: argparse.Namespace) -> int:
+    from runledger.cli.opening import opened
+
+    with opened(arguments, create=True) as runledger:
+        decision = runledger.propose(
+            trials=arguments.trials,
+            seed_count=arguments.seed_count,
+            proposer=arguments.proposer,
+            rationale=arguments.rationale,
+            **_question(arguments),
+        )
+    return _print(decision, arguments)
+
+
+def _question(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "study": arguments.study,
+        "scope": dict(arguments.scope),
+        "step": arguments.step,
+        "at": arguments.at,
+        "as_of": arguments.as_of,
+    }
+
+
+def _override(arguments: argparse.Namespace) -> int:
+    from ledger import to_wire
+    from runledger.cli.opening import opened
+    from runledger.cli.output import plain, print_json, say, talk
+
+    with opened(arguments, create=True) as runledger:
+        known = runledger.seen(arguments.subject)
+        event = runledger.override(
+            arguments.subject,
+            arguments.action,
+            reason=arguments.reason,
+            by=arguments.by,
+            expires=arguments.expires,
+            at=arguments.at,
+        )
+    if not known:
+        talk(f"note: nothing in this ledger is about {event.subject} yet")
+    if arguments.json:
+        print_json(to_wire(event))
+    else:
+        say(plain(f"recorded: {arguments.action} {event.subject}, by {arguments.by}"))
+    return exits.DONE
+
+
+def _print(decision: Any, arguments: argparse.Namespace) -> int:
+    import msgspec
+
+    from runledger.cli.decisions import print_decision
+    from runledger.cli.output import print_json
+
+    if arguments.json:
+        print_json(msgspec.to_builtins(decision))
+    else:
+        print_decision(decision)
+    return exits.VERDICTS.get(decision.verdict, exits.DONE)

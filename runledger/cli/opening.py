@@ -1,0 +1,12 @@
+"""Opening what a command works on, from its options."""
+
+from __future__ import annotations
+
+import argparse
+
+from runledger.facade import Runledger, open
+
+
+def opened(arguments: argparse.Namespace, *, create: bool) -> Runledger:
+    """The ledger a command names; ``create`` only for commands that write."""
+    return open(arguments.ledger, config=arguments.config, create=create)

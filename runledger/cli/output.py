@@ -1,0 +1,61 @@
+"""What commands print: JSON for programs, text for people.
+
+Text that came from events may hold anything; what goes to a terminal is
+stripped of control characters first.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+_CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|.)|[\x00-\x1f\x7f-\x9f]")
+_CONTROL_BUT_LINES = re.compile(_CONTROL.pattern.replace(r"\x00-\x1f", r"\x00-\x08\x0b-\x1f"))
+# Characters that reorder or hide text around them.
+_BIDI = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]")
+
+_COLOURS = {"bad": "31", "poor": "33", "good": "32", "dim": "2", "strong": "1"}
+
+
+def plain(text: object, *, keep_lines: bool = False) -> str:
+    """Text without terminal control; new lines become spaces unless kept."""
+    pattern = _CONTROL_BUT_LINES if keep_lines else _CONTROL
+    return _BIDI.sub("", pattern.sub(" " if not keep_lines else "", str(text)))
+
+
+def colour(text: str, kind: str) -> str:
+    """The text in a colour, on a terminal that wants one."""
+    import os
+
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return text
+    return f"\x1b[{_COLOURS[kind]}m{text}\x1b[0m"
+
+
+def print_json(value: Any) -> None:
+    """One JSON object on stdout."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+
+
+def say(text: str = "") -> None:
+    """A line for people on stdout; the caller has stripped what is not its own."""
+    sys.stdout.write(text + "\n")
+
+
+def talk(text: str) -> None:
+    """A line of talk, on stderr."""
+    print(plain(text), file=sys.stderr)
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Aligned columns; the last one is not padded."""
+    lines = [[plain(cell) for cell in row] for row in rows]
+    widths = [
+        max(len(line[at]) for line in [list(headings), *lines]) for at in range(len(headings))
+    ]
+    for line in [list(headings), *lines]:
+        padded = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
+        say("  ".join(padded).rstrip())

@@ -1,0 +1,146 @@
+"""Settings: where the ledger is, and what ``runledger.toml`` says of policy and fleet.
+
+Read when asked for, never at import. The ledger is named, in this order, by the
+caller, by ``RUNLEDGER_LEDGER``, by the file, and else is ``./runledger.db``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from ledger.event_checks import nearest
+from rules.fleet import Fleet, InvalidFleet, fleet_from_table
+from rules.policy import Policy, default_policy, parse_policy
+from rules.toml import check, parse_toml
+
+CONFIG_NAME = "runledger.toml"
+DEFAULT_LEDGER = "runledger.db"
+
+_KEYS = ("ledger", "policy", "nodes", "steps", "probe")
+_Positive = Annotated[int, Meta(gt=0)] | Annotated[float, Meta(gt=0)]
+_Seconds = Annotated[int, Meta(ge=0)] | Annotated[float, Meta(ge=0)]
+
+
+class InvalidSettings(ValueError):
+    """A ``runledger.toml`` that cannot be used; ``problems`` names each key."""
+
+    def __init__(self, path: Path, problems: list[str]) -> None:
+        self.path, self.problems = path, tuple(problems)
+        super().__init__("\n".join(f"{path}: {problem}" for problem in problems))
+
+
+class ProbeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How nodes are probed; seconds."""
+
+    connect_timeout_s: _Positive = 5
+    command_timeout_s: _Positive = 10
+    total_timeout_s: _Positive = 60
+    concurrency: Annotated[int, Meta(ge=1, le=1024)] = 32
+    probe_min_interval_s: _Seconds = 10
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What is configured. ``fleet`` and ``policy`` are None where there is no file."""
+
+    ledger: str
+    config_path: Path | None = None
+    fleet: Fleet | None = None
+    policy: Policy | None = None
+    probe: ProbeSettings = ProbeSettings()
+
+
+def load_settings(
+    *,
+    ledger: str | None = None,
+    config: str | Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Settings:
+    """The settings in force; raises `InvalidSettings`, or `InvalidPolicy` for the policy file.
+
+    A ``config`` that is named must exist; the one in the current folder may be missing.
+    """
+    environ = os.environ if environ is None else environ
+    cwd = Path.cwd() if cwd is None else cwd
+    path = cwd / (config or CONFIG_NAME)
+    location = ledger or environ.get("RUNLEDGER_LEDGER")
+    if not path.exists():
+        if config is not None:
+            raise InvalidSettings(path, ["no such file; `runledger init` makes one"])
+        return Settings(ledger=location or str(cwd / DEFAULT_LEDGER))
+    table = _read(path)
+    problems: list[str] = [
+        f"{key}: unknown key; did you mean {nearest(key, _KEYS)}?"
+        for key in table
+        if key not in _KEYS
+    ]
+    for key in ("ledger", "policy"):
+        if key in table and (not isinstance(table[key], str) or not table[key]):
+            problems.append(f"{key} = {table[key]!r}: write it as text")
+    problems += _password_problem(table.get("ledger"))
+    check(table.get("probe", {}), ProbeSettings, "probe", problems)
+    fleet = Fleet()
+    try:
+        fleet = fleet_from_table({key: table[key] for key in ("nodes", "steps") if key in table})
+    except InvalidFleet as error:
+        problems += error.problems
+    if problems:
+        raise InvalidSettings(path, problems)
+    return Settings(
+        ledger=location or _beside(path, table.get("ledger", DEFAULT_LEDGER)),
+        config_path=path,
+        fleet=fleet,
+        policy=_policy(path, table.get("policy")),
+        probe=msgspec.convert(table.get("probe", {}), ProbeSettings),
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return parse_toml(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise InvalidSettings(path, [f"not UTF-8 (byte {error.start})"]) from None
+    except ValueError as error:
+        raise InvalidSettings(path, [str(error)]) from None
+    except OSError as error:
+        raise InvalidSettings(path, [f"cannot be read: {error.strerror}"]) from None
+
+
+def _policy(path: Path, name: str | None) -> Policy:
+    if name is None:
+        return default_policy()
+    file = path.parent / name
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidSettings(path, [f"policy = {name!r}: cannot be read ({error})"]) from None
+    return parse_policy(text, name=file.stem)
+
+
+def _beside(path: Path, location: str) -> str:
+    """A relative path in the file is relative to the file's folder."""
+    return location if "://" in location else str(path.parent / location)
+
+
+def _password_problem(location: object) -> list[str]:
+    if not isinstance(location, str) or "://" not in location:
+        return []
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        url = make_url(location)
+    except ArgumentError:
+        return ["ledger: not a database URL"]
+    if url.password is None:
+        return []
+    return [
+        "ledger: a password does not belong in this file; take it out and set RUNLEDGER_LEDGER, "
+        "PGPASSWORD or ~/.pgpass"
+    ]
