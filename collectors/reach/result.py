@@ -1,0 +1,75 @@
+"""What came of running a script on one node: a value, also where it failed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from collectors.reach.node import NodeSpec
+from ledger.payloads import SshProbe
+
+ErrorWord = Literal["dns", "refused", "timeout", "auth", "host_key", "protocol", "other"]
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
+_LONGEST_DETAIL = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a node could not be used: one of the ledger's words, what happened, what to do."""
+
+    error: ErrorWord
+    detail: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeResult:
+    """The outcome on one node.
+
+    ``reachable``: its shell was seen to run, by a byte of output or an exit
+    status. A server that logs us in and then stays silent is not reachable.
+    A reachable node can still have a ``failure`` (cut off, timed out); then
+    the output is what had come until then. ``latency_s``: from the first
+    packet until the node was ready to run the script; on a connection kept
+    open, the opening of the session only.
+    """
+
+    node: NodeSpec
+    reachable: bool
+    failure: Failure | None = None
+    latency_s: float | None = None
+    stdout: bytes = b""
+    stderr: bytes = b""
+    exit_status: int | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the shell ran to its end; its exit status may still be anything."""
+        return self.failure is None
+
+
+def ssh_probe(
+    result: NodeResult, boot_id: str | None = None, uptime_s: float | None = None
+) -> SshProbe:
+    """The ``ssh_probe`` payload of a result; boot and uptime are what the script reported."""
+    failure, latency = result.failure, result.latency_s
+    address: str | None = result.node.address
+    if _CONTROL.search(result.node.address):
+        address = None  # not an identifier; the detail quotes it
+    return SshProbe(
+        node=result.node.name,
+        address=address,
+        reachable=result.reachable,
+        error=failure.error if failure else None,
+        detail=f"{failure.detail}; {failure.remedy}" if failure else None,
+        latency_s=None if latency is None else round(latency, 6),
+        boot_id=boot_id,
+        uptime_s=uptime_s,
+    )
+
+
+def plain(text: str) -> str:
+    """Text from a far machine, safe to store and print: one line, no controls, bounded."""
+    return _CONTROL.sub(" ", text).strip()[:_LONGEST_DETAIL]

@@ -1,0 +1,323 @@
+"""SSH connections by asyncssh: opened, jump hosts included, and used to run a script.
+
+The command on the far side is always the constant `COMMAND`; what varies
+travels over its stdin. No terminal, no forwarding, no environment is asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, cast
+
+from collectors.reach.capture import Capture
+from collectors.reach.dial import dial
+from collectors.reach.failures import Attempt, Unusable, explain, timed_out
+from collectors.reach.node import SSH_PORT, Limits, NodeSpec, unsafe_name
+from collectors.reach.result import Failure, NodeResult
+from collectors.reach.settings import Settings, SettingsReader
+
+if TYPE_CHECKING:
+    import asyncssh
+    from asyncssh import SSHClientChannel, SSHClientConnection
+
+COMMAND = "sh -s"
+"""What runs on a node, whatever is to be found out: a shell that reads its script from stdin."""
+
+_HOP = re.compile(
+    r"(?:ssh://)?(?:(?P<user>[^@]+)@)?(?P<host>\[[^\]]+\]|[^:@\[\]]+)(?::(?P<port>[0-9]{1,5}))?/?\Z"
+)
+
+
+class Link:
+    """One open connection, and the channel that tells when it is lost."""
+
+    def __init__(self, connection: SSHClientConnection) -> None:
+        self._connection = connection
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection is not known to be lost; a silent loss shows only on use."""
+        return not self._connection.is_closed()
+
+    async def open_shell(self, capture: Capture) -> SSHClientChannel[bytes]:
+        """Start `COMMAND`; nothing has been sent to it yet, so a failure may be tried again."""
+        channel, _ = await self._connection.create_session(
+            lambda: _session_class()(capture),
+            COMMAND,
+            encoding=None,
+            request_pty=False,
+            send_env=[],
+        )
+        return cast("SSHClientChannel[bytes]", channel)
+
+    def close(self) -> None:
+        """Say goodbye and close."""
+        self._connection.close()
+
+    def abort(self) -> None:
+        """Drop the connection at once, unsent and unread data included."""
+        self._connection.abort()
+
+    async def wait_closed(self) -> None:
+        """Return once it is closed."""
+        await self._connection.wait_closed()
+
+
+class Linker:
+    """Opens connections: reads settings once, shares jump hosts among the nodes behind them."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._reader = SettingsReader()
+        self._jumps: dict[tuple[NodeSpec, ...], asyncio.Task[SSHClientConnection]] = {}
+
+    async def open(self, node: NodeSpec) -> tuple[Link, float]:
+        """A connection to ``node``, and the seconds from the first packet to the login.
+
+        Raises `Unusable` for whatever goes wrong.
+        """
+        connection, latency_s = await self._connect(node, None, ())
+        return Link(connection), latency_s
+
+    async def close(self) -> None:
+        """Close the jump hosts' connections."""
+        tasks, self._jumps = list(self._jumps.values()), {}
+        for task in tasks:
+            task.cancel()
+        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+            if not isinstance(outcome, BaseException):
+                outcome.abort()
+
+    async def _connect(
+        self, node: NodeSpec, via: SSHClientConnection | None, behind: tuple[NodeSpec, ...]
+    ) -> tuple[SSHClientConnection, float]:
+        attempt = Attempt(address=node.address, port=node.port or SSH_PORT, user=node.user or "")
+        wrong = unsafe_name("address", node.address)
+        if wrong is None and node.user is not None:
+            wrong = unsafe_name("user", node.user)
+        if wrong is not None:
+            raise Unusable(Failure("dns", wrong, "correct it in the configuration"))
+        try:
+            settings = await self._reader.read(node, attempt)
+            if via is None and settings.jump:
+                via = await self._jump(settings.jump, node, behind)
+        except Exception as error:
+            raise Unusable(explain(error, attempt)) from error
+        return await self._log_in(settings, via, attempt)
+
+    async def _log_in(
+        self, settings: Settings, via: SSHClientConnection | None, attempt: Attempt
+    ) -> tuple[SSHClientConnection, float]:
+        import asyncssh
+
+        limit = min(self._limits.connect_s, settings.connect_s or self._limits.connect_s)
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        socket = None
+        try:
+            async with asyncio.timeout(limit):
+                if via is None and not settings.has_proxy_command:
+                    socket = await dial(
+                        settings.host, settings.port, family=settings.family, local=settings.local
+                    )
+                attempt.stage = "during key exchange and login"
+                connection = await asyncssh.connect(
+                    sock=socket,
+                    tunnel=via,
+                    client_factory=lambda: _client_class()(attempt),
+                    **settings.arguments,
+                )
+                socket = None  # now its own
+        except TimeoutError as error:
+            raise Unusable(timed_out(attempt, limit)) from error
+        except Exception as error:
+            raise Unusable(explain(error, attempt)) from error
+        finally:
+            if socket is not None:
+                socket.close()
+        return connection, loop.time() - started
+
+    async def _jump(
+        self, spec: str, node: NodeSpec, behind: tuple[NodeSpec, ...]
+    ) -> SSHClientConnection | None:
+        """The connection through which ``node`` is reached; None where it would be its own."""
+        hops = tuple(_hop(text.strip(), node) for text in spec.split(","))
+        if any(hop.address == node.address for hop in hops):
+            return None  # `Host *` with a ProxyJump speaks of the jump host too
+        if any(hop in behind for hop in hops):
+            raise Unusable(
+                Failure("other", f"ProxyJump {spec} goes round in a circle", "correct ProxyJump")
+            )
+        via = None
+        try:
+            async with asyncio.timeout(2 * self._limits.connect_s):
+                for count in range(1, len(hops) + 1):
+                    via = await self._shared(hops[:count], via, (*behind, *hops))
+        except TimeoutError as error:
+            attempt = Attempt(address=spec, stage="reaching jump hosts")
+            raise Unusable(timed_out(attempt, 2 * self._limits.connect_s)) from error
+        return via
+
+    async def _shared(
+        self,
+        hops: tuple[NodeSpec, ...],
+        via: SSHClientConnection | None,
+        behind: tuple[NodeSpec, ...],
+    ) -> SSHClientConnection:
+        """The connection to the last of ``hops``, made by the first node that needs it."""
+        task = self._jumps.get(hops)
+        if task is not None and task.done() and (task.exception() or task.result().is_closed()):
+            task = None
+        if task is None:
+            task = asyncio.create_task(self._connect_hop(hops[-1], via, behind))
+            self._jumps[hops] = task
+        # Shielded: that one node gives up must not take the way from the others.
+        return await asyncio.shield(task)
+
+    async def _connect_hop(
+        self, hop: NodeSpec, via: SSHClientConnection | None, behind: tuple[NodeSpec, ...]
+    ) -> SSHClientConnection:
+        try:
+            connection, _ = await self._connect(hop, via, behind)
+        except Unusable as error:
+            inner = error.failure
+            raise Unusable(
+                Failure(inner.error, f"by its jump host: {inner.detail}", inner.remedy)
+            ) from error
+        return connection
+
+
+async def run_on_link(
+    node: NodeSpec,
+    link: Link,
+    script: bytes,
+    limits: Limits,
+    *,
+    open_s: float,
+    connected_in_s: float = 0.0,
+) -> NodeResult:
+    """Run ``script`` on an open connection, which is dropped where anything goes wrong.
+
+    ``open_s`` bounds the opening of the session; ``connected_in_s`` is what
+    connecting took, for the latency. Raises `Unusable` where no session could
+    be opened: then the script has not been sent, and may be elsewhere.
+    """
+    attempt = Attempt(address=node.address, port=node.port or SSH_PORT, stage="opening a session")
+    loop = asyncio.get_running_loop()
+    capture = Capture(limits)
+    started = loop.time()
+    try:
+        async with asyncio.timeout(open_s):
+            channel = await link.open_shell(capture)
+    except BaseException as error:
+        capture.finish()
+        link.abort()
+        if isinstance(error, TimeoutError):
+            raise Unusable(timed_out(attempt, open_s)) from error
+        if isinstance(error, Exception):
+            raise Unusable(explain(error, attempt)) from error
+        raise
+    latency_s = connected_in_s + loop.time() - started
+    failure: Failure | None = None
+    intact = False
+    try:
+        channel.write(script)
+        channel.write_eof()
+        async with asyncio.timeout(limits.command_s):
+            await asyncio.shield(capture.done)
+        intact = capture.ended and not capture.overflowed
+    except TimeoutError:
+        failure = _script_timed_out(capture, limits)
+    except OSError as error:
+        attempt.stage = "sending the script"
+        failure = explain(error, attempt)
+    finally:
+        capture.finish()
+        if intact:
+            channel.close()
+        else:
+            link.abort()
+    return capture.result(node, latency_s, failure)
+
+
+def _script_timed_out(capture: Capture, limits: Limits) -> Failure:
+    seen = "its output until then is kept" if capture.saw_shell else "it never said a word"
+    return Failure(
+        "timeout",
+        f"logged in, but the script did not end within {limits.command_s:g} s ({seen})",
+        "look for a tool that hangs (state D in ps) and for memory running out on the node",
+    )
+
+
+def _hop(text: str, behind: NodeSpec) -> NodeSpec:
+    match = _HOP.match(text)
+    if match is None:
+        raise Unusable(
+            Failure("other", f"ProxyJump {text!r} cannot be read", "write it as user@host:port")
+        )
+    host = match["host"].strip("[]")
+    return NodeSpec(
+        name=host,
+        address=host,
+        user=match["user"],
+        port=int(match["port"]) if match["port"] else None,
+        ssh_config=behind.ssh_config,
+        known_hosts=behind.known_hosts,
+    )
+
+
+# asyncssh takes a quarter of a second to import and is imported when first
+# needed, so its subclasses are made then, once.
+
+
+@cache
+def _client_class() -> Callable[[Attempt], asyncssh.SSHClient]:
+    import asyncssh
+
+    class Client(asyncssh.SSHClient):
+        """Trusts no key that is not in known_hosts; remembers which one was offered."""
+
+        def __init__(self, attempt: Attempt) -> None:
+            self._attempt = attempt
+
+        def validate_host_public_key(
+            self, host: str, addr: str, port: int, key: asyncssh.SSHKey
+        ) -> bool:
+            self._attempt.offered = key
+            return False
+
+    return Client
+
+
+@cache
+def _session_class() -> Callable[[Capture], asyncssh.SSHClientSession[bytes]]:
+    import asyncssh
+
+    class Session(asyncssh.SSHClientSession[bytes]):
+        """Hands on what the far shell says."""
+
+        def __init__(self, capture: Capture) -> None:
+            self._capture = capture
+
+        def data_received(self, data: bytes, datatype: int | None) -> None:
+            self._capture.feed(data, is_stderr=datatype == asyncssh.EXTENDED_DATA_STDERR)
+
+        def exit_status_received(self, status: int) -> None:
+            self._capture.shell_ended(status)
+
+        def exit_signal_received(self, signal: str, core: bool, msg: str, lang: str) -> None:
+            self._capture.shell_ended(None)
+
+        def eof_received(self) -> bool:
+            # OpenSSH sends EOF when the output is closed, mostly before the exit status.
+            self._capture.output_closed()
+            return True
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._capture.output_closed()
+            self._capture.finish()
+
+    return Session
