@@ -14,6 +14,7 @@ import msgspec
 
 from ledger.payloads import Finding
 from rules.engine import Engine
+from rules.facts.advice import advise
 from rules.facts.budget import budget_fact
 from rules.facts.gpus import (
     CardStanding,
@@ -33,7 +34,6 @@ from rules.facts.parameters import (
     numbers_for,
 )
 from rules.facts.preflight import PreflightFacts
-from rules.facts.advice import advise
 from rules.fleet import Fleet
 from rules.fold import Fold
 from rules.policy import Policy

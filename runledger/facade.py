@@ -137,6 +137,16 @@ class Runledger:
         )
         return self.note(payload, at=at)
 
+    def seen(self, subject: str) -> bool:
+        """Whether any event of the ledger is about a subject, or a card's place was probed."""
+        kind, _, rest = subject.partition("/")
+        node, _, pci = rest.partition("/")
+        wheres = [f"subject={subject}"]
+        if kind in ("node", "gpu") and "," not in rest:
+            wheres.append(f"node={node}" + (f",pci={pci}" if pci else ""))
+        found = self.ledger.read(where=parse_filters(w for w in wheres if w.count(",") <= 1))
+        return next(iter(found), None) is not None
+
     # -- deciding ----------------------------------------------------------------
 
     def preflight(

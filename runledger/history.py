@@ -218,3 +218,14 @@ def _thinned(saved: list[_Saved], kept: int) -> list[_Saved]:
         del saved[worst[1]]
     return saved
 
+
+
+def check_checkpoints(ledger: Ledger, fold: Fold) -> tuple[int, int]:
+    """Rebuild every checkpoint of a fold from the events: how many differ, of how many."""
+    statement = select(checkpoints).where(checkpoints.c.fold == fold.key)
+    statement = statement.order_by(checkpoints.c.sequence)
+    with translated("reading checkpoints"), ledger.engine.connect() as connection:
+        rows = connection.execute(statement).fetchall()
+    rebuilt = History(ledger, fold, persist=False)
+    bad = sum(dump_state(rebuilt.state_at(row.sequence, row.at_us)) != row.state for row in rows)
+    return bad, len(rows)

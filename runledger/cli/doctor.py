@@ -1,0 +1,70 @@
+"""``doctor``: what is installed, what is configured, and whether the ledger is well."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+from collections.abc import Iterator
+from importlib import metadata
+from typing import Any, NamedTuple
+
+from runledger.cli import exits
+from runledger.cli.output import colour, plain, print_json, say
+
+
+class _Check(NamedTuple):
+    name: str
+    ok: bool
+    detail: str
+
+
+def examine(arguments: argparse.Namespace) -> int:
+    """The command: exit 0 where all is well, else 12."""
+    checks = list(_checks(arguments))
+    ok = all(check.ok for check in checks)
+    if arguments.json:
+        print_json({"ok": ok, "checks": [check._asdict() for check in checks]})
+    else:
+        for check in checks:
+            mark = colour("ok ", "good") if check.ok else colour("BAD", "bad")
+            say(f"{mark}  {plain(check.name)}: {plain(check.detail)}")
+    return exits.DONE if ok else exits.DRIFT
+
+
+def _checks(arguments: argparse.Namespace) -> Iterator[_Check]:
+    from pysqlite3 import dbapi2
+
+    from runledger.settings import load_settings
+    from runledger.version import __version__
+
+    versions = f"runledger {__version__}, Python {platform.python_version()}"
+    yield _Check("versions", True, f"{versions}, SQLite {dbapi2.sqlite_version}")
+    safe = dbapi2.sqlite_version_info >= (3, 51, 3)
+    yield _Check("SQLite", safe, "has the fix for WAL resets" if safe else "upgrade pysqlite3")
+    yield _Check("durable-rules", True, metadata.version("durable-rules"))
+    settings = load_settings(ledger=arguments.ledger, config=arguments.config)
+    nodes = 0 if settings.fleet is None else len(settings.fleet.nodes)
+    where = settings.config_path or "no runledger.toml here"
+    yield _Check("configuration", True, f"{where}; {nodes} nodes")
+    yield from _ledger_checks(arguments)
+
+
+def _ledger_checks(arguments: argparse.Namespace) -> Iterator[_Check]:
+    from ledger import LedgerError, verify
+    from rules.fold import Fold
+    from runledger.cli.opening import opened
+    from runledger.history import check_checkpoints
+
+    try:
+        with opened(arguments, create=False) as runledger:
+            result = verify(runledger.ledger)
+            head: Any = result.head
+            detail = f"whole, head {head.sequence}:{head.hash}" if result.ok else result.reason
+            yield _Check("chain", result.ok, detail)
+            bad, checked = check_checkpoints(
+                runledger.ledger, Fold(runledger.policy, runledger.fleet)
+            )
+            detail = f"{checked} checked against the events, {bad} differ"
+            yield _Check("checkpoints", not bad, detail)
+    except LedgerError as error:
+        yield _Check("ledger", False, str(error))

@@ -1,0 +1,48 @@
+"""``export``: events out of the ledger, as NDJSON, CSV or Parquet, streamed."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from ledger import parse_filters
+from ledger.export import export_lines
+from runledger.cli import exits
+from runledger.cli.opening import opened
+from runledger.cli.progress import progress
+from runledger.errors import BadInput
+
+
+def export(arguments: argparse.Namespace) -> int:
+    """The command."""
+    where = parse_filters(arguments.where)
+    with opened(arguments, create=False) as runledger, progress("exporting") as advance:
+        if arguments.format == "ndjson":
+            with _output(arguments.output) as out:
+                for count, line in enumerate(export_lines(runledger.ledger, where), 1):
+                    out.write(line)
+                    advance(count)
+            return exits.DONE
+        from runledger.tabular import write_csv, write_parquet
+
+        if arguments.format == "csv":
+            with _output(arguments.output) as out:
+                write_csv(runledger.ledger, where, out, advance)
+            return exits.DONE
+        if arguments.output is None:
+            raise BadInput("Parquet goes to a file: give --output FILE")
+        write_parquet(runledger.ledger, where, Path(arguments.output), advance)
+    return exits.DONE
+
+
+@contextlib.contextmanager
+def _output(name: str | None) -> Iterator[BinaryIO]:
+    if name is None:
+        yield sys.stdout.buffer
+        return
+    with Path(name).open("xb") as file:
+        yield file
