@@ -23,17 +23,17 @@ that change the rig return it, so that they can be chained.
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import shutil
 import stat
 import subprocess
-import threading
-import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
+
+from tests.fake_journal import JOURNALCTL, entries
+from tests.fake_smu import CountingFifo
 
 MIB = 1024 * 1024
 BOOT_ID = "5b2d8f4e-0c1a-4d7e-9a53-1f6e2c7b9d10"
@@ -44,7 +44,7 @@ KERNEL_START = "Linux version 6.8.0-51-generic (buildd@lcy02-amd64-075)"
 
 _PROGRAMS = (
     "sh", "bash", "dash", "cat", "cp", "rm", "head", "od", "stat", "df", "mktemp", "sleep",
-    "timeout", "grep", "sort", "awk", "sha256sum", "dd", "env", "ln", "ls", "touch", "setsid",
+    "timeout", "grep", "sort", "awk", "sha256sum", "dd", "env", "ln", "ls", "touch", "setsid", "busybox",
 )  # fmt: skip
 
 
@@ -68,9 +68,15 @@ class Rig:
         self.tmp = folder / "tmp"
         self.shell = shell
         self.count_smu = count_smu
-        self._servers: dict[int, _CountingFifo] = {}
+        self._servers: dict[int, CountingFifo] = {}
         self._errors: dict[str, str] = {}
-        for path in (self.bin, self.home, self.tmp, self.root / "dev/shm", self.root / "sys/class/drm"):
+        for path in (
+            self.bin,
+            self.home,
+            self.tmp,
+            self.root / "dev/shm",
+            self.root / "sys/class/drm",
+        ):
             path.mkdir(parents=True)
         for program in _PROGRAMS:
             if found := shutil.which(program):
@@ -136,21 +142,29 @@ class Rig:
         return self
 
     def smu_error(self, index: int, words: str) -> Rig:
-        """A read through the SMU fails with these words (``Timer expired``, ``Device or resource busy``)."""
+        """A read through the SMU fails with these words, such as ``Timer expired``."""
         self._stop(index)
         (self.card_dir(index) / "gpu_busy_percent").write_text("")
         self._errors[self.drm_name(index)] = words
+        log = shlex.quote(str(self.folder / "smu.log"))
         cases = "\n".join(
-            f'*/{name}/device/gpu_busy_percent) echo "$1" >>{shlex.quote(str(self.folder / "smu.log"))}; '
+            f'*/{name}/device/gpu_busy_percent) echo "$1" >>{log}; '
             f'echo "cat: $1: {text}" >&2; code=1;;'
             for name, text in self._errors.items()
         )
+        real = shutil.which("cat")
         return self.tool(
             "cat",
-            f'[ $# -gt 0 ] || exec {shutil.which("cat")}\ncode=0\n[ "$1" != -- ] || shift\n'
-            f'while [ $# -gt 0 ]; do case $1 in\n{cases}\n*) {shutil.which("cat")} "$1" || code=1;; '
+            f'[ $# -gt 0 ] || exec {real}\ncode=0\n[ "$1" != -- ] || shift\n'
+            f'while [ $# -gt 0 ]; do case $1 in\n{cases}\n*) {real} "$1" || code=1;; '
             "esac; shift; done\nexit $code",
         )
+
+    def smu_read_error(self, index: int) -> Rig:
+        """A read through the SMU really fails with EIO."""
+        self._stop(index)
+        (self.card_dir(index) / "gpu_busy_percent").symlink_to("/proc/self/mem")
+        return self
 
     def gone(self, index: int) -> Rig:
         """The card's folder has disappeared from sysfs."""
@@ -175,7 +189,9 @@ class Rig:
         """card0 is the VGA of a management controller, and card1 has connectors."""
         device = self.root / "sys/devices/pci0000:00/0000:02:00.0"
         device.mkdir(parents=True)
-        (device / "uevent").write_text("DRIVER=ast\nPCI_CLASS=30000\nPCI_ID=1A03:2000\nPCI_SLOT_NAME=0000:02:00.0\n")
+        (device / "uevent").write_text(
+            "DRIVER=ast\nPCI_CLASS=30000\nPCI_ID=1A03:2000\nPCI_SLOT_NAME=0000:02:00.0\n"
+        )
         (device / "config").write_bytes(DEAD_CONFIG)
         drm = self.root / "sys/class/drm"
         for name in ("card0", "card0-VGA-1", "card30-DP-1", "card30-HDMI-A-1"):
@@ -195,10 +211,10 @@ class Rig:
 
     def journal(self, lines: Iterable[str], previous: Iterable[str] | None = None) -> Rig:
         """A journal with kernel lines of this boot, and of the one before where given."""
-        self._journal_file(lines, self.boot_id, "journal.0")
+        (self.folder / "journal.0").write_text(entries(lines, self.boot_id))
         if previous is not None:
-            self._journal_file(previous, PREVIOUS_BOOT_ID, "journal.1")
-        return self.tool("journalctl", _JOURNALCTL.replace("FOLDER", shlex.quote(str(self.folder))))
+            (self.folder / "journal.1").write_text(entries(previous, PREVIOUS_BOOT_ID))
+        return self.tool("journalctl", JOURNALCTL.replace("FOLDER", shlex.quote(str(self.folder))))
 
     def no_journal(self) -> Rig:
         """A machine without journalctl."""
@@ -209,7 +225,8 @@ class Rig:
         """journalctl is there, succeeds, and shows nothing for want of permission."""
         return self.tool(
             "journalctl",
-            'echo "Hint: You are currently not seeing messages from other users and the system." >&2\nexit 0',
+            "echo 'Hint: You are currently not seeing messages from other users and the system.'"
+            " >&2",
         )
 
     def kmsg(self, lines: Iterable[str]) -> Rig:
@@ -219,7 +236,9 @@ class Rig:
 
     def dmesg(self, lines: Iterable[str]) -> Rig:
         """A dmesg that may be read; the lines are one second apart."""
-        text = "".join(f"kern  :warn  : [{at:5d}.000000] {line}\n" for at, line in enumerate(lines, 1))
+        text = "".join(
+            f"kern  :warn  : [{at:5d}.000000] {line}\n" for at, line in enumerate(lines, 1)
+        )
         (self.folder / "dmesg").write_text(text)
         return self.tool("dmesg", f"exec cat {shlex.quote(str(self.folder / 'dmesg'))}")
 
@@ -239,7 +258,9 @@ class Rig:
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
         return self
 
-    def printing_tool(self, name: str, output: str, *, exit_code: int = 0, to_stderr: str = "") -> Rig:
+    def printing_tool(
+        self, name: str, output: str, *, exit_code: int = 0, to_stderr: str = ""
+    ) -> Rig:
         """A tool that prints this text, whatever it is asked; its calls are in `calls`."""
         (self.folder / f"{name}.out").write_text(output)
         (self.folder / f"{name}.err").write_text(to_stderr)
@@ -327,7 +348,10 @@ class Rig:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -368,11 +392,13 @@ class Rig:
             f"cpu_cores_count 0\nsimd_count 56\nvendor_id 4098\ndevice_id 29695\n"
             f"location_id {bus << 8}\ndomain 0\n",
         )
-        self.write(f"sys/class/kfd/kfd/topology/nodes/{index + 1}/gpu_id", f"{self._gpu_id(index)}\n")
+        self.write(
+            f"sys/class/kfd/kfd/topology/nodes/{index + 1}/gpu_id", f"{self._gpu_id(index)}\n"
+        )
         self.write("sys/class/kfd/kfd/topology/nodes/0/gpu_id", "0\n")
         busy = device / "gpu_busy_percent"
         if self.count_smu:
-            self._servers[index] = _CountingFifo(busy, b"0\n")
+            self._servers[index] = CountingFifo(busy, b"0\n")
         else:
             busy.write_text("0\n")
 
@@ -380,83 +406,3 @@ class Rig:
         if index in self._servers:
             self._servers.pop(index).close()
         (self.card_dir(index) / "gpu_busy_percent").unlink(missing_ok=True)
-
-    def _journal_file(self, lines: Iterable[str], boot_id: str, file: str) -> None:
-        boot = boot_id.replace("-", "")
-        entries = [
-            {
-                "__CURSOR": f"s=feed;i={at:x};b={boot};t=0;x=1",
-                "__REALTIME_TIMESTAMP": str(1_769_277_600_000_000 + at * 1_000_000),
-                "__MONOTONIC_TIMESTAMP": str(at * 1_000_000 + 500),
-                "_SOURCE_MONOTONIC_TIMESTAMP": str(at * 1_000_000),
-                "_BOOT_ID": boot,
-                "PRIORITY": "4",
-                "MESSAGE": line if line.isprintable() else list(line.encode()),
-            }
-            for at, line in enumerate(lines, 1)
-        ]
-        text = "".join(json.dumps(entry, separators=(",", ":")) + "\n" for entry in entries)
-        (self.folder / file).write_text(text)
-
-
-_JOURNALCTL = """
-file=journal.0 after=
-for word; do
-    case $word in
-        -1) file=journal.1 ;;
-        --after-cursor=*) after=${word#*=} ;;
-    esac
-done
-cd FOLDER
-[ -e "$file" ] || { echo 'Specifying boot ID or boot offset has no effect' >&2; exit 1; }
-seen=
-[ -n "$after" ] || exec cat "$file"
-while IFS= read -r line; do
-    [ -z "$seen" ] || printf '%s\\n' "$line"
-    case $line in *"\\"$after\\""*) seen=1 ;; esac
-done <"$file"
-exit 0
-"""
-
-
-class _CountingFifo:
-    """A file that counts how often it was opened for reading, and answers with one text.
-
-    For each reader a fresh FIFO takes the path before the reader gets its answer, so
-    that the next reader can never share one with the last.
-    """
-
-    def __init__(self, path: Path, answer: bytes) -> None:
-        self.path, self.answer, self.reads = path, answer, 0
-        self._closing = False
-        os.mkfifo(path)
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                writer = os.open(self.path, os.O_WRONLY)  # waits for a reader
-            except FileNotFoundError:
-                return
-            if self._closing:
-                os.close(writer)
-                return
-            self.reads += 1
-            fresh = self.path.with_name(f".{uuid.uuid4().hex}")
-            os.mkfifo(fresh)
-            fresh.rename(self.path)
-            try:
-                os.write(writer, self.answer)
-            except BrokenPipeError:
-                pass  # the reader only looked
-            os.close(writer)
-
-    def close(self) -> None:
-        """Ends the thread; the FIFO stays, without a writer."""
-        self._closing = True
-        try:
-            os.close(os.open(self.path, os.O_RDONLY | os.O_NONBLOCK))
-        except OSError:
-            pass
-        self._thread.join(timeout=5)

@@ -12,13 +12,11 @@ from collectors.probe.payloads import (
     inputs_checked,
     kernel_scans,
     report_to_payloads,
-    with_node_facts,
 )
 from collectors.probe.report import (
     Card,
     FileSeen,
     Hung,
-    KernelLine,
     KernelLog,
     ProbeReport,
 )
@@ -28,7 +26,6 @@ __all__ = [
     "Card",
     "FileSeen",
     "Hung",
-    "KernelLine",
     "KernelLog",
     "ProbeReport",
     "ProbeRequest",
@@ -38,5 +35,4 @@ __all__ = [
     "parse_probe",
     "probe_script",
     "report_to_payloads",
-    "with_node_facts",
 ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import zip_longest
+from itertools import chain, repeat
 from typing import Literal
 
 from collectors.probe.kfd import read_owners
@@ -22,7 +22,13 @@ from ledger.identifiers import normalize_pci
 _NAME = re.compile(r"card\d{1,4}\Z")
 _CONFIG = re.compile(r"[0-9a-f]{2}(?: [0-9a-f]{2}){3}\Z")
 _VALUE = re.compile(r"-?\d{1,9}\Z")
-_LOST = ("Timer expired", "Input/output error", "Remote I/O error", "No such device", "Connection timed out")
+_LOST = (
+    "Timer expired",
+    "Input/output error",
+    "Remote I/O error",
+    "No such device",
+    "Connection timed out",
+)
 """Words for ETIME, EIO, EREMOTEIO, ENODEV and ETIMEDOUT: the card's controller is not there."""
 _SPARED = {
     "smu_error_in_log": "its SMU failed since the last look, by the kernel log; not asked again",
@@ -77,10 +83,9 @@ def read_sysfs(frames: Frames, read_limit_s: float) -> Sysfs:
         if section.timed_out:
             result.hung.append(_hung_reading(section, found, read_limit_s))
     for title in ("smu", "smu1"):
-        errors = [section.text for section in frames.all(f"{title}.err")]
-        for section, said in zip_longest(frames.all(title), errors, fillvalue=None):
-            if section is not None:
-                result.smu_reads += _take_answers(section, said or "", found, read_limit_s, result.hung)
+        errors = chain((section.text for section in frames.all(f"{title}.err")), repeat(""))
+        for section, said in zip(frames.all(title), errors, strict=False):
+            result.smu_reads += _take_answers(section, said, found, read_limit_s, result.hung)
     owners = {(owner.pid, owner.pci) for owner in read_owners(owner_lines)}
     by_pci = sorted(found.values(), key=lambda card: card.pci)
     positions = {"amd": 0, "nvidia": 0}
@@ -106,7 +111,11 @@ def _undriven(section: Section, known: set[str]) -> Iterator[Card]:
             known.add(pci)
             detail = "on the PCI bus, but no driver took it: see the kernel log since boot"
             yield Card(
-                pci=pci, state="unresponsive", vendor=_vendor(words[2]), detail=detail, model=name(words[2])
+                pci=pci,
+                state="unresponsive",
+                vendor=_vendor(words[2]),
+                detail=detail,
+                model=name(words[2]),
             )
 
 

@@ -1,7 +1,8 @@
-"""Read the kernel log sections: journal JSON, /dev/kmsg records, dmesg text.
+"""Take the kernel log out of a probe's output, and find the cursor to go on from.
 
-This only takes the framing off and finds the cursor to go on from; what a
-line means is for `collectors.kernel_log`.
+The lines stay as the rig's own source framed them (journal JSON, /dev/kmsg
+records, dmesg text): what they mean is for `collectors.kernel_log`, which
+reads every framing.
 """
 
 from __future__ import annotations
@@ -11,18 +12,16 @@ from typing import Any
 
 import msgspec
 
-from collectors.probe.report import KernelLine, KernelLog
+from collectors.probe.report import KernelLog
 from collectors.script import Frames, Section
 
 _HEX32 = re.compile(r"[0-9a-f]{32}\Z")
-_KMSG = re.compile(r"(\d{1,10}),(\d{1,18}),(\d{1,18}),[^;]*;(.*)")
-_DMESG = re.compile(r"(?:\w+ *:(\w+) *: )?\[ *(\d{1,12})\.(\d{1,9})\](?: (.*))?\Z", re.DOTALL)
-_LEVELS = ("emerg", "alert", "crit", "err", "warn", "notice", "info", "debug")
-_LIMIT_US = 2**53
+_KMSG = re.compile(r"\d{1,10},(\d{1,18}),\d{1,18},[^;\n]*;")
+_DMESG = re.compile(r"[^\[\n]{0,40}\[ *(\d{1,12}\.\d{1,9})\]")
 
 
 def read_kernel(frames: Frames, boot_id: str | None, cursor: str | None) -> KernelLog:
-    """The present boot's log from the source that the script settled on; ``cursor`` is the caller's."""
+    """The present boot's log, from the source the script settled on; ``cursor`` is the caller's."""
     chosen = frames.first("kernel-source")
     source = chosen.text.strip() if chosen is not None else "none"
     section = frames.first(f"kernel.{source}")
@@ -33,61 +32,50 @@ def read_kernel(frames: Frames, boot_id: str | None, cursor: str | None) -> Kern
 
 
 def read_previous(frames: Frames, boot_id: str | None, cursor: str | None) -> KernelLog | None:
-    """The rest of the boot that the caller knew; None where it was not asked for or is not kept."""
+    """The rest of the boot before; None where it was not asked for or is not kept.
+
+    Where several boots went by, that is not the caller's ``boot_id``: then the
+    entries are believed.
+    """
     section = frames.first("previous.journal")
     if section is None or boot_id is None:
         return None
-    log = _read("journal", section, boot_id, cursor)
-    # Where several boots went by, `-b -1` is not the caller's boot: believe the entries.
-    boots = {_boot(entry) for entry in _entries(section)} - {None}
-    if len(boots) == 1:
-        (seen,) = boots
-        return KernelLog(log.source, log.readable, log.lines, seen, log.cursor)
+    going_on = cursor if cursor and cursor.startswith("journal:") else None
+    log = _read("journal", section, boot_id, going_on)
     return log if log.lines or log.readable else None
 
 
 def _read(source: str, section: Section, boot_id: str | None, cursor: str | None) -> KernelLog:
+    lines = section.lines()
+    if lines and not section.content.endswith(b"\n"):
+        lines.pop()  # cut off in the middle; it comes again, whole, after the cursor
     if source == "journal":
-        lines, newest = _journal(section)
-    elif source == "kmsg":
-        lines, newest = _kmsg(section)
-    else:
-        lines, newest = _dmesg(section)
-    return KernelLog(source, section.ok, tuple(lines), boot_id, newest or cursor)
-
-
-def _entries(section: Section) -> list[dict[str, Any]]:
-    entries = []
-    for line in section.content.split(b"\n"):
-        if line.startswith(b"{"):
-            try:
-                entry = msgspec.json.decode(line)
-            except (msgspec.DecodeError, RecursionError):
-                continue  # cut off in the middle, or not the journal's
-            if isinstance(entry, dict):
-                entries.append(entry)
-    return entries
-
-
-def _journal(section: Section) -> tuple[list[KernelLine], str | None]:
-    lines, cursor = [], None
-    for entry in _entries(section):
-        mark = entry.get("__CURSOR")
-        if isinstance(mark, str) and mark:
-            cursor = f"journal:{mark}"
-        text = _message(entry.get("MESSAGE"))
-        if text is not None:
-            lines.append(
-                KernelLine(
-                    text,
-                    _whole(entry.get("__REALTIME_TIMESTAMP")),
-                    _whole(
-                        entry.get("_SOURCE_MONOTONIC_TIMESTAMP", entry.get("__MONOTONIC_TIMESTAMP"))
-                    ),
-                    _level(entry.get("PRIORITY")),
+        lines = [line for line in lines if line.startswith("{")]
+        for line in reversed(lines):
+            entry = _entry(line)
+            mark = entry.get("__CURSOR")
+            if isinstance(mark, str) and mark:
+                return KernelLog(
+                    source, section.ok, tuple(lines), _boot(entry) or boot_id, f"journal:{mark}"
                 )
-            )
-    return lines, cursor
+        return KernelLog(source, section.ok, tuple(lines), boot_id, cursor)
+    pattern = _KMSG if source == "kmsg" else _DMESG
+    newest = next((match[1] for line in reversed(lines) if (match := pattern.match(line))), None)
+    return KernelLog(
+        source,
+        section.ok,
+        tuple(lines),
+        boot_id,
+        cursor if newest is None else f"{source}:{newest}",
+    )
+
+
+def _entry(line: str) -> dict[str, Any]:
+    try:
+        entry = msgspec.json.decode(line)
+    except (msgspec.DecodeError, RecursionError):
+        return {}
+    return entry if isinstance(entry, dict) else {}
 
 
 def _boot(entry: dict[str, Any]) -> str | None:
@@ -96,47 +84,3 @@ def _boot(entry: dict[str, Any]) -> str | None:
     if not isinstance(boot, str) or not _HEX32.match(boot):
         return None
     return "-".join((boot[:8], boot[8:12], boot[12:16], boot[16:20], boot[20:]))
-
-
-def _message(value: Any) -> str | None:
-    """The text of an entry; the journal writes one that is not plain UTF-8 as a list of bytes."""
-    if isinstance(value, list):
-        if not all(isinstance(byte, int) and 0 <= byte < 256 for byte in value):
-            return None
-        value = bytes(value).decode("utf-8", "replace")
-    return value.replace("\0", "") if isinstance(value, str) else None
-
-
-def _kmsg(section: Section) -> tuple[list[KernelLine], str | None]:
-    lines, cursor = [], None
-    for line in section.lines():
-        if match := _KMSG.match(line):
-            cursor = f"kmsg:{match[2]}"
-            lines.append(KernelLine(match[4], None, _whole(match[3]), int(match[1]) & 7))
-    return lines, cursor
-
-
-def _dmesg(section: Section) -> tuple[list[KernelLine], str | None]:
-    lines, cursor = [], None
-    for line in section.lines():
-        if match := _DMESG.match(line):
-            word, seconds, fraction, text = match.groups()
-            cursor = f"dmesg:{seconds}.{fraction}"
-            stamp = int(seconds) * 1_000_000 + int(fraction[:6].ljust(6, "0"))
-            level = _LEVELS.index(word) if word in _LEVELS else None
-            lines.append(KernelLine(text or "", None, stamp, level))
-        elif line.startswith(" ") and lines:
-            lines.append(KernelLine(line.strip(), None, lines[-1].monotonic_us, lines[-1].level))
-    return lines, cursor
-
-
-def _whole(value: Any) -> int | None:
-    """A count of microseconds, which the journal writes as text."""
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 17:
-        value = int(value)
-    return value if type(value) is int and 0 <= value <= _LIMIT_US else None
-
-
-def _level(value: Any) -> int | None:
-    found = _whole(value)
-    return found if found is not None and found < 8 else None

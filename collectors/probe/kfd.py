@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """A process with ``bytes`` on the card at ``pci``; ``alive`` is false for a zombie or one that is gone."""
+    """A process with ``bytes`` on the card at ``pci``; not ``alive``: a zombie, or gone."""
 
     pid: int
     pci: str
@@ -49,4 +49,6 @@ def _count(word: str) -> int | None:
 
 def _pci(domain: int, location: int) -> str:
     """A KFD location is bus, device and function in one number, as in PCI's own addresses."""
-    return f"{domain & 0xFFFF:04x}:{location >> 8 & 0xFF:02x}:{location >> 3 & 31:02x}.{location & 7}"
+    return (
+        f"{domain & 0xFFFF:04x}:{location >> 8 & 0xFF:02x}:{location >> 3 & 31:02x}.{location & 7}"
+    )

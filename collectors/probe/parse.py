@@ -101,7 +101,7 @@ def _nvidia(frames: Frames) -> ToolReading:
 
 
 def _merge(sysfs: Sysfs, amd: ToolReading, nvidia: ToolReading) -> tuple[Card, ...]:
-    """All cards by PCI address. What nvidia-smi says of a card wins, unless sysfs saw it off the bus."""
+    """All cards by PCI address. nvidia-smi's word wins, unless sysfs saw the card off the bus."""
     cards = {card.pci: card for card in sysfs.cards}
     for vendor, reading in (("amd", amd), ("nvidia", nvidia)):
         for seen in reading.cards:
@@ -130,7 +130,9 @@ def _merge(sysfs: Sysfs, amd: ToolReading, nvidia: ToolReading) -> tuple[Card, .
         listed = {card.pci for card in nvidia.cards}
         for pci, card in cards.items():
             if card.vendor == "nvidia" and card.state == "unknown" and pci not in listed:
-                cards[pci] = replace(card, state="unresponsive", detail="nvidia-smi no longer lists it")
+                cards[pci] = replace(
+                    card, state="unresponsive", detail="nvidia-smi no longer lists it"
+                )
     return tuple(cards[pci] for pci in sorted(cards))
 
 
@@ -140,7 +142,11 @@ def _cards_read(frames: Frames, cards: tuple[Card, ...], sysfs: Sysfs, amd: Tool
     for title in _TOOLS:
         section = frames.first(title)
         vendor = "nvidia" if title == "nvidia-smi" else "amd"
-        if section is not None and (section.timed_out or section.status is None) and vendor not in vendors:
+        if (
+            section is not None
+            and (section.timed_out or section.status is None)
+            and vendor not in vendors
+        ):
             return False
     return sysfs.read and not _unplaced(cards, amd)
 
@@ -177,7 +183,9 @@ def _files(
     for line in section.lines():
         verb, _, rest = line.partition(" ")
         words = [word for word in rest.split(" ") if word]
-        numbers = [int(word) for word in words if word.isascii() and word.isdigit() and len(word) < 18]
+        numbers = [
+            int(word) for word in words if word.isascii() and word.isdigit() and len(word) < 18
+        ]
         if not numbers or numbers[0] >= len(request.files):
             continue
         number = numbers[0]
@@ -193,7 +201,11 @@ def _files(
     hung: tuple[Hung, ...] = ()
     if section.timed_out and trying:
         path = request.files[trying[0]].path
-        hung = (Hung(f"looking at {path}", request.read_limit_s, detail="the file system did not answer"),)
+        hung = (
+            Hung(
+                f"looking at {path}", request.read_limit_s, detail="the file system did not answer"
+            ),
+        )
     split = len(request.ramdisk)
     ramdisk = tuple(seen[at] for at in sorted(seen) if at < split)
     return ramdisk, tuple(seen[at] for at in sorted(seen) if at >= split), hung
@@ -214,7 +226,10 @@ def _errors(frames: Frames, problems: tuple[str, ...], report: ProbeReport) -> I
     if frames.first("late") is not None:
         yield "the probe ran out of time; what is missing was not looked at"
     if report.kernel.source == "none":
-        yield "the kernel log could not be read: allow it, for example by the group systemd-journal or adm"
+        yield (
+            "the kernel log could not be read: "
+            "add the user to the group systemd-journal or adm, then log in anew"
+        )
     elif not report.kernel.readable:
         yield "the kernel log was not read to its end; the next probe goes on from there"
     if frames.first("cards") is not None and not report.cards_read:

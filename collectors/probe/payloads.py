@@ -20,7 +20,6 @@ from ledger.payloads import (
     ProbedGpu,
     RamdiskChecked,
     RamdiskFile,
-    SshProbe,
 )
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -40,7 +39,13 @@ def report_to_payloads(
     counting its matches takes a parser: see `kernel_scans`.
     """
     payloads: list[Payload] = [
-        CommandHung(node=node, pci=hung.pci, command=hung.command, timeout_s=hung.timeout_s, detail=hung.detail)
+        CommandHung(
+            node=node,
+            pci=hung.pci,
+            command=hung.command,
+            timeout_s=hung.timeout_s,
+            detail=hung.detail,
+        )
         for hung in report.hung
     ]
     if report.cards_read:
@@ -91,7 +96,7 @@ def inputs_checked(
 def kernel_scans(
     report: ProbeReport, node: str, *, matches: int, previous_matches: int = 0
 ) -> tuple[KernelLogScanned, ...]:
-    """How far the kernel log was read: the boot before first, where it was read, then the present one.
+    """How far the kernel log was read: the boot before, where it was read, then this one.
 
     ``matches`` counts the lines that became events. An unreadable log of the
     boot before is left out: it is often not kept, and says nothing about now.
@@ -101,20 +106,6 @@ def kernel_scans(
         scans.append(_scan(report.previous, node, previous_matches))
     scans.append(_scan(report.kernel, node, matches))
     return tuple(scans)
-
-
-def with_node_facts(probe: SshProbe, report: ProbeReport) -> SshProbe:
-    """The transport's payload, with the boot id and uptime that the probe read."""
-    return SshProbe(
-        node=probe.node,
-        reachable=probe.reachable,
-        address=probe.address,
-        error=probe.error,
-        detail=probe.detail,
-        latency_s=probe.latency_s,
-        boot_id=report.boot_id,
-        uptime_s=report.uptime_s,
-    )
 
 
 def _scan(log: KernelLog, node: str, matches: int) -> KernelLogScanned:

@@ -9,31 +9,10 @@ CardState = Literal["ok", "unresponsive", "missing", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
-class KernelLine:
-    """One kernel message without its framing.
-
-    ``time_us`` is the wall clock as the rig's journal had it; ``monotonic_us``
-    counts from boot; ``level`` is the syslog severity, 0 to 7. Each where known.
-    """
-
-    text: str
-    time_us: int | None = None
-    monotonic_us: int | None = None
-    level: int | None = None
-
-    @property
-    def framed(self) -> str:
-        """The line as ``dmesg`` prints it, for parsers of text logs."""
-        if self.monotonic_us is None:
-            return self.text
-        seconds, fraction = divmod(self.monotonic_us, 1_000_000)
-        return f"[{seconds:5d}.{fraction:06d}] {self.text}"
-
-
-@dataclass(frozen=True, slots=True)
 class KernelLog:
     """What was read of one boot's kernel log, since the caller's cursor.
 
+    ``lines`` are as their source framed them, for `collectors.kernel_log`.
     ``readable`` is false where the log was not permitted, not there, or not
     read up to its end: then no error in it is no evidence. ``cursor`` is where
     to go on; the caller's own where nothing was new. ``source`` is
@@ -42,7 +21,7 @@ class KernelLog:
 
     source: str
     readable: bool
-    lines: tuple[KernelLine, ...] = ()
+    lines: tuple[str, ...] = ()
     boot_id: str | None = None
     cursor: str | None = None
 
@@ -77,7 +56,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Hung:
-    """A command that did not come back within ``timeout_s``; ``pci`` where it was about one card."""
+    """A command that did not come back within ``timeout_s``; ``pci`` where one card is meant."""
 
     command: str
     timeout_s: float
@@ -125,6 +104,6 @@ class ProbeReport:
     errors: tuple[str, ...] = ()
 
     @property
-    def kernel_lines(self) -> tuple[KernelLine, ...]:
-        """The new kernel lines of the present boot."""
+    def kernel_lines(self) -> tuple[str, ...]:
+        """The new kernel lines of the present boot, as their source framed them."""
         return self.kernel.lines

@@ -14,6 +14,7 @@ BANNER = "runledger-probe/1"
 _PARTS = (
     ("collectors.script", "bounded.sh"),
     ("collectors.script", "cards.sh"),
+    ("collectors.probe", "kernel_log.sh"),
     ("collectors.probe", "probe.sh"),
 )
 _CURSOR = re.compile(r"journal:[\x21-\x7e]{1,512}\Z|kmsg:\d{1,18}\Z|dmesg:\d{1,12}\.\d{1,9}\Z")
@@ -57,13 +58,22 @@ class ProbeRequest:
     log_bytes: int = 8 * 1024 * 1024
 
     @property
+    def longest_s(self) -> int:
+        """By then the script has ended, whatever hangs: let a caller wait a little longer."""
+        hashes = sum(file.hashed for file in self.files)
+        last = max(
+            self.tool_limit_s * 2 + 8, self.read_limit_s * 2 + self.hash_limit_s * hashes + 5
+        )
+        return self.total_limit_s + max(last, self.log_limit_s * 2 + 8)
+
+    @property
     def files(self) -> tuple[WantedFile, ...]:
         """All files in the order in which the script numbers them: ramdisk, then inputs."""
         return self.ramdisk + self.inputs
 
 
 def probe_script(request: ProbeRequest) -> bytes:
-    """The stdin for ``sh -s`` on the rig. Raises `InvalidScriptInput` for control characters in values.
+    """The stdin for ``sh -s`` on the rig. Raises `InvalidScriptInput` for control characters.
 
     A cursor that is none of ours is left out: the log is then read from the start of the boot.
     """

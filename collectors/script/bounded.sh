@@ -158,14 +158,6 @@ timed_out() {
     return 1
 }
 
-# last_try FILE: into $tried, what a worker was reading when it stopped.
-last_try() {
-    tried=
-    while IFS= read -r line; do
-        case $line in 'try '*) tried=${line#try } ;; esac
-    done <"$1"
-}
-
 # read_line FILE: its first line in $got.
 read_line() {
     got=

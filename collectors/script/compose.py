@@ -37,7 +37,9 @@ def new_nonce() -> str:
     return secrets.token_hex(16)
 
 
-def compose(parts: Iterable[tuple[str, str]], main: str, nonce: str, lines: Iterable[tuple[str, str]]) -> bytes:
+def compose(
+    parts: Iterable[tuple[str, str]], main: str, nonce: str, lines: Iterable[tuple[str, str]]
+) -> bytes:
     """The bytes to send: shell files, then a call of ``main`` with its data lines.
 
     ``parts`` are (package, file name) of shell files, in order; ``lines`` are

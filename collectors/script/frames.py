@@ -5,7 +5,8 @@ files and tools print cannot forge one. What stands outside the sections
 (banners, late words of a stuck tool) is ignored. Junk gives an empty result,
 never an exception.
 
->>> frames = parse_frames(b"motd\n\nx/1 abc\n\nabc begin log\nhello\n\nabc end log 0\n\nabc done\n", "x/1", "abc")
+>>> output = b"motd\n\nx/1 abc\n\nabc begin log\nhello\n\nabc end log 0\n\nabc done\n"
+>>> frames = parse_frames(output, "x/1", "abc")
 >>> frames.complete, frames.first("log").content, frames.first("log").status
 (True, b'hello\n', '0')
 """
@@ -23,7 +24,7 @@ CUT_OFF = "153"
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One section: ``status`` is an exit status as text, ``hung``, or None where its end is missing."""
+    """One section; ``status``: an exit status, ``hung``, or None where its end is missing."""
 
     title: str
     content: bytes
@@ -51,7 +52,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """All sections in order; ``started`` and ``complete``: the first and the last marker are there."""
+    """All sections in order; ``started``, ``complete``: the first and last marker are there."""
 
     started: bool
     complete: bool

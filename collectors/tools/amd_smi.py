@@ -2,7 +2,8 @@
 
 A bare array in 6.x:
 
->>> cards = '[{"gpu": 0, "bdf": "0000:0B:00.0", "uuid": "1f-73ff-0001", "kfd_id": 7, "node_id": 1, "partition_id": 0}]'
+>>> cards = '''[{"gpu": 0, "bdf": "0000:0B:00.0", "uuid": "1f-73ff-0001", "kfd_id": 7,
+...     "node_id": 1, "partition_id": 0}]'''
 >>> parse(cards, '[{"gpu": 0, "usage": {"gfx_activity": 12, "umc_activity": 3}}]').cards[0].busy_pct
 12
 
@@ -10,7 +11,8 @@ An object in 7.2, with units since 6.1, and ``"N/A"`` for what is missing. Text 
 
 >>> metrics = '''{"gpu_data": [{"gpu": 0, "usage": {"gfx_activity": {"value": 4, "unit": "%"}},
 ...     "temperature": {"edge": {"value": 40, "unit": "C"}},
-...     "mem_usage": {"total_vram": {"value": 8176, "unit": "MB"}, "used_vram": {"value": 21, "unit": "MB"}}}]}
+...     "mem_usage": {"total_vram": {"value": 8176, "unit": "MB"},
+...                   "used_vram": {"value": 21, "unit": "MB"}}}]}
 ... Legend:
 ...   * = Current mode'''
 >>> card = parse(cards, metrics).cards[0]
@@ -35,7 +37,7 @@ from ledger.identifiers import normalize_pci
 
 def parse(list_text: str, metric_text: str = "") -> ToolReading:
     """The cards of ``amd-smi list``, with what ``amd-smi metric`` says of them, by their number."""
-    metrics = {index: item for index, item in _items(metric_text)}
+    metrics = dict(_items(metric_text))
     cards: dict[int, CardReading] = {}
     for index, item in _items(list_text):
         metric = metrics.get(index, {})

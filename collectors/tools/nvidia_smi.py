@@ -1,9 +1,8 @@
 """Read what ``nvidia-smi --query-gpu=… --format=csv`` prints.
 
->>> output = '''index, pci.bus_id, uuid, name, memory.used [MiB], memory.total [MiB], utilization.gpu [%], \\
-... temperature.gpu, clocks.current.sm [MHz], compute_mode
-... 0, 00000000:1A:00.0, GPU-0a1b2c3d-0000-4000-8000-000000000001, NVIDIA GeForce RTX 3080 Ti, 25, 12288, 3, 48, 210, Exclusive_Process
-... 1, 00000000:68:00.0, [GPU is lost], NVIDIA GeForce RTX 3080 Ti, [GPU is lost], [GPU is lost], [GPU is lost], [GPU is lost], [GPU is lost], [GPU is lost]
+>>> output = '''index, pci.bus_id, uuid, name, memory.used [MiB], temperature.gpu, compute_mode
+... 0, 00000000:1A:00.0, GPU-0a1b2c3d-0001, NVIDIA GeForce RTX 3080 Ti, 25, 48, Exclusive_Process
+... 1, 00000000:68:00.0, [GPU is lost], NVIDIA GeForce RTX 3080 Ti, [GPU is lost], N/A, N/A
 ... '''
 >>> for card in parse(output).cards:
 ...     print(card.index, card.pci, card.state, card.vram_used_mib, card.compute_mode)
@@ -13,7 +12,7 @@
 With a card lost it exits with an error, names the card, and lists the rest:
 
 >>> parse('''Unable to determine the device handle for GPU1: 0000:68:00.0: Unknown Error
-... 0, 00000000:1A:00.0, GPU-0a1b2c3d-0000-4000-8000-000000000001, NVIDIA GeForce RTX 3080 Ti, 25, 12288, 3, 48, 210, Default
+... 0, 00000000:1A:00.0, GPU-0a1b2c3d-0001, RTX 3080 Ti, 25, 12288, 3, 48, 210, Default
 ... ''').cards[1].state
 'unresponsive'
 
@@ -43,10 +42,11 @@ QUERY = (
 )
 """What the probe asks for, in this order."""
 
-_ADDRESS = r"((?:[0-9a-fA-F]{4,8}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7])"
+_FULL = r"[0-9a-fA-F]{4,8}:"
+_BUS = r"[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7]"
 _LOST = re.compile(
-    r"Unable to determine the device handle for GPU ?(?:\d*: ?)?" + _ADDRESS
-    + r"|(?:GPU is lost|fallen off the bus).{0,200}?\b" + _ADDRESS
+    rf"Unable to determine the device handle for GPU ?(?:\d{{1,3}}: ?)?({_FULL}{_BUS})"
+    rf"|(?:device handle|GPU is lost|fallen off the bus).{{0,200}}?\b((?:{_FULL})?{_BUS})"
 )
 _TROUBLE = re.compile(r"lost|unknown error|err!|reset required", re.IGNORECASE)
 
@@ -59,7 +59,9 @@ def parse(text: str) -> ToolReading:
     for line in text.replace("\0", "").split("\n"):
         fields = _fields(line)
         if "pci.bus_id" in fields:
-            columns = [field.split(" [")[0].replace("clocks.current.", "clocks.") for field in fields]
+            columns = [
+                field.split(" [")[0].replace("clocks.current.", "clocks.") for field in fields
+            ]
             continue
         row = dict(zip(columns, fields, strict=False))
         pci = normalize_pci(row.get("pci.bus_id", ""))
@@ -90,7 +92,9 @@ def _card(row: dict[str, str], pci: str) -> CardReading:
         "temp_c": number(row.get("temperature.gpu")),
         "sclk_mhz": amount(row.get("clocks.sm")),
     }
-    readings = [row.get(key, "") for key in ("uuid", "memory.used", "utilization.gpu", "temperature.gpu")]
+    readings = [
+        row.get(key, "") for key in ("uuid", "memory.used", "utilization.gpu", "temperature.gpu")
+    ]
     answered = values["temp_c"] is not None or values["vram_used_mib"] is not None
     troubled = any(_TROUBLE.search(reading) for reading in readings)
     return CardReading(

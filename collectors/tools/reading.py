@@ -43,12 +43,12 @@ class ToolReading:
 
 
 def number(value: Any) -> float | None:
-    """The number in ``value``: itself, ``"36.0°C"``, ``"(1500Mhz)"``, ``{"value": 10, "unit": "W"}``.
+    """The number in ``value``: itself, ``"36.0°C"``, ``"(9Mhz)"``, ``{"value": 10, "unit": "W"}``.
 
     None for ``"N/A"`` and everything else; an integer stays one.
 
-    >>> number("36.0°C"), number({"value": 10, "unit": "W"}), number("N/A"), number("[GPU is lost]")
-    (36.0, 10, None, None)
+    >>> number("36.0°C"), number({"value": 10, "unit": "W"}), number("N/A")
+    (36.0, 10, None)
     """
     if isinstance(value, dict):
         value = value.get("value")
@@ -72,8 +72,10 @@ def name(value: Any) -> str | None:
     """``value`` as a name without control characters; None where it says nothing."""
     if not isinstance(value, str):
         return None
-    text = _CONTROL.sub(" ", value).strip()[:200]
-    return None if text.lower() in {"", "n/a", "[n/a]", "none", "unknown", "[not supported]"} else text
+    text = " ".join(_CONTROL.sub(" ", value).split())[:200]
+    return (
+        None if text.lower() in {"", "n/a", "[n/a]", "none", "unknown", "[not supported]"} else text
+    )
 
 
 def mib(value: Any) -> float | None:

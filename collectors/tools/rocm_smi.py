@@ -5,13 +5,12 @@ cards, and a dead card keeps its row: what tells them apart is Perf.
 
 >>> table = '''
 ... WARNING: AMD GPU device(s) is/are in a low-power state. Check power control/runtime_status
-... ================================== ROCm System Management Interface ==================================
-... Device  Node  IDs              Temp    Power  Partitions          SCLK    MCLK   Fan  Perf     PwrCap  VRAM%  GPU%
-...               (DID,     GUID)  (Edge)  (Avg)  (Mem, Compute, ID)
-... ======================================================================================================
-... 0       1     0x73ff,   51001  41.0°C  6.0W   N/A, N/A, 0         500Mhz  96Mhz  0%   auto     120.0W  0%     2%
-... 1       2     0x73ff,   51002  N/A     N/A    N/A, N/A, 0         N/A     N/A    0%   unknown  N/A     0%     0%
-... ========================================= End of ROCm SMI Log ========================================
+... ============================ ROCm System Management Interface ============================
+... Device  Node  IDs            Temp    Power  Partitions  SCLK    Fan  Perf     VRAM%  GPU%
+...               (DID,   GUID)  (Edge)  (Avg)  (Mem, Compute, ID)
+... 0  1  0x73ff,  51001  41.0°C  6.0W  N/A, N/A, 0  500Mhz  96Mhz  0%  auto     120.0W  0%  2%
+... 1  2  0x73ff,  51002  N/A     N/A   N/A, N/A, 0  N/A     N/A    0%  unknown  N/A     0%  0%
+... ================================= End of ROCm SMI Log ==================================
 ... '''
 >>> for card in parse(table).cards:
 ...     print(card.index, card.state, card.temp_c, card.sclk_mhz, card.busy_pct)
@@ -39,8 +38,11 @@ Lists (``--showbus`` and the like), with errors among them:
 JSON: all values are strings, keys were renamed over time, warnings may come first, and a card
 without data is left out.
 
->>> parse('WARNING: low-power state\\n{"card0": {"PCI Bus": "0000:03:00.0", "Performance Level": "auto", '
-...       '"Temperature (Sensor edge) (C)": "47.0", "VRAM Total Used Memory (B)": "17825792"}}').cards[0].vram_used_mib
+>>> output = '''WARNING: low-power state
+... {"card0": {"PCI Bus": "0000:03:00.0", "Performance Level": "auto",
+...            "Temperature (Sensor edge) (C)": "47.0",
+...            "VRAM Total Used Memory (B)": "17825792"}}'''
+>>> parse(output).cards[0].vram_used_mib
 17
 
 On a dead card ``GPU use (%)`` is 0 and Perf may still say auto, so neither is
@@ -70,13 +72,15 @@ _LISTED = re.compile(r"(?:ERROR: |WARNING: )?GPU\[(\d{1,4})\]\s*:\s*([^:]+):?\s*
 _CARD = re.compile(r"card(\d{1,4})\Z")
 _TEMPERATURE = re.compile(r"-?\d{1,4}(?:\.\d+)?(?:°C|°c|c|C)\Z")
 _SHARE = re.compile(r"\d{1,3}%\Z|N/A\Z|[Uu]nsupported\Z")
-_PROBLEM = re.compile(r"(?:ERROR|WARNING|NOT_SUPPORTED)\b|pthread_mutex|Failed to initialize|Expected integer")
+_PROBLEM = re.compile(
+    r"(?:ERROR|WARNING|NOT_SUPPORTED)\b|pthread_mutex|Failed to initialize|Expected integer"
+)
 
 Facts = dict[str, Any]
 
 
 def parse(text: str) -> ToolReading:
-    """All that is known of each card from any of the formats, by index; problems as they were printed."""
+    """All that is known of each card, from any of the formats, by index; problems as printed."""
     cards: dict[int, Facts] = {}
     problems: list[str] = []
     text = without_colour(text)
@@ -93,7 +97,9 @@ def parse(text: str) -> ToolReading:
             cards.setdefault(int(line.split()[0]), {}).update(row)
         if _PROBLEM.match(line) and len(problems) < 20 and (said := name(line)):
             problems.append(said)
-    return ToolReading(tuple(_card(index, cards[index]) for index in sorted(cards)), tuple(problems))
+    return ToolReading(
+        tuple(_card(index, cards[index]) for index in sorted(cards)), tuple(problems)
+    )
 
 
 def _take(facts: Facts, found: Facts) -> None:
