@@ -52,7 +52,7 @@ _HEAD = re.compile(
     r"(?:(?:amdgpu|kfd|amdkfd): |\[powerplay\] |\[drm(?::[^\]\s]+(?: \[\w+\])?)?\] |\*ERROR\* "
     r"|\{\d+\} ?|socket: \d+,? |die: \d+,? )*\s*"
 )
-"""The device and driver in front of the words; 7.x prints ``amdgpu: `` once, older kernels twice."""
+"""Device and driver in front of the words; 7.x prints ``amdgpu: `` once, older kernels twice."""
 
 _GPU_DRIVERS = frozenset({"amdgpu", "radeon", "nvidia"})
 
@@ -199,8 +199,9 @@ def classify(text: str, bridges: Mapping[str, str] | None = None) -> Classificat
     it: lines of a PCI Express port carry the bridge's address, and without the
     map they name no card. Only the first line of ``text`` is looked at.
 
-    >>> classify("amdgpu 0000:22:00.0: amdgpu: SMU is in hanged state, failed to send smu message!")
-    Classification(event_type='smu_error', kind='hanged', pci='0000:22:00.0', code=None, message=None, process=None, pid=None)
+    >>> found = classify("amdgpu 0000:22:00.0: SMU: No response msg_reg: 12 resp_reg: 0")
+    >>> found.event_type, found.kind, found.pci
+    ('smu_error', 'no_response', '0000:22:00.0')
     >>> classify("amdgpu 0000:22:00.0: amdgpu: SMU is resumed successfully!") is None
     True
     """

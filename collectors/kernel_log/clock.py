@@ -31,7 +31,7 @@ _RTC = re.compile(r"setting system clock to .*\((\d{9,10})\)")
 
 
 class Placed(NamedTuple):
-    """The time of a line, if it has one, and its stamp as text that never depends on the present."""
+    """A line's time, if it has one, and its stamp as text that never depends on the present."""
 
     time_us: int | None
     stamp: str
@@ -58,6 +58,11 @@ class Clock:
         self._zone = zone
         self._offset_us: int | None = None
         self._last = Placed(boot_time_us, "")
+
+    @property
+    def knows_boot(self) -> bool:
+        """Whether the boot time was given, so that no line needs to tell it."""
+        return self._boot_time_us is not None
 
     def stands_alone(self, line: Line) -> bool:
         """Whether the time of ``line`` does not depend on the lines before it."""
@@ -101,7 +106,7 @@ class Clock:
         return None if line.delta_us is not None else self._last.time_us
 
     def _of_this_boot(self, line: Line) -> bool:
-        """A journal may hold several boots; the time given is that of the one named, else the first."""
+        """A journal may hold several boots: the time given is the named one's, else the first's."""
         boot = boot_digits(line.boot_id)
         if boot and not self._boot:
             self._boot = boot
@@ -134,7 +139,8 @@ class Clock:
         return self._instant(civil.year, civil.month, civil.day, civil)
 
     def _year_missing(self, civil: Civil) -> int | None:
-        assert civil.month is not None and civil.day is not None
+        assert civil.month is not None
+        assert civil.day is not None
         years = range(self._local(self._now_us).year - 9, self._local(self._now_us).year + 2)
         times = [self._instant(year, civil.month, civil.day, civil) for year in years]
         past = [time for time in times if time is not None and time <= self._now_us]

@@ -34,6 +34,7 @@ IMPORT_SOURCE = "import/kernel-log"
 """The source of events from log files."""
 
 _MAX_RAW = 16_384
+_MAX_KINDS = 1024
 _UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 
@@ -75,31 +76,50 @@ def scan(
     clock = Clock(now_us=now_us, boot_time_us=boot_time_us, boot_id=boot_id, zone=zone)
     scanner = Scanner(clock, bridges)
     seen: Counter[tuple[str, str, str]] = Counter()
+    make = _Maker(node, source)
     events = []
     for found in scanner.scan(pieces):
         boot = _boot_of(found.line, boot_id, boot_time_us)
         text = found.line.text.partition("\n")[0].rstrip()
         key = (boot, found.stamp, text)
         seen[key] += 1
-        events.append(
-            new_event(
-                payload(
-                    found.classification,
-                    node=node,
-                    raw=found.line.raw,
-                    boot_id=_named(found, boot_id),
-                ),
-                time_us=found.time_us,
-                source=source,
-                id=line_id(node, *key, seen[key]),
-            )
-        )
+        id = line_id(node, *key, seen[key])
+        events.append(make.event(found, id, _named(found.line, boot_id)))
     return Scan(lines=scanner.lines, events=tuple(events), last=scanner.last)
 
 
+class _Maker:
+    """Makes events; those that differ only in id, time and raw line are checked once.
+
+    A card that fails floods the log with lines of one kind, and a full check of
+    an event costs far more than finding its line. What varies is sound by itself:
+    the id and the time are our own, and `storable` sees to the line.
+    """
+
+    def __init__(self, node: str, source: str) -> None:
+        self._node, self._source = node, source
+        self._checked: dict[tuple[Classification, str | None], Event] = {}
+
+    def event(self, found: Found, id: str, boot_id: str | None) -> Event:
+        raw = storable(found.line.raw)
+        known = self._checked.get((found.classification, boot_id))
+        if known is not None:
+            data = msgspec.structs.replace(known.data, raw=raw)
+            return msgspec.structs.replace(known, id=id, time_us=found.time_us, data=data)
+        data = payload(found.classification, node=self._node, raw=raw, boot_id=boot_id)
+        event = new_event(data, time_us=found.time_us, source=self._source, id=id)
+        if len(self._checked) < _MAX_KINDS:
+            self._checked[found.classification, boot_id] = event
+        return event
+
+
+def storable(raw: str) -> str:
+    """``raw`` with what no ledger holds replaced, cut at 16,384 characters."""
+    return _UNSTORABLE.sub("\ufffd", raw[:_MAX_RAW])
+
+
 def payload(found: Classification, *, node: str, raw: str, boot_id: str | None) -> Payload:
-    """The payload for what a line reports; ``raw`` is made storable and cut at 16,384 characters."""
-    raw = _UNSTORABLE.sub("\ufffd", raw[:_MAX_RAW])
+    """The payload for what a line reports; ``raw`` must be `storable`."""
     if found.event_type == "smu_error":
         return SmuError(
             node=node,
@@ -137,7 +157,7 @@ def _boot_of(line: Line, boot_id: str | None, boot_time_us: int | None) -> str:
     return named or ("" if boot_time_us is None else f"at {boot_time_us}")
 
 
-def _named(found: Found, boot_id: str | None) -> str | None:
+def _named(line: Line, boot_id: str | None) -> str | None:
     """The boot id to store: as the caller writes it, unless the line names another boot."""
-    own = found.line.boot_id
+    own = line.boot_id
     return own if own and boot_digits(own) != boot_digits(boot_id) else boot_id

@@ -37,7 +37,8 @@ _CALLER = r"(?:\s*\[\s*[TC]\d+\])?"  # CONFIG_PRINTK_CALLER: thread or CPU
 _MONO = rf"\[\s*(?P<sec>\d{{1,10}})\.(?P<usec>\d{{6}}){_BETWEEN}\]{_CALLER} ?"
 
 _LEVEL = re.compile(
-    r"<(?P<pri>\d{1,3})>|(?:[a-z]+\d?)\s*:(?P<level>emerg|alert|crit|err|warn|notice|info|debug)\s*: "
+    r"<(?P<pri>\d{1,3})>"
+    r"|[a-z]+\d?\s*:(?P<level>emerg|alert|crit|err|warn|notice|info|debug)\s*: "
 )
 _MONOTONIC = re.compile(_MONO, re.ASCII)
 _BRACKET = re.compile(

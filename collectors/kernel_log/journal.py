@@ -51,7 +51,7 @@ def journal_line(raw: str, number: int) -> Line | None:
 
 
 def dmesg_json_lines(document: str) -> Iterator[Line]:
-    """The lines of ``dmesg --json``, numbered by entry; a truncated document up to where it ends."""
+    """The lines of ``dmesg --json``, numbered by entry; of a cut document those that are whole."""
     decoder = json.JSONDecoder()
     number = broken = 0
     position = document.find("{", document.find("[") + 1)

@@ -42,12 +42,15 @@ LONG_WORDS = (
     "ncorrectable hardware error",
     "failed to write reg",
     "PCI rejects atomics",
-    "setting system clock to",  # reports nothing, but tells when the machine booted
 )
 """Every line that `classify` knows holds at least one of these words."""
 
+_BOOTED = "setting system clock to"  # reports nothing, but tells when the machine booted
+
 _BYTES_MESSAGE = '"MESSAGE":['
-_BLOCK = 1 << 18
+_BLOCK = 1 << 15
+"""Characters searched at a time: few enough for the cache, enough for the search's best method."""
+
 _MAX_CONTINUATION = 64
 """Indented lines that are kept with the line before them."""
 
@@ -71,7 +74,9 @@ class Scanner:
         self.last: Line | None = None
         self._clock = clock
         self._bridges = bridges
-        self._long_words: tuple[str, ...] = LONG_WORDS
+        self._long_words: tuple[str, ...] = (
+            LONG_WORDS if clock.knows_boot else (*LONG_WORDS, _BOOTED)
+        )
 
     def scan(self, pieces: Iterable[str]) -> Iterator[Found]:
         """The lines found in ``pieces``: text cut anywhere, line ends included.
@@ -84,7 +89,7 @@ class Scanner:
             yield from self._document(first + "".join(blocks))
             return
         if first.lstrip("\ufeff \n").startswith("{"):
-            self._long_words = (*LONG_WORDS, _BYTES_MESSAGE)
+            self._long_words = (*self._long_words, _BYTES_MESSAGE)
         yield from self._block(first)
         for block in blocks:
             yield from self._block(block)

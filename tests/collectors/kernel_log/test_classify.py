@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (kernel lines are quoted whole)
 """What kernel lines of every generation are taken for, one line a case."""
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ CARD = "0000:22:00.0"
 SMU_ERRORS = [
     # kernel text, signature, card, code, command
     (
-        "amdgpu 0000:22:00.0: amdgpu: SMU: response:0xFFFFFFFF for index:18 param:0x00000005 "
-        "message:TransferTableSmu2Dram?",
+        (
+            "amdgpu 0000:22:00.0: amdgpu: SMU: response:0xFFFFFFFF for index:18 param:0x00000005 "
+            "message:TransferTableSmu2Dram?"
+        ),
         ("response_ff", CARD, "0xFFFFFFFF", "TransferTableSmu2Dram"),
     ),
     (
@@ -35,8 +38,10 @@ SMU_ERRORS = [
         ("not_done", CARD, None, None),
     ),
     (
-        "amdgpu 0000:22:00.0: amdgpu: SMU: I'm not done with your previous command: "
-        "SMN_C2PMSG_66:0x00000012 SMN_C2PMSG_82:0x00000005",
+        (
+            "amdgpu 0000:22:00.0: amdgpu: SMU: I'm not done with your previous command: "
+            "SMN_C2PMSG_66:0x00000012 SMN_C2PMSG_82:0x00000005"
+        ),
         ("not_done", CARD, None, None),
     ),
     (
@@ -49,18 +54,24 @@ SMU_ERRORS = [
         ("metrics_export_failed", None, None, None),
     ),
     (
-        "amdgpu: [powerplay] failed send message: TransferTableSmu2Dram (18) \tparam: 0x00000006 "
-        "response 0xffffffc2",
+        (
+            "amdgpu: [powerplay] failed send message: TransferTableSmu2Dram (18) \tparam: 0x00000006 "
+            "response 0xffffffc2"
+        ),
         ("send_failed", None, "0xffffffc2", "TransferTableSmu2Dram"),
     ),
     (
-        "amdgpu 0000:28:00.0: amdgpu: failed send message:     RunBtc (58) \tparam: 0x00000000 "
-        "response 0xffffffc2",
+        (
+            "amdgpu 0000:28:00.0: amdgpu: failed send message:     RunBtc (58) \tparam: 0x00000000 "
+            "response 0xffffffc2"
+        ),
         ("send_failed", "0000:28:00.0", "0xffffffc2", "RunBtc"),
     ),
     (
-        "amdgpu 0000:03:00.0: amdgpu: failed send message: SetSoftMaxByFreq (27)  param: 0x000504f2 "
-        "response 0xff",
+        (
+            "amdgpu 0000:03:00.0: amdgpu: failed send message: SetSoftMaxByFreq (27)  param: 0x000504f2 "
+            "response 0xff"
+        ),
         ("send_failed", "0000:03:00.0", "0xff", "SetSoftMaxByFreq"),
     ),
     ("amdgpu: [powerplay] last message was failed ret is 0", ("send_failed", None, "0x0", None)),
@@ -126,8 +137,10 @@ GPU_FAULTS = [
         "0000:66:00.0",
     ),
     (
-        "amdgpu 0000:03:00.0: amdgpu: [gfxhub] page fault (src_id:0 ring:153 vmid:8 pasid:32771, "
-        "for process p pid 3557 thread p pid 3557)",
+        (
+            "amdgpu 0000:03:00.0: amdgpu: [gfxhub] page fault (src_id:0 ring:153 vmid:8 pasid:32771, "
+            "for process p pid 3557 thread p pid 3557)"
+        ),
         "page_fault",
         "0000:03:00.0",
     ),
@@ -148,8 +161,10 @@ GPU_FAULTS = [
         "0000:e3:00.0",
     ),
     (
-        "amdgpu 0000:e3:00.0: amdgpu: {7}socket: 0, die: 1, 3 new uncorrectable hardware errors detected "
-        "in gfx block",
+        (
+            "amdgpu 0000:e3:00.0: amdgpu: {7}socket: 0, die: 1, 3 new uncorrectable hardware errors detected "
+            "in gfx block"
+        ),
         "ras_uncorrectable",
         "0000:e3:00.0",
     ),

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (kernel lines are quoted whole)
 """Every framing in which a kernel line is met, taken apart."""
 
 from __future__ import annotations
@@ -94,7 +95,8 @@ def test_what_another_program_logged_is_not_the_kernels_word(raw: str) -> None:
 )
 def test_a_subsystem_that_looks_like_a_host_is_still_the_kernel(raw: str) -> None:
     line = frame(raw)
-    assert line.kernel and line.text.startswith("kfd kfd: ")
+    assert line.kernel
+    assert line.text.startswith("kfd kfd: ")
 
 
 @pytest.mark.parametrize(
@@ -137,7 +139,7 @@ def test_a_journal_object_gives_both_stamps_the_boot_and_the_cursor() -> None:
 
 
 def test_a_journal_message_of_bytes_is_decoded() -> None:
-    assert frame(json.dumps({"MESSAGE": list(TEXT.encode()) + [0xFF]})).text == TEXT + "\ufffd"
+    assert frame(json.dumps({"MESSAGE": [*list(TEXT.encode()), 255]})).text == TEXT + "\ufffd"
 
 
 @pytest.mark.parametrize("field", [{"_TRANSPORT": "stdout"}, {"SYSLOG_IDENTIFIER": "python3"}])
@@ -157,7 +159,9 @@ def test_odd_values_in_a_journal_object_are_passed_over(value: object) -> None:
         "__CURSOR",
     )
     line = frame(json.dumps(dict.fromkeys(names, value) | {"MESSAGE": TEXT}))
-    assert line.text == TEXT and line.wall_us is None and line.boot_id is None
+    assert line.text == TEXT
+    assert line.wall_us is None
+    assert line.boot_id is None
 
 
 @pytest.mark.parametrize("indent", [None, 3])

@@ -1,0 +1,86 @@
+# ruff: noqa: E501 (kernel lines are quoted whole)
+"""Stored raw lines judged again by today's parser."""
+
+from __future__ import annotations
+
+import pytest
+
+from collectors.kernel_log import IMPORT_SOURCE, reclassify, scan
+from ledger import Event, new_event
+from ledger.payloads import GpuFault, Payload, SmuError
+
+AT = 1_769_274_061_000_000
+HANGED = "[   61.000000] amdgpu 0000:22:00.0: amdgpu: SMU is in hanged state, failed to send smu message!"
+RESUMED = "[   61.000000] amdgpu 0000:22:00.0: amdgpu: SMU is resumed successfully!"
+LINK_DOWN = "pcieport 0000:00:01.1: pciehp: Slot(0): Link Down"
+
+
+def event(payload: Payload, source: str = IMPORT_SOURCE) -> Event:
+    return new_event(payload, time_us=AT, source=source, id="old", runid="R1", step="3")
+
+
+def error(
+    raw: str = HANGED, signature: str = "hanged", pci: str | None = "0000:22:00.0"
+) -> SmuError:
+    return SmuError(
+        node="rig", signature=signature, raw=raw, pci=pci, boot_id="b", index=10, card_uid="u"
+    )
+
+
+def test_what_the_parser_still_says_is_left_alone() -> None:
+    log = scan([HANGED + "\n", LINK_DOWN], node="rig", source="s", now_us=AT, boot_time_us=0)
+    assert len(log.events) == 2
+    assert list(reclassify(log.events)) == []
+
+
+def test_another_signature_gives_a_new_event_that_points_to_the_old() -> None:
+    (new,) = reclassify([event(error(signature="other"))])
+    assert new.data == error()
+    assert (new.causationid, new.time_us, new.runid, new.step) == ("old", AT, "R1", "3")
+    assert new.id != "old"
+    assert new.source == "reclassify/kernel-log"
+
+
+def test_another_type_and_a_card_that_was_overlooked_are_corrected() -> None:
+    (new,) = reclassify([event(GpuFault(node="rig", fault="other", raw=HANGED))])
+    assert new.data == SmuError(node="rig", signature="hanged", raw=HANGED, pci="0000:22:00.0")
+
+
+def test_a_second_run_yields_nothing() -> None:
+    old = event(error(signature="other"))
+    (new,) = reclassify([old])
+    assert list(reclassify([old, new])) == []
+    assert list(reclassify([old])) == [new]
+
+
+def test_a_line_now_known_as_harmless_becomes_a_fault_that_weighs_nothing() -> None:
+    (new,) = reclassify([event(error(RESUMED))])
+    assert isinstance(new.data, GpuFault)
+    assert (new.data.fault, new.data.pci) == ("other", "0000:22:00.0")
+    assert list(reclassify([event(error(RESUMED)), new])) == []
+
+
+@pytest.mark.parametrize("raw", ["as the operator told it", RESUMED])
+def test_what_others_recorded_is_never_declared_harmless(raw: str) -> None:
+    assert list(reclassify([event(error(raw), source="notebook")])) == []
+
+
+def test_a_card_that_another_writer_knew_of_stays() -> None:
+    known = error("SMU: response:0xFFFFFFFF for message:RunBtc", "response")
+    (new,) = reclassify([event(known, source="notebook")])
+    assert isinstance(new.data, SmuError)
+    assert (new.data.pci, new.data.index, new.data.signature) == ("0000:22:00.0", 10, "response_ff")
+
+
+def test_a_guessed_card_of_our_own_is_taken_back() -> None:
+    (new,) = reclassify([event(error("SMU is in hanged state"))])
+    assert isinstance(new.data, SmuError)
+    assert (new.data.pci, new.data.index, new.data.card_uid) == (None, None, None)
+
+
+def test_a_bridge_map_names_the_card_behind_and_the_name_stays_without_it() -> None:
+    old = event(GpuFault(node="rig", fault="pcie_error", raw=LINK_DOWN))
+    (new,) = reclassify([old], bridges={"rig": {"0000:00:01.1": "0000:22:00.0"}})
+    assert isinstance(new.data, GpuFault)
+    assert new.data.pci == "0000:22:00.0"
+    assert list(reclassify([old, new])) == []
