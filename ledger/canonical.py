@@ -34,13 +34,31 @@ _MAY_DIFFER = re.compile(rb"\d\.0[,\]}]|\d\.0\Z|\d[eE][+-]?\d|[\xf0-\xf4]")
 def canonical(value: Any) -> bytes:
     """UTF-8 bytes of ``value`` (builtins or msgspec structs) in the canonical form.
 
-    Raises `UnicodeEncodeError` for lone surrogates and `ValueError` for what
-    RFC 8785 cannot express (integers beyond 2**53, NaN, infinities).
+    Numbers are expected to be finite, and integers exact as IEEE 754 doubles:
+    `ledger.event_checks` sees to that. Raises `UnicodeEncodeError` for lone
+    surrogates.
     """
     text = _encoder.encode(value)
     if _MAY_DIFFER.search(text):
-        return rfc8785.dumps(msgspec.to_builtins(value))
+        return rfc8785.dumps(_exact(msgspec.to_builtins(value)))
     return text
+
+
+def _exact(value: Any) -> Any:
+    """``value`` with its great integers as floats, where that loses nothing.
+
+    RFC 8785 writes the float 1e17 as 100000000000000000, which comes back as
+    an integer: it must be written the same way again. The `rfc8785` package
+    refuses integers from 2**53 on, so they take the shape they once had.
+    """
+    if type(value) is int:
+        great = abs(value) >= 2**53
+        return float(value) if great and int(float(value)) == value else value
+    if type(value) is dict:
+        return {key: _exact(item) for key, item in value.items()}
+    if type(value) in (list, tuple):
+        return [_exact(item) for item in value]
+    return value
 
 
 def digest(data: bytes) -> str:

@@ -161,5 +161,3 @@ def _translate_postgres(error: BaseException, what: str, text: str) -> LedgerErr
     if isinstance(error, psycopg.OperationalError):
         return Unavailable(f"{what}: {text}; check the server and try again")
     return LedgerError(f"{what}: {text}")
-
-

@@ -7,26 +7,19 @@ never has to refuse half a batch. This module knows no database and no clock.
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterable
-from typing import Any, NoReturn
+from typing import Any
 
 import msgspec
 
 from ledger.canonical import canonical
 from ledger.errors import InvalidEvents, Problem
-from ledger.event_checks import (
-    ATTRIBUTES,
-    LEDGER_ATTRIBUTES,
-    check_attributes,
-    check_numbers_and_text,
-    check_payload,
-    nearest,
-)
+from ledger.event_checks import Wrong, check_attributes, check_text_attribute, json_type
 from ledger.identifiers import new_event_id, normalize_subject
+from ledger.payload_checks import check_payload, check_values
 from ledger.payloads import Json, Payload
 from ledger.registry import PAYLOAD_TYPES
+from ledger.strict_json import BadJson, load_json
 from ledger.times import InvalidTime, format_time, parse_time
 
 MAX_PAYLOAD_BYTES = 1024 * 1024
@@ -58,7 +51,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     prevhash: str = ""
     hash: str = ""
     stored_text: str | None = None
-    """The payload's canonical text where it was stored in an older version."""
+    """The payload's canonical text where the ledger keeps it as it came: stored before."""
 
     @property
     def time(self) -> str:
@@ -83,12 +76,17 @@ def new_event(
     ``subject`` defaults to what the payload says it is about, ``id`` to a fresh
     UUIDv7. The payload is brought into its one spelling on the way.
     """
+    try:
+        moment = format_time(time_us)
+    except OverflowError:
+        remedy = "give microseconds since 1970 within the years 1 to 9999"
+        raise InvalidEvents([Problem("time", f"{time_us} is no time", remedy)]) from None
     wire: Json = {
         "id": id,
         "type": payload.event_type,
         "source": source,
         "subject": subject,
-        "time": format_time(time_us),
+        "time": moment,
         "dataschemaversion": payload.version,
         "runid": runid,
         "step": step,
@@ -108,7 +106,7 @@ def from_wire(
     needs); otherwise they are ignored. Raises `InvalidEvents`.
     """
     problems: list[Problem] = []
-    event = _from_wire(wire, line, stored, max_bytes, problems)
+    event = _from_wire(wire, line, problems, stored=stored, max_bytes=max_bytes)
     if event is None:
         raise InvalidEvents(problems)
     return event
@@ -123,17 +121,16 @@ def parse_ndjson(
     """
     events: list[Event] = []
     problems: list[Problem] = []
+    # Not `splitlines`: inside a JSON string, U+2028 and its like are no line's end.
+    if isinstance(lines, str):
+        lines = lines.split("\n")
+    elif isinstance(lines, bytes):
+        lines = lines.split(b"\n")
     for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            wire = load_json(line)
-        except ValueError as error:
-            problems.append(Problem("(line)", str(error), "write one JSON object a line", number))
-            continue
-        event = _from_wire(wire, number, stored, max_bytes, problems)
-        if event is not None:
-            events.append(event)
+        if line.strip():
+            event = parse_line(number, line, problems, stored=stored, max_bytes=max_bytes)
+            if event is not None:
+                events.append(event)
     if problems:
         raise InvalidEvents(problems)
     return events
@@ -167,122 +164,112 @@ def to_wire(event: Event) -> Json:
     return wire
 
 
-def load_json(text: str | bytes) -> Any:
-    """JSON as strict as an append-only log needs it.
-
-    Duplicate keys, NaN, infinities (also ``1e999``) and invalid UTF-8 raise
-    `ValueError`, as does nesting too deep to parse.
-    """
-    if isinstance(text, bytes):
-        try:
-            text = text.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise ValueError(f"not UTF-8 (byte {error.start})") from None
+def parse_line(
+    number: int, line: str | bytes, problems: list[Problem], *, stored: bool, max_bytes: int
+) -> Event | None:
+    """The event of one NDJSON line, or None with what is wrong added to ``problems``."""
     try:
-        return json.loads(
-            text.removeprefix("\ufeff"),
-            object_pairs_hook=_unique,
-            parse_constant=_no_constant,
-            parse_float=_finite,
-        )
-    except json.JSONDecodeError as error:
-        raise ValueError(f"not JSON: {error.msg} (column {error.colno})") from None
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> Json:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise ValueError(f"the key {twice!r} stands twice in one object")
-    return result
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f'{name} is not JSON; write "nan", "inf" or "-inf" as text where allowed')
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"the number {text} is too large")
-    return value
+        wire = load_json(line)
+    except BadJson as error:
+        problems.append(Problem(error.field, str(error), error.remedy, number))
+        return None
+    return _from_wire(wire, number, problems, stored=stored, max_bytes=max_bytes)
 
 
 def _from_wire(
-    wire: Any, line: int, stored: bool, max_bytes: int, problems: list[Problem]
+    wire: Any, line: int, problems: list[Problem], *, stored: bool, max_bytes: int
 ) -> Event | None:
     """One event, or None with what is wrong added to ``problems``."""
     if not isinstance(wire, dict):
         problems.append(Problem("(line)", "not a JSON object", "write one object an event", line))
         return None
     before = len(problems)
-    wire = {key: value for key, value in wire.items() if value is not None}
 
     def wrong(field: str, message: str, remedy: str) -> None:
         problems.append(Problem(field, message, remedy, line))
 
-    for name in wire:
-        if name not in ATTRIBUTES:
-            wrong(str(name), "unknown attribute", f"remove it, or did you mean {nearest(name, ATTRIBUTES)}?")
-    check_attributes(wire, wrong, stored)
-
-    time_us = recorded_us = 0
-    for name in ("time", "recordedtime") if stored else ("time",):
-        value = wire.get(name)
-        if isinstance(value, str):
-            try:
-                parsed = parse_time(value)
-            except InvalidTime as error:
-                wrong(name, str(error), "give a full RFC 3339 time")
-            else:
-                time_us, recorded_us = (parsed, recorded_us) if name == "time" else (time_us, parsed)
-
-    checked: tuple[Payload, str] | None = None
-    data, event_type, version = wire.get("data"), wire.get("type"), wire.get("dataschemaversion", 1)
-    known = isinstance(event_type, str) and event_type in PAYLOAD_TYPES
-    if "data" not in wire:
-        wrong("data", "missing", "give the payload as an object (it may be empty: {})")
-    elif not isinstance(data, dict):
-        wrong("data", "not an object", "give the payload as a JSON object")
-    elif check_numbers_and_text(data, wrong) and known and type(version) is int:
-        checked = check_payload(str(event_type), version, data, wrong, max_bytes)
-    if checked is None or len(problems) > before:
+    check_attributes(wire, wrong, stored=stored)
+    time_us = _time(wire, "time", wrong)
+    recorded_us = _time(wire, "recordedtime", wrong) if stored else 0
+    checked = _check_data(wire, wrong, stored=stored, max_bytes=max_bytes)
+    if checked is None:
         return None
-
     payload, text = checked
-    subject = wire.get("subject")
-    subject = normalize_subject(subject) if subject else payload.default_subject()
-    runid = wire.get("runid")
-    subject = subject or (f"run/{runid}" if runid else None)
-    if subject is None:
-        wrong("subject", "missing", "say what the event is about, for example run/R1 or node/rig-6600")
-        return None
-    for field, message, remedy in payload.contradictions(subject):
-        wrong(field, message, remedy)
+    subject = _subject(wire, payload, wrong)
     if len(problems) > before:
         return None
-    ledgers = {name: wire[name] for name in LEDGER_ATTRIBUTES if stored and name in wire}
+    version = wire.get("dataschemaversion") or 1
+    # A text that the typed payload would not give again is kept beside it.
+    as_stored = stored or version != payload.version
     return Event(
         id=wire.get("id") or new_event_id(),
-        type=str(event_type),
+        type=wire["type"],
         source=wire["source"],
         subject=subject,
         time_us=time_us,
         data=payload,
         dataschemaversion=version,
-        runid=runid,
+        runid=wire.get("runid"),
         step=wire.get("step"),
         correlationid=wire.get("correlationid"),
         causationid=wire.get("causationid"),
-        sequence=ledgers.get("sequence", 0),
+        sequence=wire["sequence"] if stored else 0,
         recorded_us=recorded_us,
-        prevhash=ledgers.get("prevhash", ""),
-        hash=ledgers.get("hash", ""),
-        stored_text=text if version != payload.version else None,
+        prevhash=wire["prevhash"] if stored else "",
+        hash=wire["hash"] if stored else "",
+        stored_text=text if as_stored else None,
     )
+
+
+def _time(wire: Json, name: str, wrong: Wrong) -> int:
+    value = wire.get(name)
+    if isinstance(value, str):
+        try:
+            return parse_time(value)
+        except InvalidTime as error:
+            wrong(name, str(error), "give a full RFC 3339 time")
+    return 0
+
+
+def _check_data(
+    wire: Json, wrong: Wrong, *, stored: bool, max_bytes: int
+) -> tuple[Payload, str] | None:
+    data, event_type, version = wire.get("data"), wire.get("type"), wire.get("dataschemaversion")
+    version = 1 if version is None else version
+    if data is None:
+        wrong("data", "missing", "give the payload as an object (it may be empty: {})")
+    elif not isinstance(data, dict):
+        wrong("data", f"a {json_type(data)} instead of an object", "give the payload as an object")
+    elif isinstance(event_type, str) and event_type in PAYLOAD_TYPES and type(version) is int:
+        if version >= 1:
+            return check_payload(
+                event_type, version, data, wrong, max_bytes=max_bytes, stored=stored
+            )
+    else:  # of what type it is cannot be told: its values can still be looked at
+        for problem in check_values(data, stored=stored):
+            wrong(*problem)
+    return None
+
+
+def _subject(wire: Json, payload: Payload, wrong: Wrong) -> str:
+    given, runid = wire.get("subject"), wire.get("runid")
+    if isinstance(given, str) and given:
+        subject = normalize_subject(given)
+    elif given is not None:
+        return ""  # named with the attributes
+    else:
+        subject = payload.default_subject() or (f"run/{runid}" if runid else "")
+        if not subject:
+            wrong(
+                "subject",
+                "missing",
+                "say what the event is about, for example run/R1 or node/rig-6600",
+            )
+            return ""
+        check_text_attribute("subject", subject, wrong)
+    for field, message, remedy in payload.contradictions(subject):
+        wrong(field, message, remedy)
+    return subject
 
 
 def payload_text(event: Event) -> str:

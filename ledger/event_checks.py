@@ -1,23 +1,20 @@
-"""The checks an event must pass, each problem named by field and remedy.
+"""The rules an event's attributes must follow before it may exist; each names what is wrong.
 
-Separate from `ledger.event` so that what is checked can be read in one place.
-Nothing here stores or repairs; payload types bring their own spelling rules
-(`Payload.normalize`) and contradictions.
+Split from `ledger.event` so that what is checked can be read in one place;
+`ledger.payload_checks` does the same for ``data``. Nothing here stores or
+repairs.
 """
 
 from __future__ import annotations
 
 import difflib
-import math
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import msgspec
-
-from ledger.canonical import canonical
-from ledger.payloads import Json, Payload
-from ledger.registry import PAYLOAD_TYPES, decode_payload
+from ledger.payloads import Json
+from ledger.registry import PAYLOAD_TYPES
+from ledger.strict_json import shown, shown_key
 
 Wrong = Callable[[str, str, str], None]
 """Reports one problem: field, what is wrong, what to do."""
@@ -40,76 +37,96 @@ ATTRIBUTES = (
     *LEDGER_ATTRIBUTES,
 )
 
-_MAX_SAFE_INTEGER = 2**53
-_MAX_DEPTH = 64
-_MAX_ATTRIBUTE = 1024
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+
+_MAX_ATTRIBUTE_BYTES = 1024
 _HEX_HASH = re.compile(r"[0-9a-f]{64}\Z")
 _TEXT_ATTRIBUTES = ("id", "source", "subject", "runid", "step", "correlationid", "causationid")
 
 
 def nearest(word: object, known: Iterable[str]) -> str:
     """The known word that ``word`` was most likely meant to be."""
-    known = sorted(known)
-    close = difflib.get_close_matches(str(word), known, n=1, cutoff=0.0)
+    close = difflib.get_close_matches(str(word)[:64], sorted(known), n=1, cutoff=0.0)
     return close[0] if close else "?"
 
 
-def check_attributes(wire: Json, wrong: Wrong, stored: bool) -> None:
-    """The CloudEvents attributes, times and payload aside."""
-    if wire.get("specversion", "1.0") != "1.0":
-        wrong("specversion", f"{wire['specversion']!r} is not supported", 'write "1.0" or leave it out')
-    if wire.get("datacontenttype", "application/json") != "application/json":
+def check_attributes(wire: Json, wrong: Wrong, *, stored: bool) -> None:
+    """The CloudEvents attributes, times and payload aside; nulls count as left out."""
+    for name in wire:
+        if name not in ATTRIBUTES:
+            wrong(
+                shown_key(name),
+                "unknown attribute",
+                f"remove it, or did you mean {nearest(name, ATTRIBUTES)}?",
+            )
+    if _given(wire, "specversion", "1.0") != "1.0":
+        wrong(
+            "specversion",
+            f"{shown(wire['specversion'])} is not supported",
+            'write "1.0" or leave it out',
+        )
+    if _given(wire, "datacontenttype", "application/json") != "application/json":
         wrong("datacontenttype", "only application/json is stored", "leave it out")
     for name in ("type", "source", "time"):
-        if name not in wire:
+        if wire.get(name) is None:
             wrong(name, "missing", f"add {name!r}")
-        elif not isinstance(wire[name], str):
-            wrong(name, f"a {_json_type(wire[name])} instead of a string", "write it as text")
+    for name in ("type", "time"):
+        value = wire.get(name)
+        if value is not None and not isinstance(value, str):
+            wrong(name, f"a {json_type(value)} instead of a string", "write it as text")
     for name in _TEXT_ATTRIBUTES:
-        if name in wire:
-            _check_text_attribute(name, wire[name], wrong)
-    event_type = wire.get("type")
-    if isinstance(event_type, str) and event_type not in PAYLOAD_TYPES:
-        wrong(
-            "type",
-            f"unknown event type {event_type!r}",
-            f"did you mean {nearest(event_type, PAYLOAD_TYPES)}?",
-        )
-    version = wire.get("dataschemaversion", 1)
-    if type(version) is not int or version < 1:
-        wrong("dataschemaversion", f"{version!r} is not a version", "write 1, or leave it out")
-    elif isinstance(event_type, str) and event_type in PAYLOAD_TYPES:
-        current = PAYLOAD_TYPES[event_type].version
-        if version > current:
-            wrong(
-                "dataschemaversion",
-                f"{version} is newer than this program's {current}",
-                "upgrade runledger, or write the payload in the older shape",
-            )
+        if wire.get(name) is not None:
+            check_text_attribute(name, wire[name], wrong)
+    _check_type_and_version(wire, wrong)
     if stored:
         _check_ledger_attributes(wire, wrong)
 
 
-def _check_text_attribute(name: str, value: Any, wrong: Wrong) -> None:
+def _given(wire: Json, name: str, default: Any) -> Any:
+    value = wire.get(name)
+    return default if value is None else value
+
+
+def _check_type_and_version(wire: Json, wrong: Wrong) -> None:
+    event_type, version = wire.get("type"), _given(wire, "dataschemaversion", 1)
+    known = isinstance(event_type, str) and event_type in PAYLOAD_TYPES
+    if isinstance(event_type, str) and not known:
+        wrong(
+            "type",
+            f"unknown event type {shown(event_type)}",
+            f"did you mean {nearest(event_type, PAYLOAD_TYPES)}?",
+        )
+    if type(version) is not int or version < 1:
+        wrong("dataschemaversion", f"{shown(version)} is not a version", "write 1, or leave it out")
+    elif known and version > PAYLOAD_TYPES[str(event_type)].version:
+        wrong(
+            "dataschemaversion",
+            f"{shown(version)} is newer than this program's "
+            f"{PAYLOAD_TYPES[str(event_type)].version}",
+            "upgrade runledger, or write the payload in the older shape",
+        )
+
+
+def check_text_attribute(name: str, value: Any, wrong: Wrong) -> None:
+    """A text attribute that ends up in messages, paths and indexes."""
     if not isinstance(value, str):
-        remedy = f'write it as text, for example "{value}"' if name == "step" else "write it as text"
-        if name != "source":  # `check_attributes` named that one already
-            wrong(name, f"a {_json_type(value)} instead of a string", remedy)
+        plain = isinstance(value, int | float) and not isinstance(value, bool)
+        example = f', for example "{shown(value)}"' if name == "step" and plain else ""
+        wrong(name, f"a {json_type(value)} instead of a string", f"write it as text{example}")
     elif not value:
         wrong(name, "empty", "give a value, or leave the attribute out")
-    elif len(value) > _MAX_ATTRIBUTE:
-        wrong(name, f"{len(value)} characters long", f"keep it within {_MAX_ATTRIBUTE}")
-    elif _CONTROL.search(value):
-        wrong(name, "contains a control character", "remove it")
-    elif _UNSTORABLE.search(value):
-        wrong(name, "contains a lone surrogate", "write valid Unicode")
+    elif len(value.encode("utf-8", "surrogatepass")) > _MAX_ATTRIBUTE_BYTES:
+        wrong(name, f"{len(value)} characters long", f"keep it within {_MAX_ATTRIBUTE_BYTES} bytes")
+    elif CONTROL.search(value):
+        wrong(name, f"{shown(value)} contains a control character", "remove it")
+    elif UNSTORABLE.search(value):
+        wrong(name, f"{shown(value)} contains a lone surrogate", "write valid Unicode")
 
 
 def _check_ledger_attributes(wire: Json, wrong: Wrong) -> None:
     sequence = wire.get("sequence")
-    if type(sequence) is not int or sequence < 1:
+    if type(sequence) is not int or not 1 <= sequence <= 2**53:
         wrong("sequence", "missing or not a position", "restore from an unchanged export")
     if not isinstance(wire.get("recordedtime"), str):
         wrong("recordedtime", "missing or not text", "restore from an unchanged export")
@@ -119,101 +136,7 @@ def _check_ledger_attributes(wire: Json, wrong: Wrong) -> None:
             wrong(name, "missing or not a SHA-256 in hex", "restore from an unchanged export")
 
 
-def check_numbers_and_text(data: Any, wrong: Wrong) -> bool:
-    """Numbers that JSON readers agree on and text that every database stores."""
-    found: list[tuple[str, str, str]] = []
-    _walk(data, "data", 0, found)
-    for field, message, remedy in found:
-        wrong(field, message, remedy)
-    return not found
-
-
-def _walk(value: Any, path: str, depth: int, found: list[tuple[str, str, str]]) -> None:
-    kind = type(value)
-    if kind is str:
-        if _UNSTORABLE.search(value):
-            found.append((path, "contains NUL or a lone surrogate", "remove or replace it"))
-    elif kind is int:
-        if not -_MAX_SAFE_INTEGER <= value <= _MAX_SAFE_INTEGER:
-            found.append((path, "an integer beyond 2**53", "write it as text where the field allows"))
-    elif kind is float:
-        if not math.isfinite(value):
-            found.append((path, f"{value} is not a JSON number", "leave it out"))
-    elif kind is dict:
-        if depth > _MAX_DEPTH:
-            found.append((path, "nested too deeply", f"keep it within {_MAX_DEPTH} levels"))
-            return
-        for key, item in value.items():
-            if not isinstance(key, str) or _CONTROL.search(key) or _UNSTORABLE.search(key):
-                found.append((f"{path}.{key!r}", "a key with a control character", "rename it"))
-            _walk(item, f"{path}.{key}", depth + 1, found)
-    elif kind in (list, tuple):
-        if depth > _MAX_DEPTH:
-            found.append((path, "nested too deeply", f"keep it within {_MAX_DEPTH} levels"))
-            return
-        for position, item in enumerate(value):
-            _walk(item, f"{path}[{position}]", depth + 1, found)
-    elif value is not None and kind is not bool:
-        found.append((path, f"a {kind.__name__} is not JSON", "convert it first"))
-
-
-def check_payload(
-    event_type: str, version: int, data: Json, wrong: Wrong, max_bytes: int
-) -> tuple[Payload, str] | None:
-    """The typed payload and its canonical text as it will be stored, or None."""
-    cls = PAYLOAD_TYPES[event_type]
-    if version > cls.version:
-        return None
-    data = dict(data)
-    if version == cls.version:
-        data = {key: value for key, value in data.items() if value is not None}
-        cls.normalize(data)
-    text = canonical(data)
-    if len(text) > max_bytes:
-        wrong("data", f"{len(text)} bytes", f"keep a payload within {max_bytes} bytes")
-        return None
-    try:
-        payload = decode_payload(event_type, version, text)
-    except (msgspec.ValidationError, KeyError, TypeError, ValueError) as error:
-        if version == cls.version:
-            _name_problems(cls, msgspec.json.decode(text), wrong)
-        else:
-            wrong("data", f"cannot be upgraded from version {version}: {error}", "check its shape")
-        return None
-    # Defaults such as an explicit null inside a list of objects drop out here.
-    stored = canonical(payload) if version == cls.version else text
-    return payload, stored.decode()
-
-
-def _name_problems(cls: type[Payload], data: Json, wrong: Wrong) -> None:
-    """Every field that keeps ``data`` from being a ``cls``: msgspec stops at the first."""
-    fields = {field.name: field for field in msgspec.structs.fields(cls)}
-    for key in data:
-        if key not in fields:
-            wrong(f"data.{key}", "unknown field", f"remove it, or did you mean {nearest(key, fields)}?")
-    for name, field in fields.items():
-        if name not in data:
-            if field.required:
-                wrong(f"data.{name}", "missing", "add it")
-            continue
-        try:
-            msgspec.convert(data[name], field.type)
-        except msgspec.ValidationError as error:
-            message, _, inner = str(error).partition(" - at `$")
-            wrong(
-                f"data.{name}{inner.rstrip('`')}",
-                _plain(message),
-                f"see {cls.event_type} in `docs/events.md` for what goes here",
-            )
-
-
-def _plain(message: str) -> str:
-    """msgspec's words without its notation for patterns."""
-    if "matching regex" in message:
-        return "not in the expected form (control characters are refused, a PCI address is dddd:bb:dd.f)"
-    return message[:1].lower() + message[1:].replace("`", "")
-
-
-def _json_type(value: Any) -> str:
+def json_type(value: Any) -> str:
+    """What JSON calls the type of ``value``."""
     names = {dict: "object", list: "list", bool: "boolean", int: "number", float: "number"}
     return names.get(type(value), type(value).__name__)

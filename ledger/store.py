@@ -109,9 +109,7 @@ class Ledger:
 
     # -- appending ---------------------------------------------------------
 
-    def append(
-        self, new: Event | Iterable[Event], *, expect_head: int | None = None
-    ) -> Appended:
+    def append(self, new: Event | Iterable[Event], *, expect_head: int | None = None) -> Appended:
         """Store events whole or not at all, durably, before returning.
 
         An event whose id is stored already with the same content counts as a
@@ -135,7 +133,9 @@ class Ledger:
         def continued(_cursor: Any, head: Head) -> tuple[list[Row], int]:
             for row in rows:
                 if row[0] != head.sequence + 1 or row[13] != head.hash or row[14] != row_hash(row):
-                    raise Damaged(f"position {head.sequence + 1} does not verify", head.sequence + 1)
+                    raise Damaged(
+                        f"position {head.sequence + 1} does not verify", head.sequence + 1
+                    )
                 head = Head(row[0], row[14])
             return rows, 0
 
@@ -322,7 +322,9 @@ def to_event(row: Sequence[Any]) -> Event:
     except (KeyError, ValueError, TypeError) as error:
         if type_ not in PAYLOAD_TYPES:
             raise Damaged(f"position {sequence} has the unknown type {type_!r}", sequence) from None
-        raise Damaged(f"position {sequence} cannot be read as {type_}: {error}", sequence) from error
+        raise Damaged(
+            f"position {sequence} cannot be read as {type_}: {error}", sequence
+        ) from error
     return Event(
         id=id_,
         type=type_,
@@ -359,5 +361,3 @@ def _draft(event: Event) -> Row:
         event.causationid,
         payload_text(event),
     )
-
-

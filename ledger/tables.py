@@ -50,7 +50,9 @@ class EventRow(SQLModel, table=True):
         {"sqlite_strict": True},
     )
 
-    sequence: int = Field(primary_key=True, sa_type=_Integer, sa_column_kwargs={"autoincrement": False})
+    sequence: int = Field(
+        primary_key=True, sa_type=_Integer, sa_column_kwargs={"autoincrement": False}
+    )
     id: str = Field(sa_type=Text, unique=True)
     type: str = Field(sa_type=Text)
     source: str = Field(sa_type=Text)
@@ -74,7 +76,9 @@ class CheckpointRow(SQLModel, table=True):
     __table_args__ = ({"sqlite_strict": True},)
 
     fold: str = Field(primary_key=True, sa_type=Text)
-    sequence: int = Field(primary_key=True, sa_type=_Integer, sa_column_kwargs={"autoincrement": False})
+    sequence: int = Field(
+        primary_key=True, sa_type=_Integer, sa_column_kwargs={"autoincrement": False}
+    )
     at_us: int = Field(sa_type=_Integer)
     newest_us: int = Field(sa_type=_Integer)
     chain_hash: str = Field(sa_type=Text)

@@ -15,14 +15,22 @@ from functools import lru_cache
 SECOND_US = 1_000_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_S = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(seconds=1)
+_LAST_S = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(seconds=1)
 _RFC3339 = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)\Z", re.ASCII
+    r"(\d{4}-\d\d-\d\d)[Tt ]((?:[01]\d|2[0-3]):\d\d:\d\d)(?:\.(\d+))?"
+    r"([Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)\Z",
+    re.ASCII,
 )
 _NAIVE = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?)?\Z", re.ASCII)
 
 
 class InvalidTime(ValueError):
     """Text that is not an RFC 3339 time with an offset."""
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 64 else text[:64] + "…")
 
 
 def parse_time(text: str) -> int:
@@ -35,23 +43,27 @@ def parse_time(text: str) -> int:
     if match is None:
         if _NAIVE.match(text):
             raise InvalidTime(
-                f"{text!r} has no offset from UTC: "
+                f"{_shown(text)} has no offset from UTC: "
                 "write for example 2026-01-24T18:02:11Z or 2026-01-24T10:02:11-08:00"
             )
-        raise InvalidTime(f"{text!r} is not an RFC 3339 time: write for example 2026-01-24T18:02:11Z")
+        raise InvalidTime(
+            f"{_shown(text)} is not an RFC 3339 time: write for example 2026-01-24T18:02:11Z"
+        )
     day, clock, fraction, offset = match.groups()
     offset = "+00:00" if offset in "Zz" else offset
     try:
         whole = datetime.fromisoformat(f"{day}T{clock}{offset}")
         seconds = (whole - _EPOCH) // timedelta(seconds=1)
     except (ValueError, OverflowError) as error:
-        raise InvalidTime(f"{text!r} is not a possible time ({error})") from None
+        raise InvalidTime(f"{_shown(text)} is not a possible time ({error})") from None
+    if not _FIRST_S <= seconds <= _LAST_S:
+        raise InvalidTime(f"{_shown(text)} lies outside of the years 1 to 9999 in UTC")
     return seconds * SECOND_US + int((fraction or "0")[:6].ljust(6, "0"))
 
 
 @lru_cache(maxsize=4096)
 def _second_text(seconds: int) -> str:
-    return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
 
 
 def format_time(time_us: int) -> str:

@@ -88,5 +88,3 @@ def _rows(ledger: Ledger) -> Iterator[Row | None]:
         if len(rows) < page:
             return
         after = rows[-1][0]
-
-

@@ -17,13 +17,17 @@ from msgspec import Meta
 
 from ledger.identifiers import gpu_subject, node_subject, normalize_pci
 
-Identifier = Annotated[str, Meta(min_length=1, max_length=1024, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")]
+Identifier = Annotated[
+    str, Meta(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")
+]
 """A name that ends up in messages and paths: no control characters."""
 Pci = Annotated[
     str, Meta(pattern=r"^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]\Z", description="PCI address")
 ]
 """``dddd:bb:dd.f`` in lower case; input is completed before it is checked."""
-Count = Annotated[int, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+Integer = Annotated[int, Meta(ge=-(2**53), le=2**53)]
+"""An integer that every JSON reader keeps exact."""
 Number = int | float
 """A finite JSON number; kept an integer where it was written as one."""
 Amount = Annotated[int, Meta(ge=0)] | Annotated[float, Meta(ge=0)]
@@ -60,7 +64,9 @@ class Payload(
         return iter(())
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class Part(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """Base of the objects inside payloads."""
 
 

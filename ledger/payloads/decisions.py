@@ -10,7 +10,7 @@ from ledger.payloads._base import Count, Identifier, Json, Part, Payload
 from ledger.times import InvalidTime, format_time, parse_time
 
 
-class ParametersProposed(Payload, kw_only=True):
+class ParametersProposed(Payload, frozen=True, kw_only=True):
     """Someone asked for trials and seeds; ``raw`` keeps a malformed proposal as it came."""
 
     event_type = "parameters_proposed"
@@ -23,7 +23,7 @@ class ParametersProposed(Payload, kw_only=True):
     raw: Json | None = None
 
 
-class OverrideSet(Payload, kw_only=True):
+class OverrideSet(Payload, frozen=True, kw_only=True):
     """An operator's word on a card, node or other subject, with author, reason and expiry."""
 
     event_type = "override_set"
@@ -68,7 +68,7 @@ class OverrideSet(Payload, kw_only=True):
             )
 
 
-class PolicyActivated(Payload, kw_only=True):
+class PolicyActivated(Payload, frozen=True, kw_only=True):
     """A policy came into force; ``digest`` is the SHA-256 of ``text``, the whole policy in TOML."""
 
     event_type = "policy_activated"
@@ -81,7 +81,7 @@ class PolicyActivated(Payload, kw_only=True):
         return "fleet"
 
 
-class FleetConfigured(Payload, kw_only=True):
+class FleetConfigured(Payload, frozen=True, kw_only=True):
     """Nodes and steps as configured; ``digest`` is the SHA-256 of ``text``, the whole in TOML."""
 
     event_type = "fleet_configured"
@@ -94,7 +94,7 @@ class FleetConfigured(Payload, kw_only=True):
         return "fleet"
 
 
-class Finding(Part, kw_only=True):
+class Finding(Part, frozen=True, kw_only=True):
     """One thing a rule found: which rule, how bad, about what, why, what to do."""
 
     rule: Identifier
@@ -105,7 +105,7 @@ class Finding(Part, kw_only=True):
     evidence: tuple[Identifier, ...]
 
 
-class AsOf(Part, kw_only=True):
+class AsOf(Part, frozen=True, kw_only=True):
     """What a decision could know: a ledger position with its hash, and the judging time."""
 
     sequence: Count
@@ -113,27 +113,27 @@ class AsOf(Part, kw_only=True):
     time: Identifier
 
 
-class PolicyRef(Part, kw_only=True):
+class PolicyRef(Part, frozen=True, kw_only=True):
     """A policy by name and digest."""
 
     name: Identifier
     digest: Identifier
 
 
-class FleetRef(Part, kw_only=True):
+class FleetRef(Part, frozen=True, kw_only=True):
     """A fleet configuration by digest."""
 
     digest: Identifier
 
 
-class EngineRef(Part, kw_only=True):
+class EngineRef(Part, frozen=True, kw_only=True):
     """The program that decided: its version and the digest of its rules."""
 
     version: Identifier
     rules: Identifier
 
 
-class DecisionPayload(Payload, kw_only=True):
+class DecisionPayload(Payload, frozen=True, kw_only=True):
     """A decision with everything needed to make it again."""
 
     decision: Identifier
@@ -160,19 +160,19 @@ class DecisionPayload(Payload, kw_only=True):
             yield "data.kind", f"{self.kind!r} in a {self.event_type} event", "make them agree"
 
 
-class PreflightDecided(DecisionPayload, kw_only=True):
+class PreflightDecided(DecisionPayload, frozen=True, kw_only=True):
     """May this step start?"""
 
     event_type = "preflight_decided"
 
 
-class ExclusionsDecided(DecisionPayload, kw_only=True):
+class ExclusionsDecided(DecisionPayload, frozen=True, kw_only=True):
     """Which cards must sit out?"""
 
     event_type = "exclusions_decided"
 
 
-class ParametersDecided(DecisionPayload, kw_only=True):
+class ParametersDecided(DecisionPayload, frozen=True, kw_only=True):
     """How many trials and seeds next, or: is this proposal acceptable?"""
 
     event_type = "parameters_decided"

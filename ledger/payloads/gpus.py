@@ -19,7 +19,7 @@ from ledger.payloads._base import (
 CardState = Literal["ok", "unresponsive", "missing", "unknown"]
 
 
-class ProbedGpu(Part, kw_only=True):
+class ProbedGpu(Part, frozen=True, kw_only=True):
     """One card as a probe saw it."""
 
     pci: Pci
@@ -36,7 +36,7 @@ class ProbedGpu(Part, kw_only=True):
     compute_mode: Identifier | None = None
 
 
-class GpuProbe(Payload, kw_only=True):
+class GpuProbe(Payload, frozen=True, kw_only=True):
     """The cards of a node; ``smu_reads`` counts the SMU queries that the probe itself cost."""
 
     event_type = "gpu_probe"
@@ -52,7 +52,7 @@ class GpuProbe(Payload, kw_only=True):
         complete_pci_in(data, "gpus")
 
 
-class SmuError(Payload, kw_only=True):
+class SmuError(Payload, frozen=True, kw_only=True):
     """A card's controller failed, or did not answer; without ``pci`` it weighs on no card."""
 
     event_type = "smu_error"
@@ -68,7 +68,7 @@ class SmuError(Payload, kw_only=True):
     boot_id: Identifier | None = None
 
 
-class GpuFault(Payload, kw_only=True):
+class GpuFault(Payload, frozen=True, kw_only=True):
     """A fault of a card other than an SMU error, as the kernel named it."""
 
     event_type = "gpu_fault"

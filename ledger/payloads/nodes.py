@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 from ledger.identifiers import normalize_pci
-from ledger.payloads._base import Amount, Count, Identifier, Json, Part, Payload, Pci
+from ledger.payloads._base import Amount, Count, Identifier, Integer, Json, Part, Payload, Pci
 
 
-class SshProbe(Payload, kw_only=True):
+class SshProbe(Payload, frozen=True, kw_only=True):
     """Whether a node answered over SSH, and which boot it is in."""
 
     event_type = "ssh_probe"
@@ -16,16 +16,16 @@ class SshProbe(Payload, kw_only=True):
     node: Identifier
     reachable: bool
     address: Identifier | None = None
-    error: (
-        Literal["dns", "refused", "timeout", "auth", "host_key", "protocol", "other"] | None
-    ) = None
+    error: Literal["dns", "refused", "timeout", "auth", "host_key", "protocol", "other"] | None = (
+        None
+    )
     detail: str | None = None
     latency_s: Amount | None = None
     boot_id: Identifier | None = None
     uptime_s: Amount | None = None
 
 
-class KernelLogScanned(Payload, kw_only=True):
+class KernelLogScanned(Payload, frozen=True, kw_only=True):
     """How far a node's kernel log was read. ``readable`` false is no evidence, never "clean"."""
 
     event_type = "kernel_log_scanned"
@@ -38,7 +38,7 @@ class KernelLogScanned(Payload, kw_only=True):
     cursor: Identifier | None = None
 
 
-class ProcessKilled(Payload, kw_only=True):
+class ProcessKilled(Payload, frozen=True, kw_only=True):
     """The kernel killed a process for want of memory; ``process`` and ``pid`` as the line gives them."""
 
     event_type = "process_killed"
@@ -50,7 +50,7 @@ class ProcessKilled(Payload, kw_only=True):
     boot_id: Identifier | None = None
 
 
-class RamdiskFile(Part, kw_only=True):
+class RamdiskFile(Part, frozen=True, kw_only=True):
     """One file looked for on the ramdisk."""
 
     path: Identifier
@@ -58,7 +58,7 @@ class RamdiskFile(Part, kw_only=True):
     bytes: Count | None = None
 
 
-class RamdiskChecked(Payload, kw_only=True):
+class RamdiskChecked(Payload, frozen=True, kw_only=True):
     """Which ramdisk files of a step are there, and the space that is left."""
 
     event_type = "ramdisk_checked"
@@ -68,7 +68,7 @@ class RamdiskChecked(Payload, kw_only=True):
     free_mib: Amount | None = None
 
 
-class InputFile(Part, kw_only=True):
+class InputFile(Part, frozen=True, kw_only=True):
     """One input file looked for, with its hash where one was taken."""
 
     path: Identifier
@@ -78,7 +78,7 @@ class InputFile(Part, kw_only=True):
     expected_sha256: Identifier | None = None
 
 
-class InputsChecked(Payload, kw_only=True):
+class InputsChecked(Payload, frozen=True, kw_only=True):
     """Which input files of a step are there; without ``node``, on the controller."""
 
     event_type = "inputs_checked"
@@ -90,7 +90,7 @@ class InputsChecked(Payload, kw_only=True):
         return super().default_subject() or "fleet"
 
 
-class CommandHung(Payload, kw_only=True):
+class CommandHung(Payload, frozen=True, kw_only=True):
     """A tool did not come back within its timeout: the card or node is unknown, not bad."""
 
     event_type = "command_hung"
@@ -102,7 +102,7 @@ class CommandHung(Payload, kw_only=True):
     detail: str | None = None
 
 
-class CleanupAction(Part, kw_only=True):
+class CleanupAction(Part, frozen=True, kw_only=True):
     """One thing a clean-up did, or looked at and left alone."""
 
     name: Identifier
@@ -110,7 +110,7 @@ class CleanupAction(Part, kw_only=True):
     detail: str | None = None
 
 
-class CleanupCompleted(Payload, kw_only=True):
+class CleanupCompleted(Payload, frozen=True, kw_only=True):
     """A clean-up after a batch; ``orphaned_vram_mib`` maps PCI addresses to MiB nobody owns."""
 
     event_type = "cleanup_completed"
@@ -129,7 +129,7 @@ class CleanupCompleted(Payload, kw_only=True):
             }
 
 
-class RemedyCompleted(Payload, kw_only=True):
+class RemedyCompleted(Payload, frozen=True, kw_only=True):
     """A configured remedy command was run for a failed check; only a second look tells its worth."""
 
     event_type = "remedy_completed"
@@ -137,5 +137,5 @@ class RemedyCompleted(Payload, kw_only=True):
     node: Identifier
     check: Identifier
     command: str
-    exit_code: int | None = None
+    exit_code: Integer | None = None
     detail: str | None = None

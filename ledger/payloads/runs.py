@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ledger.payloads._base import Amount, Count, Identifier, Json, Number, Outcome, Payload, Pci
+from ledger.payloads._base import (
+    Amount,
+    Count,
+    Identifier,
+    Integer,
+    Json,
+    Number,
+    Outcome,
+    Payload,
+    Pci,
+)
 
 
-class RunStarted(Payload, kw_only=True):
+class RunStarted(Payload, frozen=True, kw_only=True):
     """A run began; ``scope`` is what makes runs comparable (data set, bounds, …).
 
     ``requested`` and ``effective`` are the parameters asked for and those that
@@ -27,7 +37,7 @@ class RunStarted(Payload, kw_only=True):
     effective: Json | None = None
 
 
-class RunFinished(Payload, kw_only=True):
+class RunFinished(Payload, frozen=True, kw_only=True):
     """A run ended, well or not."""
 
     event_type = "run_finished"
@@ -37,7 +47,7 @@ class RunFinished(Payload, kw_only=True):
     duration_s: Amount | None = None
 
 
-class StepStarted(Payload, kw_only=True):
+class StepStarted(Payload, frozen=True, kw_only=True):
     """A pipeline step began (which one is the event's ``step`` attribute)."""
 
     event_type = "step_started"
@@ -47,7 +57,7 @@ class StepStarted(Payload, kw_only=True):
     duration_s: Amount | None = None
 
 
-class StepFinished(Payload, kw_only=True):
+class StepFinished(Payload, frozen=True, kw_only=True):
     """A pipeline step ended."""
 
     event_type = "step_finished"
@@ -57,7 +67,7 @@ class StepFinished(Payload, kw_only=True):
     duration_s: Amount | None = None
 
 
-class JobFinished(Payload, kw_only=True):
+class JobFinished(Payload, frozen=True, kw_only=True):
     """A job ended well on its ``attempt``-th try."""
 
     event_type = "job_finished"
@@ -69,7 +79,7 @@ class JobFinished(Payload, kw_only=True):
     duration_s: Amount | None = None
 
 
-class JobFailedWithTraceback(Payload, kw_only=True):
+class JobFailedWithTraceback(Payload, frozen=True, kw_only=True):
     """A job failed; stored before anyone tries again.
 
     ``fingerprint`` is stable across line numbers, addresses and paths, so that
@@ -91,7 +101,7 @@ class JobFailedWithTraceback(Payload, kw_only=True):
     gpu_state: Json | None = None
 
 
-class TrialStarted(Payload, kw_only=True):
+class TrialStarted(Payload, frozen=True, kw_only=True):
     """An Optuna trial was asked for; a finished one is a `TrialCompleted`."""
 
     event_type = "trial_started"
@@ -106,7 +116,7 @@ class TrialStarted(Payload, kw_only=True):
         return f"study/{self.study}"
 
 
-class TrialCompleted(Payload, kw_only=True):
+class TrialCompleted(Payload, frozen=True, kw_only=True):
     """A finished Optuna trial; values beyond the finite are ``"inf"``, ``"-inf"``, ``"nan"``."""
 
     event_type = "trial_completed"
@@ -126,7 +136,7 @@ class TrialCompleted(Payload, kw_only=True):
         return f"study/{self.study}"
 
 
-class SurvivorsCounted(Payload, kw_only=True):
+class SurvivorsCounted(Payload, frozen=True, kw_only=True):
     """What a search yielded; ``trials`` were asked for, ``completed_trials`` ran to a result."""
 
     event_type = "survivors_counted"
@@ -138,7 +148,7 @@ class SurvivorsCounted(Payload, kw_only=True):
     study: Identifier | None = None
     scope: Json | None = None
     unique_survivors: Count | None = None
-    seed_start: int | None = None
+    seed_start: Integer | None = None
     seeds_covered: Count | None = None
     jobs_expected: Count | None = None
     jobs_ok: Count | None = None
