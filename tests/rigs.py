@@ -44,7 +44,8 @@ KERNEL_START = "Linux version 6.8.0-51-generic (buildd@lcy02-amd64-075)"
 
 _PROGRAMS = (
     "sh", "bash", "dash", "cat", "cp", "rm", "head", "od", "stat", "df", "mktemp", "sleep",
-    "timeout", "grep", "sort", "awk", "sha256sum", "dd", "env", "ln", "ls", "touch", "setsid", "busybox",
+    "timeout", "grep", "sort", "awk", "sha256sum", "dd", "env", "ln", "ls", "touch", "setsid",
+    "busybox",
 )  # fmt: skip
 
 

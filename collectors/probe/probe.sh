@@ -63,35 +63,36 @@ look_at_cards() {
     section cards
     work "$read_limit" list_cards
     finish "$status"
-    cards=$file
-    timed_out && return 0
+    if timed_out; then return 0; fi
+    tokens=
     amd=
-    while read -r kind name pci id rest; do
-        case $kind,$id in card,1002*) amd=1 ;; esac
-    done <"$cards"
-    if [ -z "$amd" ]; then
-        ask_amd_tools
-    fi
+    while read -r kind name pci id driver; do
+        [ "$kind" = card ] || continue
+        tokens="$tokens $name,$pci,$id"
+        case $id in 1002*) amd=1 ;; esac
+    done <"$file"
+    [ -n "$amd" ] || ask_amd_tools
     rounds=0
-    asked=
     while :; do
         section values
         work $((read_limit * 2 + 2)) look_at_each_card
         finish "$status"
-        while read -r kind name rest; do
-            [ "$kind" = ask ] || continue
-            # A second round sees the cards of the first one again.
-            case " $asked " in *" $name "*) ;; *) asked="$asked $name" ;; esac
-        done <"$file"
         [ "$status" = hung ] || break
         # Leave alone the card that blocked, and go on with the others; a third one is enough.
         last_try "$file"
         skip="$skip ${tried%% *}"
         rounds=$((rounds + 1))
-        flush_keeping_cards
+        flush
         [ "$rounds" -lt 3 ] || break
         late && break
     done
+    asked=
+    if [ -e "$scratch/ask" ]; then
+        while read -r name; do
+            # A second round sees the cards of the first one again.
+            case " $asked " in *" $name "*) ;; *) asked="$asked $name" ;; esac
+        done <"$scratch/ask"
+    fi
     # shellcheck disable=SC2086
     late || ask_smus $asked
 }
@@ -104,25 +105,17 @@ last_try() {
     done <"$1"
 }
 
-flush_keeping_cards() {
-    cp "$cards" "$scratch/cards" </dev/null 2>/dev/null
-    cards=$scratch/cards
-    flush
-}
-
 # In a worker: everything about each card that needs no SMU, and which may be asked.
 look_at_each_card() {
     set --
-    while read -r kind name pci id driver; do
-        [ "$kind" = card ] || continue
-        case " $skip " in *" $name "*) continue ;; esac
-        set -- "$@" "$name,$pci,$id"
-    done <"$cards"
+    for token in $tokens; do
+        case " $skip " in *" ${token%%,*} "*) ;; *) set -- "$@" "$token" ;; esac
+    done
     for_each_card look_at_card "$@"
     list_kfd
 }
 
-# Prints `ask NAME` where all is clean so far, else `spare NAME REASON`.
+# Notes NAME in the file `ask` where all is clean so far, else prints `spare NAME REASON`.
 look_at_card() {
     case $config in 'ff ff ff ff' | '') return 0 ;; esac
     case $id in 1002*) ;; *) return 0 ;; esac
@@ -133,7 +126,11 @@ look_at_card() {
     case $hits in *"$pci: "*) why=smu_error_in_log ;; esac
     case " $failed " in *" $pci "*) why=known_as_failed ;; esac
     [ "$ask_smu" = 1 ] || why=not_wanted
-    if [ -z "$why" ]; then printf 'ask %s\n' "$name"; else printf 'spare %s %s\n' "$name" "$why"; fi
+    if [ -n "$why" ]; then
+        printf 'spare %s %s\n' "$name" "$why"
+    else
+        printf '%s\n' "$name" >>"$scratch/ask"
+    fi
 }
 
 # smu_file NAME: into $path, the one file of a card that is read through its SMU.

@@ -12,9 +12,13 @@ list_cards() {
         if [ -r "$dir/device/uevent" ]; then
             while IFS= read -r line || [ -n "$line" ]; do
                 case $line in
-                    PCI_SLOT_NAME=*) pci=${line#*=} ;;
-                    PCI_ID=*) id=${line#*=} ;;
                     DRIVER=*) driver=${line#*=} ;;
+                    PCI_ID=*) id=${line#*=} ;;
+                    PCI_SLOT_NAME=*)
+                        # The last one of interest. A shell reads byte by byte: no more than needed.
+                        pci=${line#*=}
+                        break
+                        ;;
                 esac
             done <"$dir/device/uevent"
         fi

@@ -78,7 +78,9 @@ def parse_frames(output: bytes, banner: str, nonce: str) -> Frames:
     body = b""
     complete = False
     for piece in (b"\n" + rest).split(b"\n" + mark + b" ")[1:]:
-        head, _, content = piece.partition(b"\n")
+        head, ended, content = piece.partition(b"\n")
+        if not ended:
+            break  # cut off in a marker: what it would have said is not known
         verb, _, argument = head.decode("utf-8", "replace").partition(" ")
         if verb in {"begin", "done"} and open_title is not None:
             sections.append(Section(open_title, body, None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import replace
 
@@ -11,8 +12,10 @@ from tests.probing import HARMLESS, QUICK, REQUEST, STUCK, probe, states
 from tests.rigs import BOOT_ID, KERNEL_START
 
 
-@pytest.mark.parametrize("shell", ["dash", "bash", "bash --posix"])
+@pytest.mark.parametrize("shell", ["dash", "bash", "busybox sh"])
 def test_a_healthy_rig_is_seen_whole_for_one_smu_read_a_card(make, shell):
+    if shutil.which(shell.split()[0]) is None:
+        pytest.skip(f"{shell} is not installed")
     rig = make(gpus=12, shell=shell).bmc()
     report = probe(rig)
     assert report.complete
