@@ -56,6 +56,7 @@ class Clock:
         self._boot_time_us = boot_time_us
         self._boot = boot_digits(boot_id)
         self._zone = zone
+        self._this_year = self._local(now_us).year
         self._offset_us: int | None = None
         self._last = Placed(boot_time_us, "")
 
@@ -141,13 +142,18 @@ class Clock:
     def _year_missing(self, civil: Civil) -> int | None:
         assert civil.month is not None
         assert civil.day is not None
-        years = range(self._local(self._now_us).year - 9, self._local(self._now_us).year + 2)
-        times = [self._instant(year, civil.month, civil.day, civil) for year in years]
-        past = [time for time in times if time is not None and time <= self._now_us]
-        if self._boot_time_us is not None:
-            since_boot = [time for time in past if time >= self._boot_time_us - DAY_US]
-            past = since_boot[:1] or past
-        return past[-1] if past else None
+        since_us = None if self._boot_time_us is None else self._boot_time_us - DAY_US
+        placed = None
+        for year in range(self._this_year + 1, self._this_year - 10, -1):  # 29 February is rare
+            time = self._instant(year, civil.month, civil.day, civil)
+            if time is None or time > self._now_us:
+                continue
+            if placed is not None and (since_us is None or time < since_us):
+                break
+            placed = time
+            if since_us is None:
+                break
+        return placed
 
     def _day_missing(self, civil: Civil) -> int | None:
         start_us = self._now_us - DAY_US

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, tzinfo
@@ -146,10 +145,11 @@ def line_id(node: str, boot: str, stamp: str, text: str, occurrence: int) -> str
 
 
 def derived_id(*parts: str) -> str:
-    """A UUID that is a function of ``parts`` alone."""
-    joined = "".join(f"{len(part)}:{part}" for part in parts)
-    digest = hashlib.sha256(joined.encode("utf-8", "replace")).digest()
-    return str(uuid.UUID(bytes=digest[:16], version=5))
+    """A UUID (version 8) that is a function of ``parts`` alone."""
+    joined = "".join([f"{len(part)}:{part}" for part in parts])
+    digits = hashlib.sha256(joined.encode("utf-8", "replace")).hexdigest()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-8{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
 
 
 def _boot_of(line: Line, boot_id: str | None, boot_time_us: int | None) -> str:

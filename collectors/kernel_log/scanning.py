@@ -51,6 +51,7 @@ _BYTES_MESSAGE = '"MESSAGE":['
 _BLOCK = 1 << 15
 """Characters searched at a time: few enough for the cache, enough for the search's best method."""
 
+_MAX_JUDGED = 1024
 _MAX_CONTINUATION = 64
 """Indented lines that are kept with the line before them."""
 
@@ -74,6 +75,7 @@ class Scanner:
         self.last: Line | None = None
         self._clock = clock
         self._bridges = bridges
+        self._judged: dict[str, Classification | None] = {}
         self._long_words: tuple[str, ...] = (
             LONG_WORDS if clock.knows_boot else (*LONG_WORDS, _BOOTED)
         )
@@ -99,7 +101,7 @@ class Scanner:
             self.lines, self.last = line.number, line
             self._clock.learn(line)
             placed = self._clock.place(line)
-            found = classify(line.text, self._bridges)
+            found = self._judge(line.text)
             if found is not None:
                 yield _dated(line, placed, found)
 
@@ -110,7 +112,7 @@ class Scanner:
             if not line.kernel:
                 continue
             self._clock.learn(line)
-            found = classify(line.text, self._bridges)
+            found = self._judge(line.text)
             if found is None:
                 continue
             self.lines += block.count("\n", counted, start)
@@ -124,6 +126,16 @@ class Scanner:
         self._settle(block, settled, len(block))
         self.lines += block.count("\n", counted) + (bool(block) and not block.endswith("\n"))
         self._note_last(block)
+
+    def _judge(self, text: str) -> Classification | None:
+        """`classify`, which in a flood is asked about the same few texts again and again."""
+        try:
+            return self._judged[text]
+        except KeyError:
+            if len(self._judged) >= _MAX_JUDGED:
+                self._judged.clear()
+            found = self._judged[text] = classify(text, self._bridges)
+            return found
 
     def _hits(self, block: str) -> list[tuple[int, int]]:
         """Where the lines that hold one of the words begin and end, in order."""
