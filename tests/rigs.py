@@ -232,7 +232,10 @@ class Rig:
 
     def kmsg(self, lines: Iterable[str]) -> Rig:
         """Records in /dev/kmsg."""
-        records = (f"4,{100 + at},{at * 1_000_000},-;{line}\n" for at, line in enumerate(lines, 1))
+        records = (
+            f"4,{100 + at},{at * 1_000_000},-;{line}\n SUBSYSTEM=pci\n"
+            for at, line in enumerate(lines, 1)
+        )
         return self.write("dev/kmsg", "".join(records))
 
     def dmesg(self, lines: Iterable[str]) -> Rig:

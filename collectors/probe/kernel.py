@@ -60,6 +60,9 @@ def _read(source: str, section: Section, boot_id: str | None, cursor: str | None
                 )
         return KernelLog(source, section.ok, tuple(lines), boot_id, cursor)
     pattern = _KMSG if source == "kmsg" else _DMESG
+    if source == "kmsg":
+        # Indented lines after a record are its device's keys (SUBSYSTEM=…), no messages.
+        lines = [line for line in lines if not line.startswith(" ")]
     newest = next((match[1] for line in reversed(lines) if (match := pattern.match(line))), None)
     return KernelLog(
         source,
