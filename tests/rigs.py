@@ -43,10 +43,9 @@ DEAD_CONFIG = b"\xff" * 64
 KERNEL_START = "Linux version 6.8.0-51-generic (buildd@lcy02-amd64-075)"
 
 _PROGRAMS = (
-    "sh", "bash", "dash", "cat", "cp", "rm", "head", "od", "stat", "df", "mktemp", "sleep",
-    "timeout", "grep", "sort", "awk", "sha256sum", "dd", "env", "ln", "ls", "touch", "setsid",
-    "busybox",
-)  # fmt: skip
+    "sh bash dash busybox cat cp rm head od stat df mktemp sleep timeout grep sort awk "
+    "sha256sum dd env ln ls touch setsid"
+).split()
 
 
 class Rig:
@@ -89,8 +88,6 @@ class Rig:
             self._add_card(index)
         self.journal([KERNEL_START])
 
-    # -- the machine ---------------------------------------------------------
-
     def write(self, path: str, content: str | bytes) -> Rig:
         """A file below the rig's root, its folders made."""
         target = self.root / path.lstrip("/")
@@ -107,8 +104,6 @@ class Rig:
             shutil.rmtree(self.root / "dev/shm")
             (self.root / "dev/shm").mkdir()
         return self.write("proc/sys/kernel/random/boot_id", boot_id + "\n")
-
-    # -- cards ---------------------------------------------------------------
 
     def pci(self, index: int) -> str:
         """The address of a card; card 10 is at 0000:22:00.0."""
@@ -208,8 +203,6 @@ class Rig:
             self.write(f"proc/{pid}/stat", f"{pid} (python) Z (x) {state} 1 {pid} {pid} 0 -1\n")
         return self
 
-    # -- the kernel log ------------------------------------------------------
-
     def journal(self, lines: Iterable[str], previous: Iterable[str] | None = None) -> Rig:
         """A journal with kernel lines of this boot, and of the one before where given."""
         (self.folder / "journal.0").write_text(entries(lines, self.boot_id))
@@ -251,8 +244,6 @@ class Rig:
         return self.tool(
             "dmesg", "echo 'dmesg: read kernel buffer failed: Operation not permitted' >&2; exit 1"
         )
-
-    # -- tools ---------------------------------------------------------------
 
     def tool(self, name: str, script: str) -> Rig:
         """An executable of this name on the rig, a shell script."""
@@ -303,8 +294,6 @@ class Rig:
         """A machine without coreutils' timeout."""
         (self.bin / "timeout").unlink()
         return self
-
-    # -- running -------------------------------------------------------------
 
     def env(self) -> dict[str, str]:
         """The whole environment for a session on this rig."""
@@ -358,8 +347,6 @@ class Rig:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-    # -- parts ---------------------------------------------------------------
 
     def _gpu_id(self, index: int) -> int:
         return 40_000 + index
