@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 _AddressInfo = tuple[int, int, int, str, Any]
@@ -42,7 +43,7 @@ async def dial(
     raise problem or socket.gaierror(socket.EAI_NONAME, "no address")
 
 
-async def _look_up(host: str, port: int, family: int) -> list[_AddressInfo]:
+async def _look_up(host: str, port: int, family: int) -> Sequence[_AddressInfo]:
     try:
         return socket.getaddrinfo(
             host, port, family, socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
@@ -50,9 +51,9 @@ async def _look_up(host: str, port: int, family: int) -> list[_AddressInfo]:
     except (socket.gaierror, UnicodeError):
         pass
     loop = asyncio.get_running_loop()
-    answer: asyncio.Future[list[_AddressInfo]] = loop.create_future()
+    answer: asyncio.Future[Sequence[_AddressInfo]] = loop.create_future()
 
-    def tell(found: list[_AddressInfo] | None, error: Exception | None) -> None:
+    def tell(found: Sequence[_AddressInfo] | None, error: Exception | None) -> None:
         if answer.done():
             return
         if found is not None:
@@ -61,7 +62,7 @@ async def _look_up(host: str, port: int, family: int) -> list[_AddressInfo]:
             answer.set_exception(error or socket.gaierror(socket.EAI_NONAME, "no address"))
 
     def ask() -> None:
-        found: list[_AddressInfo] | None = None
+        found: Sequence[_AddressInfo] | None = None
         problem: Exception | None = None
         try:
             found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)

@@ -32,6 +32,7 @@ class Attempt:
     offered: SSHKey | None = None
     key_notes: list[str] = field(default_factory=list)
     stage: str = "connecting"
+    by_jump: bool = False
 
     @property
     def where(self) -> str:
@@ -179,15 +180,15 @@ def _files(trusted: TrustedKeys) -> str:
 
 
 def _channel(attempt: Attempt, said: str) -> Failure:
-    """Opening a session, or the way through a jump host, was declined by the server."""
+    """Opening a session, or the way onwards from a jump host, was declined by the server."""
     patterns: tuple[tuple[str, ErrorWord], ...] = (
         (r"refused", "refused"),
         (r"timed? ?out", "timeout"),
         (r"resolve|not known|no address", "dns"),
     )
     for pattern, word in patterns:
-        if re.search(pattern, said, re.IGNORECASE):
-            return Failure(word, f"{attempt.where} by its jump host: {said}", _SSHD)
+        if attempt.by_jump and re.search(pattern, said, re.IGNORECASE):
+            return Failure(word, f"{attempt.where}, tried from its jump host: {said}", _SSHD)
     return _broken(attempt, f"no session: {said}")
 
 

@@ -32,6 +32,12 @@ _CONFIG_FILES = ("~/.ssh/config", "/etc/ssh/ssh_config")
 _KEY_FILES = ("id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk", "id_dsa")
 # asyncssh runs ChaCha20-Poly1305 partly in Python; AES-GCM it leaves to OpenSSL.
 _QUICK_CIPHERS = "^aes128-gcm@openssh.com,aes256-gcm@openssh.com"
+# Asked for after the kinds of key that are known: a server with none of those
+# is to show its key, so that "changed" can be told from "cannot talk to it".
+_HOST_KEYS = (
+    "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,"
+    "rsa-sha2-512,rsa-sha2-256"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,9 @@ class SettingsReader:
         attempt.key_notes = notes
         if not options.config.get("Ciphers"):
             base["encryption_algs"] = _QUICK_CIPHERS
+        if not options.config.get("HostKeyAlgorithms"):
+            known = trusted.keys or trusted.authorities
+            base["server_host_key_algs"] = f"+{_HOST_KEYS}" if known else _HOST_KEYS
         if options.config.get("IdentitiesOnly"):
             base["agent_identities"] = identities = _identities(options)
             if not identities:

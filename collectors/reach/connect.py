@@ -1,7 +1,7 @@
-"""SSH connections by asyncssh: opened, jump hosts included, and used to run a script.
+"""SSH connections by asyncssh: opened, jump hosts included, with every failure put into words.
 
-The command on the far side is always the constant `COMMAND`; what varies
-travels over its stdin. No terminal, no forwarding, no environment is asked for.
+No terminal, no forwarding, no environment is asked for, and no key is
+accepted that known_hosts does not hold.
 """
 
 from __future__ import annotations
@@ -10,60 +10,22 @@ import asyncio
 import re
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from collectors.reach.capture import Capture
 from collectors.reach.dial import dial
 from collectors.reach.failures import Attempt, Unusable, explain, timed_out
 from collectors.reach.node import SSH_PORT, Limits, NodeSpec, unsafe_name
-from collectors.reach.result import Failure, NodeResult
+from collectors.reach.result import Failure
+from collectors.reach.session import Link
 from collectors.reach.settings import Settings, SettingsReader
 
 if TYPE_CHECKING:
     import asyncssh
-    from asyncssh import SSHClientChannel, SSHClientConnection
-
-COMMAND = "sh -s"
-"""What runs on a node, whatever is to be found out: a shell that reads its script from stdin."""
+    from asyncssh import SSHClientConnection
 
 _HOP = re.compile(
     r"(?:ssh://)?(?:(?P<user>[^@]+)@)?(?P<host>\[[^\]]+\]|[^:@\[\]]+)(?::(?P<port>[0-9]{1,5}))?/?\Z"
 )
-
-
-class Link:
-    """One open connection, and the channel that tells when it is lost."""
-
-    def __init__(self, connection: SSHClientConnection) -> None:
-        self._connection = connection
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the connection is not known to be lost; a silent loss shows only on use."""
-        return not self._connection.is_closed()
-
-    async def open_shell(self, capture: Capture) -> SSHClientChannel[bytes]:
-        """Start `COMMAND`; nothing has been sent to it yet, so a failure may be tried again."""
-        channel, _ = await self._connection.create_session(
-            lambda: _session_class()(capture),
-            COMMAND,
-            encoding=None,
-            request_pty=False,
-            send_env=[],
-        )
-        return cast("SSHClientChannel[bytes]", channel)
-
-    def close(self) -> None:
-        """Say goodbye and close."""
-        self._connection.close()
-
-    def abort(self) -> None:
-        """Drop the connection at once, unsent and unread data included."""
-        self._connection.abort()
-
-    async def wait_closed(self) -> None:
-        """Return once it is closed."""
-        await self._connection.wait_closed()
 
 
 class Linker:
@@ -106,6 +68,7 @@ class Linker:
                 via = await self._jump(settings.jump, node, behind)
         except Exception as error:
             raise Unusable(explain(error, attempt)) from error
+        attempt.by_jump = via is not None
         return await self._log_in(settings, via, attempt)
 
     async def _log_in(
@@ -190,68 +153,6 @@ class Linker:
         return connection
 
 
-async def run_on_link(
-    node: NodeSpec,
-    link: Link,
-    script: bytes,
-    limits: Limits,
-    *,
-    open_s: float,
-    connected_in_s: float = 0.0,
-) -> NodeResult:
-    """Run ``script`` on an open connection, which is dropped where anything goes wrong.
-
-    ``open_s`` bounds the opening of the session; ``connected_in_s`` is what
-    connecting took, for the latency. Raises `Unusable` where no session could
-    be opened: then the script has not been sent, and may be elsewhere.
-    """
-    attempt = Attempt(address=node.address, port=node.port or SSH_PORT, stage="opening a session")
-    loop = asyncio.get_running_loop()
-    capture = Capture(limits)
-    started = loop.time()
-    try:
-        async with asyncio.timeout(open_s):
-            channel = await link.open_shell(capture)
-    except BaseException as error:
-        capture.finish()
-        link.abort()
-        if isinstance(error, TimeoutError):
-            raise Unusable(timed_out(attempt, open_s)) from error
-        if isinstance(error, Exception):
-            raise Unusable(explain(error, attempt)) from error
-        raise
-    latency_s = connected_in_s + loop.time() - started
-    failure: Failure | None = None
-    intact = False
-    try:
-        channel.write(script)
-        channel.write_eof()
-        async with asyncio.timeout(limits.command_s):
-            await asyncio.shield(capture.done)
-        intact = capture.ended and not capture.overflowed
-    except TimeoutError:
-        failure = _script_timed_out(capture, limits)
-    except OSError as error:
-        attempt.stage = "sending the script"
-        failure = explain(error, attempt)
-    finally:
-        capture.finish()
-        if intact:
-            channel.close()
-        else:
-            link.abort()
-    return capture.result(node, latency_s, failure)
-
-
-def _script_timed_out(capture: Capture, limits: Limits) -> Failure:
-    seen = "its output until then is kept" if capture.saw_shell else "it never said a word"
-    return Failure(
-        "timeout",
-        f"logged in, but the script did not end within {limits.command_s:g} s ({seen})",
-        "look for a tool that hangs (state D in ps) and for memory running out on the node",
-    )
-
-
 def _hop(text: str, behind: NodeSpec) -> NodeSpec:
     match = _HOP.match(text)
     if match is None:
@@ -269,13 +170,9 @@ def _hop(text: str, behind: NodeSpec) -> NodeSpec:
     )
 
 
-# asyncssh takes a quarter of a second to import and is imported when first
-# needed, so its subclasses are made then, once.
-
-
 @cache
 def _client_class() -> Callable[[Attempt], asyncssh.SSHClient]:
-    import asyncssh
+    import asyncssh  # a quarter of a second: only once it is needed
 
     class Client(asyncssh.SSHClient):
         """Trusts no key that is not in known_hosts; remembers which one was offered."""
@@ -290,34 +187,3 @@ def _client_class() -> Callable[[Attempt], asyncssh.SSHClient]:
             return False
 
     return Client
-
-
-@cache
-def _session_class() -> Callable[[Capture], asyncssh.SSHClientSession[bytes]]:
-    import asyncssh
-
-    class Session(asyncssh.SSHClientSession[bytes]):
-        """Hands on what the far shell says."""
-
-        def __init__(self, capture: Capture) -> None:
-            self._capture = capture
-
-        def data_received(self, data: bytes, datatype: int | None) -> None:
-            self._capture.feed(data, is_stderr=datatype == asyncssh.EXTENDED_DATA_STDERR)
-
-        def exit_status_received(self, status: int) -> None:
-            self._capture.shell_ended(status)
-
-        def exit_signal_received(self, signal: str, core: bool, msg: str, lang: str) -> None:
-            self._capture.shell_ended(None)
-
-        def eof_received(self) -> bool:
-            # OpenSSH sends EOF when the output is closed, mostly before the exit status.
-            self._capture.output_closed()
-            return True
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._capture.output_closed()
-            self._capture.finish()
-
-    return Session
