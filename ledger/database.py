@@ -10,22 +10,26 @@ from __future__ import annotations
 import contextlib
 import os
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import NullPool, QueuePool
 
-from ledger.errors import Damaged, LedgerError, NotFound, Unavailable
+from ledger.errors import LedgerError, NotFound
+from ledger.translation import translated
+
+__all__ = ["BUSY_TIMEOUT_S", "after_fork", "connect", "locate", "translated"]
 
 BUSY_TIMEOUT_S = 60.0
 """How long a writer waits for its turn before it reports `Unavailable`."""
 
-_FULL_OR_BROKEN = ("disk is full", "disk i/o error", "no space left")
-_BUSY = ("database is locked", "database table is locked", "lock timeout", "locking protocol")
-_DAMAGED = ("malformed", "not a database", "could not decode to utf-8")
+_CONNECT_TIMEOUT_S = 10
+
+_T = TypeVar("_T")
 
 
 def locate(location: str | Path) -> URL:
@@ -36,11 +40,12 @@ def locate(location: str | Path) -> URL:
     """
     text = str(location)
     if "://" not in text:
-        return URL.create("sqlite", database=text)
-    try:
-        url = make_url(text)
-    except ArgumentError:
-        raise LedgerError(f"{text.split('@')[-1]!r} is not a database URL") from None
+        url = URL.create("sqlite", database=text)
+    else:
+        try:
+            url = make_url(text)
+        except (ArgumentError, ValueError):
+            raise LedgerError(f"{text.split('@')[-1]!r} is not a database URL") from None
     backend = url.get_backend_name()
     if backend in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg")
@@ -58,14 +63,27 @@ def connect(url: URL, *, create: bool, readonly: bool = False) -> Engine:
     """
     if url.get_backend_name() == "sqlite":
         return _connect_sqlite(url, create=create, readonly=readonly)
-    engine = create_engine(url, pool_pre_ping=True)
+    return _connect_postgres(url, readonly=readonly)
+
+
+def _connect_postgres(url: URL, *, readonly: bool) -> Engine:
+    if "connect_timeout" not in url.query:
+        url = url.update_query_dict({"connect_timeout": str(_CONNECT_TIMEOUT_S)})
+    try:
+        # Whatever the server's default: an append must see the head as it is
+        # once it holds the lock, not as it was when its transaction began.
+        engine = create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED")
+    except ModuleNotFoundError as error:
+        raise LedgerError(
+            f"PostgreSQL needs {error.name}: pip install 'runledger[postgres]'"
+        ) from error
     if readonly:
 
         @event.listens_for(engine, "connect")
         def _read_only(connection: Any, _record: Any) -> None:
             connection.read_only = True
 
-    _survive_fork(engine)
+    after_fork(engine, _forget_connections())
     return engine
 
 
@@ -80,84 +98,79 @@ def _connect_sqlite(url: URL, *, create: bool, readonly: bool) -> Engine:
             raise NotFound(f"no folder {path.parent} to create the ledger in: make it first")
     elif path.is_dir():
         raise LedgerError(f"{path} is a folder: name the ledger's file")
-    mode = "rwc" if create else "rw"
-    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    uri = path.absolute().as_uri()
 
-    def open_connection() -> Any:
-        connection = dbapi2.connect(
-            uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+    def opened(options: str) -> Any:
+        return dbapi2.connect(
+            f"{uri}?{options}",
+            uri=True,
+            timeout=BUSY_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=False,
         )
-        cursor = connection.cursor()
+
+    def open_to_write() -> Any:
+        connection = opened("mode=rwc" if create else "mode=rw")
         # Before journal_mode: the first WAL header must already be synced this way.
-        cursor.execute("PRAGMA synchronous = EXTRA")
-        if not readonly:
-            cursor.execute("PRAGMA journal_mode = WAL")
-        cursor.execute("PRAGMA recursive_triggers = ON")
-        cursor.execute("PRAGMA trusted_schema = OFF")
-        if readonly:
-            cursor.execute("PRAGMA query_only = ON")
-        cursor.close()
+        connection.execute("PRAGMA synchronous = EXTRA")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA recursive_triggers = ON")
+        connection.execute("PRAGMA trusted_schema = OFF")
         return connection
 
-    engine = create_engine("sqlite://", module=dbapi2, creator=open_connection)
-    _survive_fork(engine)
+    def open_to_read() -> Any:
+        connection = opened("mode=rw")
+        try:
+            connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
+        except dbapi2.OperationalError:
+            # A folder that cannot be written has no room for the files by which
+            # readers and writers agree. With no write-ahead log there is no
+            # writer to agree with, and the file alone is the whole ledger.
+            connection.close()
+            wal = Path(f"{path}-wal")
+            if os.access(path.parent, os.W_OK) or (wal.exists() and wal.stat().st_size):
+                raise
+            connection = opened("mode=ro&immutable=1")
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA query_only = ON")
+        return connection
+
+    # The pool is named because SQLAlchemy would take a URL without a file for an
+    # in-memory database and close the connections of other threads. Readers
+    # open afresh each time: what held for read-only media may not hold later.
+    if readonly:
+        engine = create_engine("sqlite://", module=dbapi2, creator=open_to_read, poolclass=NullPool)
+    else:
+        engine = create_engine(
+            "sqlite://",
+            module=dbapi2,
+            creator=open_to_write,
+            poolclass=QueuePool,
+            max_overflow=-1,
+        )
+    after_fork(engine, _forget_connections())
     return engine
 
 
-def _survive_fork(engine: Engine) -> None:
-    """A forked child must not use its parent's connections: it starts with an empty pool."""
-    reference = weakref.ref(engine)
+def after_fork(owner: _T, action: Callable[[_T], None]) -> None:
+    """Have ``action(owner)`` run in forked children, for as long as ``owner`` lives."""
+    reference = weakref.ref(owner)
 
-    def forget() -> None:
-        engine = reference()
-        if engine is not None:
+    def run() -> None:
+        living = reference()
+        if living is not None:
+            action(living)
+
+    os.register_at_fork(after_in_child=run)
+
+
+def _forget_connections() -> Callable[[Engine], None]:
+    """A forked child must neither use nor close its parent's connections."""
+    kept: list[Any] = []  # never closed: not even by being collected
+
+    def forget(engine: Engine) -> None:
+        kept.append(engine.pool)
+        with contextlib.suppress(Exception):
             engine.dispose(close=False)
 
-    os.register_at_fork(after_in_child=forget)
-
-
-@contextlib.contextmanager
-def translated(what: str) -> Iterator[None]:
-    """Database errors as this package's: `Unavailable` (try again) or `Damaged`."""
-    import sqlalchemy.exc
-    from pysqlite3 import dbapi2
-
-    try:
-        yield
-    except LedgerError:
-        raise
-    except (dbapi2.Error, sqlalchemy.exc.DBAPIError, OSError) as error:
-        raise _translate(error, what) from error
-    except Exception as error:
-        if type(error).__module__.startswith("psycopg"):
-            raise _translate(error, what) from error
-        raise
-
-
-def _translate(error: BaseException, what: str) -> LedgerError:
-    original = getattr(error, "orig", None) or error
-    text = str(original).strip().splitlines()[0] if str(original).strip() else repr(original)
-    lowered = text.lower()
-    if any(word in lowered for word in _DAMAGED):
-        return Damaged(f"{what}: {text}; run `runledger verify`, or restore a backup")
-    if any(word in lowered for word in _BUSY):
-        return Unavailable(f"{what}: the ledger is busy ({text}); try again")
-    if any(word in lowered for word in _FULL_OR_BROKEN):
-        return Unavailable(f"{what}: {text}; nothing was stored: make room and try again")
-    if type(original).__module__.startswith("psycopg"):
-        return _translate_postgres(original, what, text)
-    if isinstance(error, OSError) or "unable to open" in lowered or "readonly" in lowered:
-        return Unavailable(f"{what}: {text}; check that the file and its folder can be written")
-    return LedgerError(f"{what}: {text}")
-
-
-def _translate_postgres(error: BaseException, what: str, text: str) -> LedgerError:
-    import psycopg
-
-    if isinstance(error, psycopg.errors.InvalidCatalogName):
-        return NotFound(f"{what}: {text}; create the database first (createdb)")
-    if isinstance(error, psycopg.errors.ReadOnlySqlTransaction | psycopg.errors.RaiseException):
-        return LedgerError(f"{what}: {text}")
-    if isinstance(error, psycopg.OperationalError):
-        return Unavailable(f"{what}: {text}; check the server and try again")
-    return LedgerError(f"{what}: {text}")
+    return forget

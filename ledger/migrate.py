@@ -5,16 +5,26 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect, text
 
-from ledger.database import connect, locate, translated
-from ledger.errors import SchemaMismatch
+from ledger.database import BUSY_TIMEOUT_S, connect, locate
+from ledger.errors import SchemaMismatch, Unavailable
+from ledger.translation import translated
 
 HEAD_REVISION = "0001"
 """The revision this program works with; a test holds it to the newest migration."""
+
+_OURS = re.compile(r"\d{4}")
+
+_POSTGRES_LOCK = f"""
+SELECT set_config('lock_timeout', '{int(BUSY_TIMEOUT_S * 1000)}', true),
+    pg_advisory_xact_lock(1920298092, hashtext('migrations of ' || current_schema()))
+"""
 
 
 def current_revision(engine: Engine) -> str | None:
@@ -37,15 +47,24 @@ def require_current(engine: Engine) -> None:
         return
     if revision is None:
         raise SchemaMismatch("this database holds no ledger yet: run `runledger upgrade`")
-    if revision < HEAD_REVISION:
-        raise SchemaMismatch(
-            f"the ledger is at schema {revision}, this program needs {HEAD_REVISION}: "
-            "run `runledger backup FILE`, then `runledger upgrade`"
-        )
+    _refuse_strange(revision)
     raise SchemaMismatch(
-        f"the ledger is at schema {revision}, newer than this program's {HEAD_REVISION}: "
-        "upgrade runledger"
+        f"the ledger is at schema {revision}, this program needs {HEAD_REVISION}: "
+        "run `runledger backup FILE`, then `runledger upgrade`"
     )
+
+
+def _refuse_strange(revision: str) -> None:
+    if not _OURS.fullmatch(revision):
+        raise SchemaMismatch(
+            f"the database is at revision {revision!r} of another program: "
+            "name a database or schema of its own for the ledger"
+        )
+    if revision > HEAD_REVISION:
+        raise SchemaMismatch(
+            f"the ledger is at schema {revision}, newer than this program's {HEAD_REVISION}: "
+            "upgrade runledger"
+        )
 
 
 def upgrade(location: str | Path) -> str | None:
@@ -58,55 +77,70 @@ def upgrade(location: str | Path) -> str | None:
 
 
 def upgrade_engine(engine: Engine) -> str | None:
-    """Migrate the ledger behind ``engine`` under a lock; returns the revision before."""
-    import alembic.command
-    import alembic.config
+    """Migrate the ledger behind ``engine``, whole or not at all; returns the revision before.
 
-    with translated("upgrading the ledger"), engine.connect() as connection, _locked(connection):
-        before = _revision(connection)
-        if before is not None and before > HEAD_REVISION:
-            raise SchemaMismatch(
-                f"the ledger is at schema {before}, newer than this program's {HEAD_REVISION}: "
-                "upgrade runledger"
-            )
-        if before != HEAD_REVISION:
-            config = alembic.config.Config()
-            config.set_main_option("script_location", "migrations:")
-            config.attributes["connection"] = connection
-            # The driver is in autocommit mode on SQLite: the transaction is ours.
-            sqlite = connection.dialect.name == "sqlite"
-            if sqlite:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-            try:
-                alembic.command.upgrade(config, "head")
-            except BaseException:
-                if sqlite:
-                    connection.exec_driver_sql("ROLLBACK")
-                raise
-            if sqlite:
-                connection.exec_driver_sql("COMMIT")
-            connection.commit()
+    Others that want to migrate wait their turn, and then find it done.
+    """
+    with (
+        translated("upgrading the ledger"),
+        _only_one(engine),
+        engine.connect() as connection,
+    ):
+        sqlite = connection.dialect.name == "sqlite"
+        if sqlite:  # the driver is in autocommit mode there: the transaction is ours
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.exec_driver_sql(_POSTGRES_LOCK)
+        try:
+            before = _revision(connection)
+            if before != HEAD_REVISION:
+                if before is not None:
+                    _refuse_strange(before)
+                _migrate(connection)
+            connection.exec_driver_sql("COMMIT") if sqlite else connection.commit()
+        except BaseException:
+            connection.invalidate()
+            raise
         return before
 
 
+def _migrate(connection: Connection) -> None:
+    import alembic.command
+    import alembic.config
+
+    config = alembic.config.Config()
+    config.set_main_option("script_location", "migrations:")
+    config.attributes["connection"] = connection
+    alembic.command.upgrade(config, "head")
+
+
 @contextlib.contextmanager
-def _locked(connection: Connection) -> Iterator[None]:
-    """One migration at a time: a lock file beside SQLite, an advisory lock on PostgreSQL."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_lock(hashtext('runledger migrations'))"))
-        connection.commit()
-        try:
-            yield
-        finally:
-            connection.rollback()
-            connection.execute(text("SELECT pg_advisory_unlock(hashtext('runledger migrations'))"))
-            connection.commit()
+def _only_one(engine: Engine) -> Iterator[None]:
+    """One migration at a time on a SQLite file: a lock file beside it.
+
+    SQLite's own lock would do, but for whoever opens the file before its first
+    migration has switched it to write-ahead logging.
+    """
+    if engine.dialect.name != "sqlite":
+        yield
         return
-    path = connection.exec_driver_sql("PRAGMA database_list").fetchone()
-    assert path is not None
-    descriptor = os.open(f"{path[2]}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    with engine.connect() as connection:
+        found = connection.exec_driver_sql("PRAGMA database_list").fetchone()
+    assert found is not None
+    descriptor = os.open(f"{found[2]}-lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        give_up = time.monotonic() + BUSY_TIMEOUT_S
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > give_up:
+                    raise Unavailable(
+                        "upgrading the ledger: another process has been at it for "
+                        f"{BUSY_TIMEOUT_S:.0f} s; wait for it, or end it, and try again"
+                    ) from None
+                time.sleep(0.05)
         yield
     finally:
         os.close(descriptor)

@@ -51,7 +51,7 @@ def register(cls: type[Payload], upcasts: dict[int, Upcast] | None = None) -> ty
 
 
 def unregister(cls: type[Payload]) -> None:
-    """Forget a type added by `register`; what is stored of it can no longer be read as typed events."""
+    """Forget a type added by `register`; what is stored of it cannot be read any longer."""
     del PAYLOAD_TYPES[cls.event_type], _DECODERS[cls.event_type]
     for key in [key for key in _UPCASTS if key[0] == cls.event_type]:
         del _UPCASTS[key]

@@ -10,7 +10,7 @@ import os
 
 from alembic import context
 
-from ledger.tables import SQLModel
+from ledger.tables import EventRow
 
 config = context.config
 
@@ -26,7 +26,7 @@ def run() -> None:
             raise SystemExit("set RUNLEDGER_LEDGER to the ledger, or use `runledger upgrade`")
         upgrade(location)
         return
-    context.configure(connection=connection, target_metadata=SQLModel.metadata)
+    context.configure(connection=connection, target_metadata=EventRow.metadata)
     with context.begin_transaction():
         context.run_migrations()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Literal
 
@@ -40,10 +41,8 @@ class OverrideSet(Payload, frozen=True, kw_only=True):
         if isinstance(subject, str):
             data["subject"] = normalize_subject(subject)
         if isinstance(expires, str):
-            try:
+            with contextlib.suppress(InvalidTime):  # left for `contradictions` to name
                 data["expires"] = format_time(parse_time(expires))
-            except InvalidTime:
-                pass  # left as it is for `contradictions` to name
 
     def default_subject(self) -> str | None:
         return self.subject

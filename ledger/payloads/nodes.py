@@ -39,7 +39,7 @@ class KernelLogScanned(Payload, frozen=True, kw_only=True):
 
 
 class ProcessKilled(Payload, frozen=True, kw_only=True):
-    """The kernel killed a process for want of memory; ``process`` and ``pid`` as the line gives them."""
+    """The kernel killed a process for want of memory; ``process`` and ``pid`` as it names them."""
 
     event_type = "process_killed"
 
@@ -130,7 +130,7 @@ class CleanupCompleted(Payload, frozen=True, kw_only=True):
 
 
 class RemedyCompleted(Payload, frozen=True, kw_only=True):
-    """A configured remedy command was run for a failed check; only a second look tells its worth."""
+    """A configured remedy was run for a failed check; only a second look tells its worth."""
 
     event_type = "remedy_completed"
 

@@ -53,6 +53,10 @@ _POSTGRES_GUARDS = (
     FOR EACH STATEMENT EXECUTE FUNCTION runledger_append_only()""",
     """CREATE TRIGGER events_next_only BEFORE INSERT ON events
     FOR EACH ROW EXECUTE FUNCTION runledger_next_only()""",
+    # Also for sessions that claim to replay a replica's changes.
+    """ALTER TABLE events ENABLE ALWAYS TRIGGER events_no_change""",
+    """ALTER TABLE events ENABLE ALWAYS TRIGGER events_no_truncate""",
+    """ALTER TABLE events ENABLE ALWAYS TRIGGER events_next_only""",
 )
 
 
