@@ -6,24 +6,30 @@ is what is listed here.
 
 from __future__ import annotations
 
+from ledger.backup import backup
 from ledger.errors import (
+    AlreadyThere,
     Conflict,
     Damaged,
     HeadMoved,
     InvalidEvents,
     InvalidFilter,
     LedgerError,
+    NotEmpty,
     NotFound,
     Problem,
     SchemaMismatch,
     Unavailable,
 )
 from ledger.event import Event, from_wire, new_event, parse_ndjson, to_wire
+from ledger.export import export_lines
 from ledger.filters import Filter, parse_filter, parse_filters
+from ledger.restore import restore
 from ledger.store import Appended, Head, Ledger, open_ledger
 from ledger.verify import Verification, verify
 
 __all__ = [
+    "AlreadyThere",
     "Appended",
     "Conflict",
     "Damaged",
@@ -35,17 +41,21 @@ __all__ = [
     "InvalidFilter",
     "Ledger",
     "LedgerError",
+    "NotEmpty",
     "NotFound",
     "Problem",
     "SchemaMismatch",
     "Unavailable",
     "Verification",
+    "backup",
+    "export_lines",
     "from_wire",
     "new_event",
     "open_ledger",
     "parse_filter",
     "parse_filters",
     "parse_ndjson",
+    "restore",
     "to_wire",
     "verify",
 ]

@@ -62,12 +62,31 @@ class HeadMoved(LedgerError):
         )
 
 
+class NotEmpty(HeadMoved):
+    """A ledger that should be filled from an export holds events already."""
+
+    def __init__(self, found: int) -> None:
+        super().__init__(0, found)
+        self.args = (
+            f"the ledger holds {found} events already; nothing was restored: "
+            "restore into a new ledger",
+        )
+
+
+class AlreadyThere(LedgerError):
+    """A file that would have to be overwritten."""
+
+
 class NotFound(LedgerError):
     """No such ledger, event or decision."""
 
 
 class Unavailable(LedgerError):
-    """The ledger cannot be used right now (busy, disk full); nothing was stored."""
+    """The ledger cannot be used right now (busy, disk full).
+
+    Nothing was acknowledged. Where the disk failed in the middle of a commit
+    the events may yet turn up; sending the same ones again stores them once.
+    """
 
 
 class Damaged(LedgerError):

@@ -59,9 +59,18 @@ def hash_input(row: Row) -> bytes:
     """The bytes whose SHA-256 is the row's hash.
 
     They are the canonical JSON (RFC 8785) of the event as `export` writes it,
-    without ``hash``. Assembled by hand because the payload is stored in that
-    form already and the other attributes hold no control characters.
+    without ``hash``.
     """
+    return _canonical(row, "")
+
+
+def wire_line(row: Row) -> bytes:
+    """The stored event as `export` writes it, in the canonical form, without a line end."""
+    return _canonical(row, f'"hash":{_quoted(row[14])},')
+
+
+def _canonical(row: Row, own_hash: str) -> bytes:
+    # Assembled by hand because the payload is stored in that form already.
     (
         sequence,
         id_,
@@ -88,19 +97,21 @@ def hash_input(row: Row) -> bytes:
     run = "" if runid is None else f'"runid":{_quoted(runid)},'
     in_step = "" if step is None else f'"step":{_quoted(step)},'
     return (
-        f'{{{optional}"data":{data},"dataschemaversion":{version},"id":{_quoted(id_)},'
-        f'"prevhash":"{prevhash}","recordedtime":"{format_time(recorded_us)}",{run}'
+        f'{{{optional}"data":{data},"dataschemaversion":{version},{own_hash}"id":{_quoted(id_)},'
+        f'"prevhash":{_quoted(prevhash)},"recordedtime":"{format_time(recorded_us)}",{run}'
         f'"sequence":{sequence},"source":{_quoted(source)},"specversion":"1.0",{in_step}'
-        f'"subject":{_quoted(subject)},"time":"{format_time(time_us)}","type":"{type_}"}}'
+        f'"subject":{_quoted(subject)},"time":"{format_time(time_us)}","type":{_quoted(type_)}}}'
     ).encode()
 
 
 def row_hash(row: Row) -> str:
     """Lower-case hexadecimal SHA-256 of `hash_input`."""
-    return hashlib.sha256(hash_input(row)).hexdigest()
+    return hashlib.sha256(_canonical(row, "")).hexdigest()
 
 
 def _quoted(text: str) -> str:
-    if '"' in text or "\\" in text:
+    # Everything that JSON escapes: control characters are refused in attributes,
+    # but a tampered row may hold anything.
+    if '"' in text or "\\" in text or not text.isprintable():
         return canonical(text).decode()
     return f'"{text}"'

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import select
 
 from ledger.canonical import GENESIS
-from ledger.database import translated
-from ledger.errors import LedgerError
+from ledger.errors import LedgerError, NotFound, Unavailable
 from ledger.sql import Row, events, row_hash
 from ledger.store import Head, Ledger
+from ledger.translation import translated
 
 _PAGE = 5000
 
@@ -47,7 +47,7 @@ def verify(
             reason = f"missing (the next one there is {row[0]})"
         elif row[13] != good.hash:
             reason = "does not follow from the event before it"
-        elif row_hash(row) != row[14]:
+        elif _hash(row) != row[14]:
             reason = "was changed after it was stored"
         elif expect is not None and at == expect.sequence and row[14] != expect.hash:
             reason = "has another hash than the head noted earlier"
@@ -64,6 +64,14 @@ def verify(
     return Verification(True, good, None)
 
 
+def _hash(row: Row) -> str:
+    """The row's hash; empty for values that no event ever had."""
+    try:
+        return row_hash(row)
+    except (TypeError, ValueError, OverflowError):
+        return ""
+
+
 def _rows(ledger: Ledger) -> Iterator[Row | None]:
     """Rows in order; None for the first that the database or its text cannot give."""
     after = 0
@@ -72,11 +80,10 @@ def _rows(ledger: Ledger) -> Iterator[Row | None]:
     while True:
         try:
             with translated("verifying"), ledger.engine.connect() as connection:
-                rows: list[Any] = list(
-                    connection.execute(
-                        statement.where(events.c.sequence > after).limit(page)
-                    ).fetchall()
-                )
+                found = statement.where(events.c.sequence > after).limit(page)
+                rows = connection.execute(found).fetchall()
+        except (Unavailable, NotFound):
+            raise
         except (LedgerError, ValueError):
             if page == 1:
                 yield None

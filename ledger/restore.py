@@ -1,0 +1,74 @@
+"""Filling an empty ledger from an export, positions, times and hashes included."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+
+from ledger.errors import InvalidEvents, NotEmpty, Problem
+from ledger.event import MAX_PAYLOAD_BYTES, parse_line
+from ledger.rows import to_row
+from ledger.sql import Row, row_hash
+from ledger.store import Appended, Ledger
+from ledger.translation import translated
+from ledger.writer import Head
+
+_BATCH = 1000
+_NAMED_AT_MOST = 100
+"""Problems named before giving up: a broken file may have millions."""
+
+
+def restore(
+    ledger: Ledger,
+    lines: Iterable[str | bytes],
+    *,
+    progress: Callable[[int], None] = lambda _: None,
+    max_bytes: int = MAX_PAYLOAD_BYTES,
+) -> Appended:
+    """Store the events of an export as they were, whole or not at all.
+
+    ``lines`` are read as they are needed; memory stays flat. ``progress`` is
+    called with positions. Raises `NotEmpty`, or `InvalidEvents` naming the
+    lines that are no events, or the first that does not continue the chain.
+    """
+    with translated("restoring"), ledger.writer.transaction() as transaction:
+        head = transaction.head()
+        if head.sequence:
+            raise NotEmpty(head.sequence)
+        rows = _checked(_parsed(lines, max_bytes), head)
+        while batch := list(itertools.islice(rows, _BATCH)):
+            transaction.insert(batch)
+            head = Head(batch[-1][0], batch[-1][14])
+            progress(head.sequence)
+    return Appended(head.sequence, 0, head)
+
+
+def _parsed(lines: Iterable[str | bytes], max_bytes: int) -> Iterator[tuple[int, Row]]:
+    problems: list[Problem] = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        event = parse_line(number, line, problems, stored=True, max_bytes=max_bytes)
+        if event is not None and not problems:
+            yield number, to_row(event)
+        elif len(problems) >= _NAMED_AT_MOST:
+            break
+    if problems:
+        raise InvalidEvents(problems)
+
+
+def _checked(rows: Iterator[tuple[int, Row]], head: Head) -> Iterator[Row]:
+    for number, row in rows:
+        at = head.sequence + 1
+        if row[0] != at:
+            raise _broken(number, "sequence", f"{row[0]} where {at} should follow")
+        if row[13] != head.hash:
+            raise _broken(number, "prevhash", f"position {at} does not follow from the one before")
+        if row_hash(row) != row[14]:
+            raise _broken(number, "hash", f"position {at} was changed after it was stored")
+        head = Head(at, row[14])
+        yield row
+
+
+def _broken(line: int, field: str, message: str) -> InvalidEvents:
+    return InvalidEvents([Problem(field, message, "restore from a whole, unchanged export", line)])
