@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
             }
         )
     else:
-        _show(result)
+        show(result)
     return exits.DRIFT if arguments.fail_on_change and result.changed else exits.DONE
 
 
@@ -72,7 +72,8 @@ def read_policy(path: Path) -> Policy:
     return parse_policy(text, name=path.stem)
 
 
-def _show(result: WhatIf) -> None:
+def show(result: WhatIf) -> None:
+    """The result as a diff for people."""
     say(f"{len(result.changed)} of {result.decisions} decisions would change")
     for changed in result.changed:
         before, after = changed.before, changed.after

@@ -1,0 +1,315 @@
+"""The ladder of a card, as CONTRACT-minded operators expect it."""
+
+from __future__ import annotations
+
+import pytest
+
+from ledger.payloads import GpuFault, JobFailedWithTraceback
+from tests.rules.histories import NOON, D, H, M, S, Story, found, pci
+
+
+def test_a_card_without_incidents_is_not_shown() -> None:
+    assert Story().healthy().states() == {}
+
+
+def test_the_first_incident_puts_a_card_on_watch_and_the_second_takes_it_out() -> None:
+    story = Story().healthy().error(-5 * H)
+    assert story.state(at=0) == "watch"
+    assert story.error(-4 * H).state(at=0) == "excluded"
+
+
+def test_errors_closer_than_the_gap_are_one_incident() -> None:
+    story = Story()
+    for minutes in range(0, 60, 9):
+        story.error(minutes * M)
+    assert story.state(at=2 * H) == "watch"
+
+
+@pytest.mark.parametrize(("gap", "state"), [(600 * S - 1, "watch"), (600 * S, "excluded")])
+def test_an_error_exactly_the_gap_later_opens_a_new_incident(gap: int, state: str) -> None:
+    assert Story().error(0).error(gap).state(at=H) == state
+
+
+def test_incidents_count_within_the_window_only() -> None:
+    assert Story().error(0).error(30 * D).state(at=30 * D) == "watch"
+    assert Story().error(0).error(30 * D - 1).state(at=30 * D) == "excluded"
+
+
+def test_watch_lapses_with_the_window_and_exclusion_does_not() -> None:
+    assert Story().error(0).state(at=30 * D - 1) == "watch"
+    assert Story().error(0).state(at=30 * D) == "ok"
+    assert Story().error(0).error(H).state(at=300 * D) == "excluded"
+
+
+def test_some_faults_count_as_incidents_and_others_do_not() -> None:
+    lost = GpuFault(node="rig", pci=pci(2), fault="device_lost", raw="x")
+    ring = GpuFault(node="rig", pci=pci(2), fault="ring_timeout", raw="x")
+    assert Story().add(lost).state() == "watch"
+    assert Story().add(ring).state() == "ok"
+    assert Story().add(ring).state(2, M, 'gpu.incident_faults=["ring_timeout"]') == "watch"
+
+
+def test_clean_probes_over_a_day_bring_a_card_back_to_watch() -> None:
+    story = Story().error(0).error(H)
+    for hours in (2, 14, 25):
+        story.probe(at=hours * H)
+    assert story.state(at=25 * H) == "excluded"
+    assert story.probe(at=26 * H).state(at=26 * H) == "watch"
+
+
+def test_earlier_incidents_no_longer_count_after_reinstatement() -> None:
+    story = Story().error(0).error(H)
+    for hours in (2, 14, 26):
+        story.probe(at=hours * H)
+    assert story.error(27 * H).state(at=28 * H) == "watch"
+    assert story.error(29 * H).state(at=30 * H) == "excluded"
+
+
+@pytest.mark.parametrize("state", ["unresponsive", "unknown", "missing"])
+def test_another_state_between_clean_probes_starts_the_count_anew(state: str) -> None:
+    story = Story().error(0).error(H).probe(at=2 * H)
+    story.probe(at=14 * H, states=("ok", "ok", state, "ok"))
+    assert story.probe(at=26 * H).probe(at=27 * H).state(at=27 * H) == "excluded"
+
+
+def test_an_incident_between_clean_probes_starts_the_count_anew() -> None:
+    story = Story().error(0).error(H).probe(at=2 * H).error(14 * H).probe(at=15 * H)
+    assert story.probe(at=26 * H).probe(at=27 * H).state(at=27 * H) == "excluded"
+
+
+def test_clean_probes_take_a_watched_card_off_the_list() -> None:
+    story = Story().error(0)
+    for hours in (2, 14, 26):
+        story.probe(at=hours * H)
+    assert story.state(at=26 * H) == "ok"
+
+
+def test_a_card_out_for_longer_than_the_window_comes_back_on_watch() -> None:
+    story = Story().error(0).error(H)
+    for hours in (0, 12, 24):
+        story.probe(at=40 * D + hours * H)
+    assert story.state(at=41 * D) == "watch"
+    assert story.state(at=72 * D) == "ok"
+
+
+def exclude(story: Story, at: int) -> int:
+    """Two incidents, then clean probes that bring the card back; returns when it is back."""
+    story.error(at).error(at + H)
+    for hours in (2, 14, 26):
+        story.probe(at=at + hours * H)
+    return at + 27 * H
+
+
+def test_from_the_third_exclusion_on_a_card_is_retired_and_only_a_person_brings_it_back() -> None:
+    story = Story()
+    at = exclude(story, exclude(story, 0))
+    story.error(at).error(at + H)
+    assert story.state(at=at + 2 * H) == "retire"
+    for hours in (2, 14, 26, 40, 60):
+        story.probe(at=at + hours * H)
+    assert story.state(at=at + 61 * H) == "retire"
+    story.override(f"gpu/rig/{pci(2)}", "reinstate", at + 62 * H)
+    assert story.state(at=at + 62 * H) == "watch"
+
+
+def test_an_operator_may_watch_exclude_and_retire_until_an_expiry() -> None:
+    subject = f"gpu/rig/{pci(2)}"
+    for action, state in (("watch", "watch"), ("exclude", "excluded"), ("retire", "retire")):
+        story = Story().override(subject, action, 0, until=H)
+        assert story.state(at=H - 1) == state
+        assert story.state(at=H) == "ok"
+
+
+def test_watch_never_lowers_a_worse_state() -> None:
+    story = Story().error(0).error(H).override(f"gpu/rig/{pci(2)}", "watch", 2 * H)
+    assert story.state(at=3 * H) == "excluded"
+
+
+def test_the_newest_active_word_wins_and_on_its_expiry_the_older_one_returns() -> None:
+    subject = f"gpu/rig/{pci(2)}"
+    story = Story().override(subject, "exclude", 0).override(subject, "watch", H, until=2 * H)
+    assert story.state(at=H) == "watch"
+    assert story.state(at=2 * H) == "excluded"
+
+
+def test_an_operators_exclusion_outlasts_clean_probes() -> None:
+    story = Story().override(f"gpu/rig/{pci(2)}", "exclude", 0)
+    for hours in (2, 14, 26, 40):
+        story.probe(at=hours * H)
+    assert story.state(at=41 * H) == "excluded"
+
+
+def test_an_operator_reinstates_to_watch_and_a_reinstatement_expires_too() -> None:
+    story = Story().error(0).error(H)
+    story.override(f"gpu/rig/{pci(2)}", "reinstate", 2 * H, until=4 * H)
+    assert story.state(at=3 * H) == "watch"
+    assert story.state(at=4 * H) == "excluded"
+
+
+def test_a_waiver_does_not_put_a_card_back() -> None:
+    story = Story().healthy().error(-5 * H).error(-4 * H)
+    story.override(f"gpu/rig/{pci(2)}", "waive", 0, until=H)
+    assert story.state(at=M) == "excluded"
+    assert ("gpu_excluded", "degrade") in found(story.preflight())
+
+
+def test_an_entry_says_where_since_when_and_why() -> None:
+    story = Story().healthy().error(-5 * H)
+    (entry,) = story.decide("exclusions", {}, M).outcome["gpus"]
+    assert entry["subject"] == f"gpu/rig/{pci(2)}"
+    assert (entry["index"], entry["state"], entry["since"]) == (2, "watch", "2026-01-24T07:00:00Z")
+    assert entry["evidence"] == [story.events[-1].id]
+    assert "SMU response_ff" in entry["reason"]
+
+
+def test_a_node_lost_soon_after_an_error_makes_the_incident_a_crash() -> None:
+    story = Story().error(0).ssh(at=900 * S, reachable=False, error="timeout")
+    (entry,) = story.decide("exclusions", {}, H).outcome["gpus"]
+    assert "crash" in entry["reason"]
+    story = Story().error(0).ssh(at=901 * S, reachable=False, error="timeout")
+    (entry,) = story.decide("exclusions", {}, H).outcome["gpus"]
+    assert "crash" not in entry["reason"]
+
+
+# -- common cause ----------------------------------------------------------
+
+
+def test_half_of_the_cards_failing_together_blame_the_node_and_no_card() -> None:
+    story = Story()
+    for card in range(3):
+        story.error(card * M, card)
+    assert story.states(at=H) == {}
+    assert ("common_cause", "block") in found(story.healthy(30 * M).preflight(at=31 * M))
+
+
+def test_two_of_four_cards_are_too_few_for_a_common_cause() -> None:
+    story = Story().error(0, 0).error(M, 1)
+    assert len(story.states(at=H)) == 2
+
+
+def test_failing_hours_apart_is_no_common_cause() -> None:
+    story = Story()
+    for card in range(4):
+        story.error(card * H, card)
+    assert len(story.states(at=5 * H)) == 4
+
+
+def test_a_newer_boot_or_an_operator_lifts_a_common_cause() -> None:
+    def blamed() -> Story:
+        story = Story().ssh(at=-H, boot_id="b1")
+        for card in range(3):
+            story.error(card * M, card)
+        return story
+
+    def blocks(story: Story) -> bool:
+        return ("common_cause", "block") in found(story.preflight("r", H + M))
+
+    assert blocks(blamed().healthy(H, boot="b1"))
+    assert not blocks(blamed().healthy(H, boot="b2"))
+    assert not blocks(blamed().healthy(H, boot="b1").override("node/rig", "reinstate", H))
+    waived = blamed().healthy(H, boot="b1").override("node/rig", "waive", H, until=2 * H)
+    assert ("common_cause", "warn") in found(waived.preflight("r", H + M))
+    assert waived.preflight("r", H + M).verdict == "go"
+
+
+# -- identity --------------------------------------------------------------
+
+
+def test_another_uid_at_the_same_place_is_another_card() -> None:
+    story = Story().probe(uids=("a", "b", "c", "d")).error(M).error(H)
+    assert story.state(at=2 * H) == "excluded"
+    story.probe(at=3 * H, uids=("a", "b", "new", "d")).error(4 * H)
+    states = story.decide("exclusions", {}, 5 * H).outcome["gpus"]
+    assert sorted((gpu["card_uid"], gpu["state"]) for gpu in states) == [
+        ("c", "excluded"),
+        ("new", "watch"),
+    ]
+
+
+def test_the_same_uid_elsewhere_carries_its_record_along() -> None:
+    story = Story().probe(uids=("a", "b", "c", "d")).error(M).error(H)
+    story.probe(at=2 * H, uids=("a", "b", None, "d"), states=("ok", "ok", "gone", "ok"))
+    story.probe("zeus", 3 * H, ("ok", "ok"), uids=("c", "e"))
+    assert story.states(at=4 * H) == {f"zeus {pci(0)}": "excluded"}
+
+
+def test_no_uid_contradicts_none() -> None:
+    story = Story().error(0).error(H).probe(at=2 * H, uids=("a", "b", "c", "d"))
+    assert story.probe(at=3 * H).state(at=4 * H) == "excluded"
+
+
+def test_a_uid_on_two_cards_of_one_probe_identifies_neither() -> None:
+    story = Story().probe(uids=("x", "x", "x", "x")).error(M).error(H)
+    assert story.states(at=2 * H) == {f"rig {pci(2)}": "excluded"}
+
+
+def test_a_uid_in_the_newest_probes_of_two_nodes_identifies_neither_until_it_is_gone() -> None:
+    story = Story().probe(uids=("a", "b", "c", "d")).error(M).error(H)
+    story.probe("zeus", 2 * H, ("ok", "ok"), uids=("c", "e"))
+    assert story.states(at=3 * H) == {f"rig {pci(2)}": "excluded"}
+    story.probe(at=4 * H, uids=("a", "b", "f", "d"))
+    assert story.states(at=5 * H) == {f"zeus {pci(0)}": "excluded"}
+
+
+# -- failed jobs -----------------------------------------------------------
+
+
+def failed(
+    story: Story, at: int, fingerprint: str, message: str, node: str = "rig", card: int = 2
+) -> Story:
+    return story.add(
+        JobFailedWithTraceback(
+            job=f"j{at}",
+            node=node,
+            pci=pci(card),
+            attempt=1,
+            exception="RuntimeError",
+            message=message,
+            traceback="",
+            will_retry=True,
+            fingerprint=fingerprint,
+        ),
+        at,
+    )
+
+
+def test_three_failures_of_the_cards_own_doing_put_it_on_watch() -> None:
+    story = Story()
+    for number in range(3):
+        failed(story, number * H, f"f{number}", "HIP error: hardware exception")
+    assert story.state(at=4 * H) == "watch"
+    assert Story().state() == "ok"
+
+
+def test_failures_never_lead_further_than_watch() -> None:
+    story = Story()
+    for number in range(30):
+        failed(story, number * H, f"f{number}", "GPU hang")
+    assert story.state(at=31 * H) == "watch"
+
+
+def test_a_fault_seen_on_two_nodes_is_the_codes() -> None:
+    story = Story()
+    for number in range(3):
+        failed(story, number * H, "same", "HIP error: hardware exception")
+    failed(story, 3 * H, "same", "HIP error: hardware exception", node="zeus", card=0)
+    assert story.states(at=4 * H) == {}
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["out of memory", "No module named torch", "CUDA error: all devices are busy or unavailable"],
+)
+def test_other_causes_do_not_weigh_on_the_card(message: str) -> None:
+    story = Story()
+    for number in range(5):
+        failed(story, number * H, f"f{number}", message)
+    assert story.states(at=6 * H) == {}
+
+
+def test_failures_leave_the_window() -> None:
+    story = Story()
+    for number in range(3):
+        failed(story, number * S, f"f{number}", "GPU hang")
+    assert story.state(at=30 * D) == "ok"
+    assert NOON > 0

@@ -1,0 +1,315 @@
+"""May a step start: every rule of preflight, and what waivers and exclusions change."""
+
+from __future__ import annotations
+
+import pytest
+
+from ledger.payloads import (
+    CleanupCompleted,
+    CommandHung,
+    InputFile,
+    InputsChecked,
+    RamdiskChecked,
+    RamdiskFile,
+    RunStarted,
+    SmuError,
+    TrialCompleted,
+)
+from rules.fleet import Fleet
+from tests.rules.histories import H, M, S, Story, found, pci
+
+
+def test_fresh_evidence_of_healthy_nodes_is_a_go() -> None:
+    draft = Story().healthy().preflight()
+    assert (draft.verdict, draft.findings) == ("go", ())
+    assert draft.outcome == {"nodes": ["rig", "zeus"], "excluded_nodes": [], "excluded_gpus": {}}
+
+
+def test_no_evidence_is_unknown_and_never_a_go() -> None:
+    draft = Story().preflight()
+    assert draft.verdict == "unknown"
+    assert found(draft) == {("evidence_missing", "unknown")}
+
+
+def test_evidence_is_fresh_up_to_its_age() -> None:
+    story = Story().healthy()
+    assert story.preflight(at=600 * S).verdict == "go"
+    assert story.preflight(at=600 * S + 1).verdict == "unknown"
+
+
+def test_an_unreadable_kernel_log_is_unknown() -> None:
+    story = Story().healthy().scan(at=S, readable=False)
+    assert found(story.preflight()) == {("evidence_missing", "unknown")}
+
+
+def test_an_unreachable_node_blocks_and_is_named() -> None:
+    story = Story().healthy().ssh(at=S, reachable=False, error="timeout", detail="after 5 s")
+    draft = story.preflight()
+    assert draft.verdict == "no_go"
+    assert found(draft) == {("node_unreachable", "block")}
+    assert "rig did not answer SSH (timeout: after 5 s)" in draft.findings[0].message
+    assert draft.outcome["nodes"] == ["zeus"]
+    assert draft.outcome["excluded_nodes"] == ["rig"]
+
+
+def test_a_policy_may_allow_a_missing_node() -> None:
+    story = Story().healthy().ssh(at=S, reachable=False, error="timeout")
+    draft = story.preflight("1", M, "preflight.allow_missing_nodes=1")
+    assert (draft.verdict, draft.outcome["nodes"]) == ("degraded", ["zeus"])
+
+
+def test_with_no_node_left_the_answer_is_no_go_whatever_is_allowed() -> None:
+    story = Story()
+    for node in ("rig", "zeus"):
+        story.ssh(node, reachable=False, error="timeout")
+    draft = story.preflight("1", M, "preflight.allow_missing_nodes=5")
+    assert draft.verdict == "no_go"
+    assert ("no_usable_node", "block") in found(draft)
+
+
+def test_with_no_node_configured_nothing_is_known() -> None:
+    assert Story(Fleet()).preflight().verdict == "unknown"
+
+
+def test_a_step_that_is_not_configured_still_needs_healthy_nodes() -> None:
+    assert Story().healthy().preflight("99").verdict == "go"
+    assert Story().preflight("99").verdict == "unknown"
+
+
+def test_nodes_that_are_not_part_of_the_step_are_ignored() -> None:
+    story = Story().healthy().ssh("zeus", S, reachable=False, error="timeout")
+    story.ssh("stranger", reachable=False, error="dns")
+    assert story.preflight("r").verdict == "go"
+
+
+def test_a_node_may_be_named_by_its_address() -> None:
+    story = Story().healthy().ssh("192.0.2.10", S, reachable=False, error="timeout")
+    assert story.preflight("r").outcome["excluded_nodes"] == ["rig"]
+
+
+@pytest.mark.parametrize(
+    ("state", "rule"), [("unresponsive", "gpu_unresponsive"), ("missing", "gpu_missing")]
+)
+def test_a_dead_card_blocks_unless_that_very_card_is_excluded(state: str, rule: str) -> None:
+    states = ["ok", "ok", state, "ok"]
+    story = Story().healthy().probe(at=S, states=states)
+    assert found(story.preflight()) == {(rule, "block")}
+    other = story.override(f"gpu/rig/{pci(1)}", "exclude", S)
+    assert other.preflight().verdict == "no_go"
+    excluded = story.override(f"gpu/rig/{pci(2)}", "exclude", S)
+    draft = excluded.preflight()
+    assert draft.verdict == "degraded"
+    assert (rule, "degrade") in found(draft)
+
+
+def test_a_card_that_is_not_shown_blocks_unless_it_is_the_excluded_one() -> None:
+    story = Story().healthy().probe(at=S, states=("ok", "ok", "gone", "ok"))
+    assert found(story.preflight()) == {("gpu_missing", "block")}
+    shown = story.override(f"gpu/rig/{pci(1)}", "exclude", S)
+    assert shown.preflight().verdict == "no_go"  # a known bad card that is there hides nothing
+    absent = story.override(f"gpu/rig/{pci(2)}", "exclude", S)
+    assert absent.preflight().verdict == "degraded"
+
+
+def test_the_configured_number_of_cards_wins_over_the_probes() -> None:
+    story = Story().healthy().probe(at=S, expected=12)
+    assert story.preflight().verdict == "go"
+
+
+def test_a_card_of_unknown_state_is_unknown_unless_excluded() -> None:
+    story = Story().healthy().probe(at=S, states=("ok", "unknown", "ok", "ok"))
+    assert story.preflight().verdict == "unknown"
+    assert story.override(f"gpu/rig/{pci(1)}", "exclude", S).preflight().verdict == "degraded"
+
+
+def test_a_command_that_hung_after_the_probe_is_unknown() -> None:
+    hung = CommandHung(node="rig", pci=pci(1), command="rocm-smi", timeout_s=10)
+    assert Story().healthy().add(hung, S).preflight().verdict == "unknown"
+    assert Story().healthy().add(hung, S).probe(at=2 * S).preflight().verdict == "go"
+    on_node = CommandHung(node="rig", command="rocm-smi", timeout_s=10)
+    assert Story().healthy().add(on_node, S).preflight().verdict == "unknown"
+
+
+def test_an_excluded_card_degrades_and_is_listed() -> None:
+    story = Story().healthy().override(f"gpu/rig/{pci(2)}", "exclude", 0)
+    draft = story.preflight()
+    assert draft.verdict == "degraded"
+    (card,) = draft.outcome["excluded_gpus"]["rig"]
+    assert (card["pci"], card["index"]) == (pci(2), 2)
+
+
+def test_a_watched_card_is_used() -> None:
+    draft = Story().healthy().override(f"gpu/rig/{pci(2)}", "watch", 0).preflight()
+    assert draft.verdict == "go"
+
+
+def test_a_gone_card_is_ignored_where_the_number_is_right() -> None:
+    story = Story().error(-9 * H, card=9).error(-8 * H, card=9).healthy()
+    assert story.states() == {f"rig {pci(9)}": "excluded"}
+    assert story.preflight().verdict == "go"
+
+
+def test_an_incident_since_boot_on_a_card_that_answers_is_a_warning() -> None:
+    story = Story().ssh(at=-9 * H, boot_id="b1").error(-5 * H)
+    assert found(story.healthy().preflight()) == {("smu_error_since_boot", "warn")}
+    rebooted = Story().ssh(at=-9 * H, boot_id="b1").error(-5 * H).healthy(boot="b2")
+    assert found(rebooted.preflight()) == set()
+
+
+def test_an_error_in_an_unknown_boot_counts_as_since_boot() -> None:
+    story = Story().error(-5 * H)
+    for node, cards in (("rig", 4), ("zeus", 2)):
+        story.ssh(node).probe(node, states=("ok",) * cards).scan(node)
+    assert found(story.preflight()) == {("smu_error_since_boot", "warn")}
+
+
+def test_an_uptime_tells_a_reboot_where_there_is_no_boot_id() -> None:
+    story = Story().ssh(at=-9 * H, uptime_s=100).error(-5 * H).healthy(boot="b1")
+    story = Story().ssh(at=-9 * H, uptime_s=100).error(-5 * H)
+    story.ssh(uptime_s=3600).probe().scan().ssh("zeus").probe("zeus", states=("ok", "ok"))
+    assert found(story.scan("zeus").preflight()) == set()
+
+
+def test_an_error_that_names_no_card_is_the_nodes() -> None:
+    line = SmuError(node="rig", signature="not_done", raw="x")
+    story = Story().healthy().add(line, S)
+    assert story.states() == {}
+    assert found(story.preflight()) == {("node_smu_error", "warn")}
+
+
+def ramdisk(present: bool = True, size: int | None = 10) -> RamdiskChecked:
+    file = RamdiskFile(path="/dev/shm/train.json", present=present, bytes=size)
+    return RamdiskChecked(node="rig", files=(file,))
+
+
+def inputs(node: str | None = None, **file: object) -> InputsChecked:
+    values = {"path": "survivors.json", "present": True, "bytes": 10, **file}
+    return InputsChecked(node=node, files=(InputFile(**values),))  # type: ignore[arg-type]
+
+
+def test_a_step_with_its_files_in_place_may_start() -> None:
+    assert Story().healthy().files().preflight("3").verdict == "go"
+
+
+def test_files_that_nobody_looked_for_are_unknown() -> None:
+    draft = Story().healthy().preflight("3")
+    assert found(draft) == {("evidence_missing", "unknown")}
+    assert {finding.subject for finding in draft.findings} == {"node/rig", "node/zeus"}
+
+
+def test_inputs_checked_on_a_remote_node_only_are_unknown() -> None:
+    story = Story().healthy().add(ramdisk()).add(inputs("rig"))
+    assert story.preflight("3").verdict == "unknown"
+
+
+def test_the_controller_may_be_named_by_its_node() -> None:
+    assert Story().healthy().add(ramdisk()).add(inputs("zeus")).preflight("3").verdict == "go"
+
+
+@pytest.mark.parametrize(("present", "size"), [(False, None), (True, 0)])
+def test_a_missing_or_empty_ramdisk_file_blocks(present: bool, size: int | None) -> None:
+    draft = Story().healthy().files().add(ramdisk(present, size), S).preflight("3")
+    assert found(draft) == {("ramdisk_missing", "block")}
+    assert "/dev/shm/train.json" in draft.findings[0].message
+    assert "rig" in draft.findings[0].message
+
+
+@pytest.mark.parametrize("node", [None, "zeus", "rig"])
+def test_a_missing_input_blocks_wherever_it_was_looked_for(node: str | None) -> None:
+    story = Story().healthy().files().add(inputs(node, present=False), S)
+    assert found(story.preflight("3")) == {("input_missing", "block")}
+
+
+def test_an_input_with_another_hash_blocks() -> None:
+    changed = inputs(sha256="a" * 64, expected_sha256="b" * 64)
+    draft = Story().healthy().files().add(changed, S).preflight("3")
+    assert found(draft) == {("input_changed", "block")}
+
+
+def test_a_ramdisk_check_older_than_the_boot_is_unknown() -> None:
+    story = Story().ssh(at=-H, boot_id="b0").add(ramdisk(), -2 * M).healthy(boot="b1")
+    draft = story.add(inputs()).preflight("3")
+    assert found(draft) == {("rebooted_since_check", "unknown")}
+
+
+def trials(story: Story, seconds: float = 210, seeds: int = 10_000_000, **more: object) -> Story:
+    for number in range(5):
+        values = {"state": "COMPLETE", "params": {}, "duration_s": seconds, **more}
+        trial = TrialCompleted(
+            study="any",
+            number=number,
+            seed_count=seeds,
+            **values,  # type: ignore[arg-type]
+        )
+        story.add(trial, -H)
+    return story
+
+
+def test_too_many_trials_for_the_timeout_block_and_say_how_many_fit() -> None:
+    draft = trials(Story().healthy()).preflight("1", trials=50, seed_count=10_000_000)
+    assert found(draft) == {("over_time_budget", "block")}
+    assert "34 would fit" in draft.findings[0].message
+    assert trials(Story().healthy()).preflight("1", trials=34, seed_count=10_000_000).verdict == "go"
+
+
+def test_trials_of_other_sizes_or_without_a_result_are_not_comparable() -> None:
+    other = trials(Story().healthy(), seeds=100_000)
+    draft = other.preflight("1", trials=50, seed_count=10_000_000)
+    assert (draft.verdict, found(draft)) == ("go", {("no_comparable_trials", "info")})
+    pruned = trials(Story().healthy(), state="PRUNED")
+    assert found(pruned.preflight("1", trials=50, seed_count=10_000_000)) == {
+        ("no_comparable_trials", "info")
+    }
+
+
+def test_parameters_that_did_not_reach_the_program_are_a_warning() -> None:
+    started = RunStarted(requested={"trials": 100, "x": 1}, effective={"trials": 50})
+    story = Story().healthy().add(started, runid="R1")
+    draft = story.preflight(run="R1")
+    assert found(draft) == {("parameters_dropped", "warn")}
+    assert "trials: asked 100, got 50" in draft.findings[0].message
+    assert found(story.preflight(run="R2")) == set()
+
+
+def test_warnings_of_the_newest_cleanup_since_boot_are_passed_on() -> None:
+    warned = CleanupCompleted(
+        node="rig", actions=(), warnings=("clocks",), orphaned_vram_mib={pci(1): 512}
+    )
+    draft = Story().healthy().add(warned, S).preflight()
+    assert (draft.verdict, found(draft)) == ("go", {("cleanup_warning", "warn")})
+    assert {finding.subject for finding in draft.findings} == {"node/rig", f"gpu/rig/{pci(1)}"}
+    fine = CleanupCompleted(node="rig", actions=(), warnings=())
+    assert found(Story().healthy().add(warned, S).add(fine, 2 * S).preflight()) == set()
+
+
+def test_a_waiver_turns_a_block_on_exactly_its_subject_into_a_warning() -> None:
+    def dead() -> Story:
+        return Story().healthy().probe(at=S, states=("ok", "ok", "unresponsive", "ok"))
+
+    waived = dead().override(f"gpu/rig/{pci(2)}", "waive", S, until=H)
+    draft = waived.preflight()
+    assert (draft.verdict, found(draft)) == ("go", {("gpu_unresponsive", "warn")})
+    assert waived.preflight(at=9 * M).verdict == "go"
+    node = dead().override("node/rig", "waive", S, until=H)
+    assert node.preflight().verdict == "no_go"
+
+
+def test_a_waiver_never_lifts_unknown() -> None:
+    story = Story().healthy().scan(at=S, readable=False)
+    assert story.override("node/rig", "waive", S, until=H).preflight().verdict == "unknown"
+
+
+def test_an_expired_waiver_lifts_nothing() -> None:
+    story = Story().healthy().ssh(at=S, reachable=False, error="refused")
+    story.override("node/rig", "waive", S, until=2 * S)
+    assert story.preflight().verdict == "no_go"
+
+
+def test_a_node_taken_out_by_an_operator_is_left_out() -> None:
+    draft = Story().healthy().override("node/rig", "exclude", S).preflight()
+    assert (draft.verdict, draft.outcome["nodes"]) == ("degraded", ["zeus"])
+
+
+def test_a_rule_that_is_switched_off_does_not_speak() -> None:
+    story = Story().healthy().ssh(at=S, reachable=False, error="refused")
+    assert story.preflight("1", M, 'rules.disabled=["node_unreachable"]').verdict == "go"
