@@ -7,7 +7,7 @@ looks past decisions: they are never evidence.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from ledger import Event
@@ -45,6 +45,9 @@ _HANDLERS: dict[str, Handler] = {
 FOLDED_TYPES = frozenset(_HANDLERS)
 """The event types that change a state; the others need not be read."""
 
+RECLASSIFIED = "reclassify/"
+"""Sources that begin so judge an older event anew: the event they name as cause counts no more."""
+
 _WITH_BOOT = frozenset({"smu_error", "gpu_fault"})
 
 
@@ -69,9 +72,28 @@ class Fold:
         handler(state, event, data, self.context)
         state.newest_us = event.time_us
 
-    def run(self, events: Iterable[Event], state: State | None = None) -> State:
-        """Fold events in order, into a new state or on from a given one."""
+    def run(
+        self,
+        events: Iterable[Event],
+        state: State | None = None,
+        *,
+        superseded: Collection[str] = (),
+    ) -> State:
+        """Fold events in order, into a new state or on from a given one.
+
+        ``superseded`` are ids of events to pass over: see `superseded_by`.
+        """
         state = State() if state is None else state
         for event in events:
-            self.apply(state, event)
+            if event.id not in superseded:
+                self.apply(state, event)
         return state
+
+
+def superseded_by(events: Iterable[Event]) -> frozenset[str]:
+    """The ids of events that others among ``events`` judge anew."""
+    return frozenset(
+        event.causationid
+        for event in events
+        if event.causationid is not None and event.source.startswith(RECLASSIFIED)
+    )

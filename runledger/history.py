@@ -13,14 +13,14 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import ColumnElement, delete, insert, select
 
 from ledger import Event, Ledger, LedgerError, NotFound
 from ledger.canonical import digest
 from ledger.database import translated
 from ledger.sql import checkpoints, events
 from ledger.store import to_event
-from rules.fold import FOLDED_TYPES, Fold
+from rules.fold import FOLDED_TYPES, RECLASSIFIED, Fold
 from rules.state import State, dump_state, load_state
 
 CHECKPOINT_EVERY = 2_000
@@ -70,7 +70,9 @@ class History:
         The state belongs to this history and changes with the next call.
         """
         base = self._base(sequence, at_us)
-        state = self._fold.run(self._news(base, sequence, at_us), base.state)
+        superseded = self._superseded(base.sequence, sequence, at_us)
+        news = self._news(base, sequence, at_us)
+        state = self._fold.run(news, base.state, superseded=superseded)
         self._current = Folded(state, sequence, at_us)
         if self._persist:
             self._checkpoint(state, base.sequence, sequence, at_us)
@@ -103,7 +105,9 @@ class History:
         late = select(events.c.sequence).where(
             events.c.sequence > from_sequence,
             events.c.sequence <= sequence,
-            events.c.time_us < newest_us,
+            # One that judges another anew comes at the time of that one, and before it.
+            (events.c.time_us < newest_us)
+            | (_reclassified() & (events.c.time_us <= newest_us)),
             events.c.time_us <= at_us,
             events.c.type.in_(sorted(FOLDED_TYPES)),
         )
@@ -139,6 +143,18 @@ class History:
             .order_by(events.c.time_us, events.c.sequence)
         )
         return map(to_event, self._ledger.read_rows(statement))
+
+    def _superseded(self, after: int, sequence: int, at_us: int) -> frozenset[str]:
+        """Ids that events among the news judge anew; theirs are among the news, too."""
+        statement = select(events.c.causationid).where(
+            events.c.sequence > after,
+            events.c.sequence <= sequence,
+            events.c.time_us <= at_us,
+            events.c.causationid.is_not(None),
+            _reclassified(),
+        )
+        with translated("reading"), self._ledger.engine.connect() as connection:
+            return frozenset(connection.execute(statement).scalars())
 
     # -- checkpoints ---------------------------------------------------------
 
@@ -199,6 +215,10 @@ class Edit:
     def added_in(self, after_us: int, at_us: int) -> list[Event]:
         """Added events with after < time <= at."""
         return [each for each in self._added if after_us < each.time_us <= at_us]
+
+
+def _reclassified() -> ColumnElement[bool]:
+    return events.c.source.startswith(RECLASSIFIED, autoescape=True)
 
 
 def _order(event: Event) -> tuple[int, int]:
