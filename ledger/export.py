@@ -11,10 +11,10 @@ from ledger.store import Ledger, to_event
 
 def export_lines(
     ledger: Ledger,
+    where: Iterable[Filter] = (),
     *,
     after: int = 0,
     upto: int | None = None,
-    where: Iterable[Filter] = (),
     types: Iterable[str] | None = None,
 ) -> Iterator[bytes]:
     """Lines of NDJSON with their line ends, in the order of position, in bounded memory.

@@ -113,9 +113,7 @@ def says(exception: str, message: str, traceback: str) -> str:
 
 
 def _cause(name: str, *when: Condition) -> Rule:
-    return Rule(
-        name=name, about="failure", when=when, severity="info", message="{job}", remedy=""
-    )
+    return Rule(name=name, about="failure", when=when, severity="info", message="{job}", remedy="")
 
 
 def _said(name: str, word: str) -> Rule:

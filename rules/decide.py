@@ -37,13 +37,13 @@ from rules.facts.preflight import PreflightFacts
 from rules.fleet import Fleet
 from rules.fold import Fold
 from rules.policy import Policy
-from rules.ruleset import SEVERITIES, Fact, Fired, Severity, resolve
+from rules.ruleset import SEVERITIES, Fact, Fired, resolve
 from rules.rulesets import ALL_RULES
 from rules.state import State
 
 Question = dict[str, Any]
 
-_VERDICTS: dict[Severity, str] = {"block": "no_go", "unknown": "unknown", "degrade": "degraded"}
+_VERDICTS: dict[str, str] = {"block": "no_go", "unknown": "unknown", "degrade": "degraded"}
 _PROPOSAL_VERDICTS = ("rejected", "needs_human", "clamped")
 
 
@@ -104,7 +104,9 @@ class Judge:
             standings.values(), key=lambda each: (each.card.node, each.card.pci, each.key)
         )
         worst = max(
-            (each.state for each in ordered), key=("watch", "excluded", "retire").index, default="ok"
+            (each.state for each in ordered),
+            key=("watch", "excluded", "retire").index,
+            default="ok",
         )
         gpus = [outcome_entry(each, state) for each in ordered]
         return Draft(worst, _findings(fired), {"gpus": gpus})
@@ -156,7 +158,10 @@ class Judge:
         (speaking,) = self._fired([last_run_fact(found)])
         fired = [each for said in self._fired(note_facts(found)) for each in said]
         counted = found.last.counted if found.last is not None else None
-        rule, effect = ("no_history", {"trials": "default_trials", "seed_count": "default_seed_count"})
+        rule, effect = (
+            "no_history",
+            {"trials": "default_trials", "seed_count": "default_seed_count"},
+        )
         if speaking:
             rule, effect = speaking[0].rule.name, speaking[0].rule.effect
             fired = [speaking[0], *fired]

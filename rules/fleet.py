@@ -117,7 +117,9 @@ def fleet_from_table(table: dict[str, Any]) -> Fleet:
     problems: list[str] = []
     unknown = [key for key in table if key not in ("nodes", "steps")]
     problems += [f"{key}: unknown key; did you mean nodes or steps?" for key in unknown]
-    nodes = [_node(each, at, problems) for at, each in enumerate(_list(table, "nodes", problems), 1)]
+    nodes = [
+        _node(each, at, problems) for at, each in enumerate(_list(table, "nodes", problems), 1)
+    ]
     steps: dict[str, Any] = {}
     configured = table.get("steps", {})
     if not isinstance(configured, dict):
@@ -170,9 +172,11 @@ def _step(name: str, step: Any, problems: list[str]) -> Any:
                     check(file, FileCheck, f"{where}.{key}[{at}]", problems)
         if any(problem.startswith(where) for problem in problems):
             known = {field.name for field in msgspec.structs.fields(Step)}
-            for key in step:
-                if key not in known:
-                    problems.append(f"{where}.{key}: unknown key; did you mean {nearest(key, known)}?")
+            problems.extend(
+                f"{where}.{key}: unknown key; did you mean {nearest(key, known)}?"
+                for key in step
+                if key not in known
+            )
             return step
     check(step, Step, where, problems)
     return step

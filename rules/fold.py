@@ -56,9 +56,7 @@ class Fold:
 
     def __init__(self, policy: Policy, fleet: Fleet) -> None:
         self.context = Context(policy, fleet)
-        self.key = digest(
-            f"{FOLD_VERSION} {policy_digest(policy)} {fleet_digest(fleet)}".encode()
-        )
+        self.key = digest(f"{FOLD_VERSION} {policy_digest(policy)} {fleet_digest(fleet)}".encode())
 
     def apply(self, state: State, event: Event) -> None:
         """Take one event into the state. Events must come in order of (time, position)."""

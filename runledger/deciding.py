@@ -103,7 +103,12 @@ class Decider:
 
 
 def compose(
-    kind: str, question: dict[str, Any], draft: Draft, cut: AsOf, judge: Judge, id: str | None = None
+    kind: str,
+    question: dict[str, Any],
+    draft: Draft,
+    cut: AsOf,
+    judge: Judge,
+    id: str | None = None,
 ) -> DecisionPayload:
     """The decision in a draft, with everything it was made from."""
     return DECISION_TYPES[kind](

@@ -6,12 +6,12 @@ run; nothing needs a GPU or a rig.
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from ledger import open_ledger, verify
+from ledger.backup import backup
 from ledger.export import export_lines
 from ledger.payloads import DecisionPayload
 from ledger.restore import restore
@@ -74,9 +74,9 @@ def tour(keep: str | None, *, as_json: bool) -> int:
         night = _night(guide)
         _believed(guide)
         _history(guide, night)
-        night.close()
         if keep is not None:
-            shutil.copyfile(Path(folder) / "night.db", keep)
+            backup(night.ledger, Path(keep))
+        night.close()
     if as_json:
         print_json(guide.results)
     else:
@@ -102,7 +102,9 @@ def _night(guide: _Tour) -> Runledger:
         night.preflight("1", trials=50, seed_count=10_000_000, at=story.at("24 16:56:00")),
     )
 
-    guide.tell("Nobody asked, and the run began. At 17:20 the controller of GPU 10 stops answering:")
+    guide.tell(
+        "Nobody asked, and the run began. At 17:20 the controller of GPU 10 stops answering:"
+    )
     night.record([*story.run_begins(teller), story.smu_fails(teller, "24 17:20:00")])
     guide.type("exclusions")
     guide.show("first_incident", night.exclusions(at=story.at("24 17:21:00")))

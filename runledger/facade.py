@@ -70,9 +70,7 @@ def next_parameters(
 class Runledger:
     """An open ledger with its settings."""
 
-    def __init__(
-        self, ledger: Ledger, settings: Settings, *, clock: Callable[[], int]
-    ) -> None:
+    def __init__(self, ledger: Ledger, settings: Settings, *, clock: Callable[[], int]) -> None:
         self.ledger = ledger
         self.settings = settings
         self.catalog = Catalog(ledger)
@@ -111,7 +109,9 @@ class Runledger:
         """Append events; see `ledger.Ledger.append`."""
         return self.ledger.append(events)
 
-    def note(self, payload: Payload, *, source: str = SOURCE, at: Time = None, **attributes: Any) -> Event:
+    def note(
+        self, payload: Payload, *, source: str = SOURCE, at: Time = None, **attributes: Any
+    ) -> Event:
         """Append one event made of a payload, and return it; ``attributes`` as `new_event`."""
         event = new_event(payload, time_us=self._time(at), source=source, **attributes)
         self.ledger.append(event)
@@ -186,7 +186,9 @@ class Runledger:
         as_of: int | None = None,
     ) -> DecisionPayload:
         """How many trials and seeds next (``outcome["trials"]``, ``outcome["seed_count"]``)."""
-        question = _given(study=study, scope=_scope(scope), step=None if step is None else str(step))
+        question = _given(
+            study=study, scope=_scope(scope), step=None if step is None else str(step)
+        )
         return self._decide("parameters", question, at, as_of)
 
     def propose(
@@ -229,7 +231,9 @@ class Runledger:
             "rationale": rationale,
             "event": event.id,
         }
-        question = _given(study=study, scope=_scope(scope), step=None if step is None else str(step))
+        question = _given(
+            study=study, scope=_scope(scope), step=None if step is None else str(step)
+        )
         return self._decide(
             "parameters", {**question, "proposal": proposal}, at, as_of, cause=event.id
         )
@@ -267,7 +271,7 @@ class Runledger:
             remedy="report it with the output of: runledger doctor",
             evidence=(),
         )
-        outcome = {"nodes": [], "excluded_nodes": [], "excluded_gpus": {}}
+        outcome: dict[str, Any] = {"nodes": [], "excluded_nodes": [], "excluded_gpus": {}}
         return self._decider.record_draft(
             kind,
             question,
@@ -293,9 +297,7 @@ class Runledger:
             raise Missing(f"no decision {id!r} in this ledger: see `runledger decisions`")
         return event
 
-    def replay(
-        self, *ids: str, progress: Callable[[int], None] = lambda _: None
-    ) -> Replayed:
+    def replay(self, *ids: str, progress: Callable[[int], None] = lambda _: None) -> Replayed:
         """Rerun recorded decisions (all, or those named) and compare them to the byte."""
         decided = [self.decision(id) for id in ids] if ids else self.decisions()
         return replay(self.ledger, self.catalog, decided, progress)
@@ -323,4 +325,3 @@ def _asked(value: Any) -> Any:
     if isinstance(value, int | float) and whole_number(value) == value:
         return int(value)
     return str(value)
-

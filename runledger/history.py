@@ -106,8 +106,7 @@ class History:
             events.c.sequence > from_sequence,
             events.c.sequence <= sequence,
             # One that judges another anew comes at the time of that one, and before it.
-            (events.c.time_us < newest_us)
-            | (_reclassified() & (events.c.time_us <= newest_us)),
+            (events.c.time_us < newest_us) | (_reclassified() & (events.c.time_us <= newest_us)),
             events.c.time_us <= at_us,
             events.c.type.in_(sorted(FOLDED_TYPES)),
         )
@@ -237,7 +236,6 @@ def _thinned(saved: list[_Saved], kept: int) -> list[_Saved]:
         worst = min(gaps, key=lambda gap: gap[0] / (newest - saved[gap[1]].sequence + 1))
         del saved[worst[1]]
     return saved
-
 
 
 def check_checkpoints(ledger: Ledger, fold: Fold) -> tuple[int, int]:

@@ -111,7 +111,9 @@ def rerun(
                 hash=ledger.hash_at(decision.as_of.sequence),
                 time=decision.as_of.time,
             )
-            again = compose(decision.kind, decision.question, draft, as_of, judge, decision.decision)
+            again = compose(
+                decision.kind, decision.question, draft, as_of, judge, decision.decision
+            )
         except (LedgerError, RunledgerError) as error:
             yield Rerun(event, decision, None, str(error))
             continue

@@ -80,9 +80,11 @@ def load_settings(
         for key in table
         if key not in _KEYS
     ]
-    for key in ("ledger", "policy"):
-        if key in table and (not isinstance(table[key], str) or not table[key]):
-            problems.append(f"{key} = {table[key]!r}: write it as text")
+    problems += [
+        f"{key} = {table[key]!r}: write it as text"
+        for key in ("ledger", "policy")
+        if key in table and (not isinstance(table[key], str) or not table[key])
+    ]
     problems += _password_problem(table.get("ledger"))
     check(table.get("probe", {}), ProbeSettings, "probe", problems)
     fleet = Fleet()

@@ -29,19 +29,18 @@ _RAMDISK_STEPS = ("2.5", "3", "4", "5", "6")
 
 
 class KnownCard(NamedTuple):
-    """A card with a history, by rig, place and index at the time."""
+    """A card with a history, by rig and place."""
 
     node: str
     pci: str
-    index: int
     reason: str
 
 
 KNOWN_CARDS = (
     KnownCard(
-        "rig-6600", "0000:22:00.0", 10, "GPU 10: SMU 0xFFFFFFFF, took the rig down on 24 January"
+        "rig-6600", "0000:22:00.0", "GPU 10: SMU 0xFFFFFFFF, took the rig down on 24 January"
     ),
-    KnownCard("rig-6600b", "0000:0f:00.0", 4, "GPU 4: SMU 0xFFFFFFFF, its fan service is off"),
+    KnownCard("rig-6600b", "0000:0f:00.0", "GPU 4: SMU 0xFFFFFFFF, its fan service is off"),
 )
 """The watch list to begin with: see docs/hardware-issues.md."""
 

@@ -89,9 +89,7 @@ def what_if(
         each.recorded.decision: each for each in rerun(ledger, decided, recorded_judges(catalog))
     }
     edit = _edit(change)
-    after = rerun(
-        ledger, decided, _judges(catalog, change), cut=_cut(ledger, change), edit=edit
-    )
+    after = rerun(ledger, decided, _judges(catalog, change), cut=_cut(ledger, change), edit=edit)
     changed: list[Changed] = []
     problems: dict[str, str] = {}
     drifted = [id for id, each in control.items() if _drifts(each)]
@@ -106,9 +104,7 @@ def what_if(
             changed.append(Changed(each.recorded.decision, before, each.replayed))
     order = {event.id: event.sequence for event in decided}
     changed.sort(key=lambda each: order[each.decision])
-    left_out = (
-        sum(1 for _ in ledger.read(where=change.without)) if change.without else 0
-    )
+    left_out = sum(1 for _ in ledger.read(where=change.without)) if change.without else 0
     return WhatIf(len(decided), changed, drifted, problems, left_out)
 
 

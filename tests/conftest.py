@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest_plugins: list[str] = []
+pytest_plugins = ["tests.postgres"]
 
 
 @pytest.hookimpl(wrapper=True)

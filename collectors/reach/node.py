@@ -60,8 +60,8 @@ class Limits:
     """
 
     connect_s: float = 10.0
-    command_s: float = 60.0
-    total_s: float = 180.0
+    command_s: float = 90.0
+    total_s: float = 240.0
     exit_grace_s: float = 2.0
     stdout_bytes: int = 16 * 1024 * 1024
     stderr_bytes: int = 64 * 1024

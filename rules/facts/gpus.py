@@ -101,7 +101,9 @@ def _fact(card: Card, standing: Standing, failures: list[Failure], context: Cont
         words_of.append(f"{incident.kind} at {words.moment(incident.time_us)}{crash}")
     operator = standing.operator
     crashes = sum(incident.crash for incident in standing.because)
-    said = "" if not crashes else f", {crashes} of them a crash" if len(words_of) > 1 else ", a crash"
+    said = (
+        "" if not crashes else f", {crashes} of them a crash" if len(words_of) > 1 else ", a crash"
+    )
     evidence = [incident.event for incident in standing.because]
     if reinstated is not None:
         evidence.append(reinstated.event)

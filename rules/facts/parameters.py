@@ -79,9 +79,7 @@ def last_run_fact(found: History) -> Fact:
     run = found.last
     counted = run.counted if run is not None else None
     if run is None or counted is None:
-        return Fact(
-            kind="last_run", subject="fleet", features={"has_run": False}, show={"run": ""}
-        )
+        return Fact(kind="last_run", subject="fleet", features={"has_run": False}, show={"run": ""})
     return Fact(
         kind="last_run",
         subject=_subject(run),

@@ -104,9 +104,9 @@ class PreflightFacts:
         word = self.node_word(node.name)
         lost = reach is not None and not reach.reachable
         hung = [each for each in seen.hung if each.pci is None] if not lost else []
-        warned = (
-            not lost and cleanup is not None and bool(cleanup.warnings)
-        ) and since_boot(seen, cleanup.time_us if cleanup else 0)
+        warned = (not lost and cleanup is not None and bool(cleanup.warnings)) and since_boot(
+            seen, cleanup.time_us if cleanup else 0
+        )
         smu = not lost and seen.smu is not None and since_boot(seen, seen.smu.time_us)
         evidence: list[str] = []
         if lost and reach is not None:
@@ -216,9 +216,9 @@ class PreflightFacts:
             for key, each in self.standings.items()
             if each.sits_out and each.card.node == node.name and key not in shown
         ][:short]
-        for each in absent:
-            card = each.card
-            yield self._card(node.name, card.pci, None, "missing", each.key, None, seen)
+        for standing in absent:
+            card = standing.card
+            yield self._card(node.name, card.pci, None, "missing", standing.key, None, seen)
         yield Fact(
             kind="shortage",
             subject=node_subject(node.name),
@@ -290,8 +290,10 @@ class PreflightFacts:
 
     def _files(self, node: str, role: str) -> Iterator[Fact]:
         """The step's files of a role on a node, and whether they were looked for at all."""
-        checks = () if self.step is None else getattr(
-            self.step, "ramdisk" if role == "ramdisk" else "inputs"
+        checks = (
+            ()
+            if self.step is None
+            else getattr(self.step, "ramdisk" if role == "ramdisk" else "inputs")
         )
         if not checks:
             return
@@ -405,5 +407,3 @@ def _why_unreachable(seen: NodeState) -> str:
 
 def _hung(each: Any) -> str:
     return f"{each.command!r} ({words.span(each.timeout_s)})"
-
-

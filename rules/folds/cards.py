@@ -45,16 +45,12 @@ def gpu_probe(state: State, event: Event, data: GpuProbe, context: Context) -> N
         key = card_at(state, name, gpu.pci, identifying(state, gpu.card_uid))
         card = state.cards[key]
         card.index, card.probed = gpu.index, True
-        seen.append(
-            Seen(pci=gpu.pci, state=gpu.state, card=key, index=gpu.index, uid=gpu.card_uid)
-        )
+        seen.append(Seen(pci=gpu.pci, state=gpu.state, card=key, index=gpu.index, uid=gpu.card_uid))
         if gpu.state == "ok":
             _shown_ok(card, event, context)
         else:
             card.ok_first_us, card.ok_probes = None, 0
-    node.probe = Probe(
-        time_us=event.time_us, event=event.id, expected=data.expected, gpus=seen
-    )
+    node.probe = Probe(time_us=event.time_us, event=event.id, expected=data.expected, gpus=seen)
     node.hung = []
     for uid in gone:
         settle(state, uid)
@@ -69,9 +65,7 @@ def _shown_ok(card: Card, event: Event, context: Context) -> None:
         or event.time_us - card.ok_first_us < context.reinstate_after_us
     ):
         return
-    card.last_clean = CleanRun(
-        time_us=event.time_us, first_us=card.ok_first_us, event=event.id
-    )
+    card.last_clean = CleanRun(time_us=event.time_us, first_us=card.ok_first_us, event=event.id)
     card.ok_first_us, card.ok_probes = None, 0
     if card.incidents:
         newest = card.incidents[-1].time_us

@@ -86,9 +86,7 @@ def run_finished(state: State, event: Event, data: RunFinished, context: Context
     run.outcome, run.reason = data.outcome, data.reason or ""
 
 
-def survivors_counted(
-    state: State, event: Event, data: SurvivorsCounted, context: Context
-) -> None:
+def survivors_counted(state: State, event: Event, data: SurvivorsCounted, context: Context) -> None:
     """A run's yield was counted; the newest count of a run speaks."""
     partial = ""
     if data.seeds_covered is not None and data.seeds_covered < data.seed_count:

@@ -112,8 +112,8 @@ PARAMETER_RULES: tuple[Rule, ...] = (
         about="next_budget",
         when=(("comparable", "==", True), ("over", "==", True)),
         severity="warn",
-        message="{trials} trials at {median_s} s each need {need_s} s, step {step} has {budget_s} s: "
-        "{fits} would fit",
+        message="{trials} trials at {median_s} s each need {need_s} s, step {step} has "
+        "{budget_s} s: {fits} would fit",
         remedy="raise timeout_s of step {step}, or split the run",
     ),
     _clause(

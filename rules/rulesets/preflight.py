@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from rules.ruleset import Rule
 
-_RESEAT = "power-cycle {node}; if it stays so: runledger override {subject} exclude --reason TEXT --by WHO"
+_RESEAT = (
+    "power-cycle {node}; if it stays so: "
+    "runledger override {subject} exclude --reason TEXT --by WHO"
+)
 _AGAIN = "probe again: runledger preflight --step {step}"
 
 PREFLIGHT_RULES: tuple[Rule, ...] = (
@@ -115,8 +118,8 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
         about="shortage",
         when=(("unexplained", ">=", 1),),
         severity="block",
-        message="{node} shows {shown} of {expected} cards, and {unexplained} of the missing are not "
-        "among the excluded",
+        message="{node} shows {shown} of {expected} cards, and {unexplained} of the missing are "
+        "not among the excluded",
         remedy="power-cycle {node} and look at its risers; if the card is gone for good, "
         "change gpus of {node} in runledger.toml",
     ),
@@ -149,7 +152,8 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
         about="card",
         when=(("since_boot", "==", True), ("state", "==", "ok")),
         severity="warn",
-        message="{card} had an incident since the last boot of {node} ({incident}), and answers now",
+        message="{card} had an incident since the last boot of {node} ({incident}), "
+        "and answers now",
         remedy="reboot {node} when the run is over; see: runledger exclusions",
     ),
     Rule(

@@ -23,7 +23,9 @@ def add(commands: Commands) -> None:
 
     parser = command(commands, "exclusions", _exclusions, "which GPUs must sit out?")
     parser.add_argument("--format", choices=["distributed-config"], help="the node file's excerpt")
-    parser.add_argument("--merge", metavar="FILE", help="print this node file with the excerpt in it")
+    parser.add_argument(
+        "--merge", metavar="FILE", help="print this node file with the excerpt in it"
+    )
     deciding(parser)
 
     parser = command(commands, "next", _next, "how many trials and seeds next?")

@@ -52,16 +52,13 @@ def _decisions(arguments: argparse.Namespace) -> int:
     from runledger.cli.output import print_json, table
 
     with opened(arguments, create=False) as runledger:
-        found = [event.data for event in runledger.decisions(*arguments.where)]
+        found: list[Any] = [event.data for event in runledger.decisions(*arguments.where)]
     if arguments.json:
         print_json({"decisions": [msgspec.to_builtins(each) for each in found]})
         return exits.DONE
     table(
         ("DECISION", "TIME", "KIND", "VERDICT", "ABOUT"),
-        (
-            (each.decision, each.as_of.time, each.kind, each.verdict, _about(each))
-            for each in found
-        ),
+        ((each.decision, each.as_of.time, each.kind, each.verdict, _about(each)) for each in found),
     )
     return exits.DONE
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from runledger.cli import exits
 from runledger.cli.parser import Commands, command
+
+if TYPE_CHECKING:
+    from ledger import Head
 
 
 def add(commands: Commands) -> None:
@@ -105,18 +109,19 @@ def _verify(arguments: argparse.Namespace) -> int:
     with opened(arguments, create=False) as runledger, progress("verifying") as advance:
         result = verify(runledger.ledger, expect=expect, progress=advance)
     if arguments.json:
-        print_json(
-            {"ok": result.ok, "head": result.head._asdict(), "first_bad": result.first_bad}
-        )
+        print_json({"ok": result.ok, "head": result.head._asdict(), "first_bad": result.first_bad})
     elif result.ok:
-        say(colour("the chain is whole", "good") + f"; head {result.head.sequence}:{result.head.hash}")
+        say(
+            colour("the chain is whole", "good")
+            + f"; head {result.head.sequence}:{result.head.hash}"
+        )
     else:
         say(colour(result.reason, "bad"))
         say(f"good up to position {result.head.sequence}; restore a backup or an export")
     return exits.DONE if result.ok else exits.DRIFT
 
 
-def _head(text: str) -> tuple[int, str]:
+def _head(text: str) -> Head:
     import re
 
     from ledger import Head

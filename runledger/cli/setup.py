@@ -10,7 +10,9 @@ from runledger.cli.parser import Commands, command
 
 def add(commands: Commands) -> None:
     """Declare the commands."""
-    parser = command(commands, "demo", _demo, "a tour: the night of 24 January, recorded and judged")
+    parser = command(
+        commands, "demo", _demo, "a tour: the night of 24 January, recorded and judged"
+    )
     parser.add_argument("--keep", metavar="FILE", help="leave the demo's ledger in this file")
 
     parser = command(commands, "init", _init, "make runledger.toml and the ledger")
@@ -43,9 +45,7 @@ def _init(arguments: argparse.Namespace) -> int:
     text, watches = starter(node_file, origin=arguments.node_file)
     config.write_text(text, encoding="utf-8")
     with opened(arguments, create=True) as runledger:
-        known = {
-            event.subject for event in runledger.ledger.read(types=["override_set"])
-        }
+        known = {event.subject for event in runledger.ledger.read(types=["override_set"])}
         new = [watch for watch in watches if watch.subject not in known]
         for watch in new:
             runledger.note(watch, source="runledger/init")

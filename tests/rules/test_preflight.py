@@ -249,7 +249,9 @@ def test_too_many_trials_for_the_timeout_block_and_say_how_many_fit() -> None:
     draft = trials(Story().healthy()).preflight("1", trials=50, seed_count=10_000_000)
     assert found(draft) == {("over_time_budget", "block")}
     assert "34 would fit" in draft.findings[0].message
-    assert trials(Story().healthy()).preflight("1", trials=34, seed_count=10_000_000).verdict == "go"
+    assert (
+        trials(Story().healthy()).preflight("1", trials=34, seed_count=10_000_000).verdict == "go"
+    )
 
 
 def test_trials_of_other_sizes_or_without_a_result_are_not_comparable() -> None:
