@@ -7,7 +7,7 @@ judging time. Nothing here reads a clock, a file or a network.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -37,7 +37,7 @@ from rules.facts.preflight import PreflightFacts
 from rules.fleet import Fleet
 from rules.fold import Fold
 from rules.policy import Policy
-from rules.ruleset import SEVERITIES, Fact, Fired, resolve
+from rules.ruleset import SEVERITIES, Fact, Fired, Rule, resolve
 from rules.rulesets import ALL_RULES
 from rules.state import State
 
@@ -55,15 +55,24 @@ class Draft(msgspec.Struct, frozen=True):
     outcome: dict[str, Any]
 
 
-class Judge:
-    """Decides under one policy and fleet."""
+Watch = Callable[[Fact, Sequence[Rule]], None]
+"""Called with every fact that is judged, and the rules that hold for it."""
 
-    def __init__(self, policy: Policy, fleet: Fleet) -> None:
+
+class Judge:
+    """Decides under one policy and fleet.
+
+    ``watch`` sees every fact and what fired for it: that is how a decision is
+    explained by the very code that makes it.
+    """
+
+    def __init__(self, policy: Policy, fleet: Fleet, *, watch: Watch | None = None) -> None:
         self.policy = policy
         self.fleet = fleet
         self.fold = Fold(policy, fleet)
         self._context = self.fold.context
         self._engine = Engine(resolve(ALL_RULES, policy))
+        self._watch = watch
 
     def decide(self, kind: str, question: Question, state: State, at_us: int) -> Draft:
         """The decision of a kind (``preflight``, ``exclusions``, ``parameters``)."""
@@ -232,6 +241,9 @@ class Judge:
     def _fired(self, facts: Sequence[Fact]) -> list[list[Fired]]:
         hits = self._engine.fired([(fact.kind, fact.features) for fact in facts])
         rules = self._engine.rules
+        if self._watch is not None:
+            for fact, positions in zip(facts, hits, strict=True):
+                self._watch(fact, [rules[position] for position in positions])
         return [
             [Fired(rules[position], fact) for position in positions]
             for fact, positions in zip(facts, hits, strict=True)

@@ -42,11 +42,27 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     effect: dict[str, str] = {}
 
 
+class Margin(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a fact is from a limit that was compared while it was gathered.
+
+    ``rule`` would fire once ``value`` reaches ``limit`` (for ``>``: passes it);
+    ``key`` is the policy key that holds the limit, empty where it is another's.
+    """
+
+    rule: str
+    what: str
+    value: float
+    limit: float
+    operator: Operator = ">="
+    key: str = ""
+
+
 class Fact(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of one subject, flattened for the rules.
 
     ``features`` are what conditions look at (finite numbers, text, booleans);
-    ``show`` is what messages mention; ``evidence`` names the events it rests on.
+    ``show`` is what messages mention; ``evidence`` names the events it rests on;
+    ``margins`` tell an explanation what nearly happened, and no rule sees them.
     """
 
     kind: str
@@ -54,6 +70,7 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     features: dict[str, Scalar]
     show: dict[str, Any]
     evidence: tuple[str, ...] = ()
+    margins: tuple[Margin, ...] = ()
 
 
 class Fired(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ import statistics
 
 from rules import words
 from rules.policy import Policy
-from rules.ruleset import Fact
+from rules.ruleset import Fact, Margin
 from rules.state import State
 
 
@@ -47,5 +47,17 @@ def budget_fact(
                 "budget_s": words.number(budget),
                 "fits": fits,
             },
+            margins=() if median is None else (_margin(need, budget),),
         )
     ]
+
+
+def _margin(need_s: float, budget_s: float) -> Margin:
+    return Margin(
+        rule="over_time_budget",
+        what="seconds needed",
+        value=need_s,
+        limit=budget_s,
+        operator=">",
+        key="preflight.time_budget_share",
+    )

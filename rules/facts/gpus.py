@@ -10,7 +10,7 @@ from rules import words
 from rules.causes import WEIGHING
 from rules.folds.context import Context
 from rules.ladder import SITS_OUT, Standing, climb, operator_state, worst
-from rules.ruleset import Fact, Fired
+from rules.ruleset import Fact, Fired, Margin
 from rules.state import Card, CleanRun, Failure, Override, State
 
 
@@ -137,7 +137,34 @@ def _fact(card: Card, standing: Standing, failures: list[Failure], context: Cont
             "operator_says": operator_says(operator),
         },
         evidence=tuple(dict.fromkeys(evidence)),
+        margins=_margins(standing, context),
     )
+
+
+def _margins(standing: Standing, context: Context) -> tuple[Margin, ...]:
+    """How far the card is from the next rung that incidents lead to."""
+    gpu = context.policy.gpu
+    if standing.rules == "watch":
+        return (
+            Margin(
+                rule="repeated_incident",
+                what="incidents within the window",
+                value=len(standing.because),
+                limit=gpu.exclude_after_incidents,
+                key="gpu.exclude_after_incidents",
+            ),
+        )
+    if standing.rules == "excluded":
+        return (
+            Margin(
+                rule="repeated_exclusion",
+                what="exclusions over all time",
+                value=standing.exclusions,
+                limit=gpu.retire_after_exclusions,
+                key="gpu.retire_after_exclusions",
+            ),
+        )
+    return ()
 
 
 def _reinstated_by(entry: Override | CleanRun | None) -> str:

@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from ledger.identifiers import gpu_subject, node_subject
-from ledger.times import SECOND_US
 from rules import words
+from rules.facts import files
 from rules.facts.budget import budget_fact
+from rules.facts.evidence import Asked
 from rules.facts.gpus import CardStanding, card_label, operator_says
 from rules.fleet import Node, Step
 from rules.folds.boots import since_boot
 from rules.folds.context import Context
 from rules.ladder import active
 from rules.ruleset import Fact
-from rules.state import File, NodeState, Override, State
+from rules.state import NodeState, Override, State
 
 Question = dict[str, Any]
 
@@ -40,6 +41,7 @@ class PreflightFacts:
         self.step: Step | None = context.fleet.steps.get(self.step_name)
         self.nodes: tuple[Node, ...] = context.fleet.nodes_of(self.step_name)
         self.preflight = context.policy.preflight
+        self._asked = Asked(self.step_name, at_us, self.preflight.evidence_max_age_s)
         missing = [node for node in self.nodes if self.reachable(node.name) == "no"]
         self.allowed = len(missing) <= self.preflight.allow_missing_nodes
 
@@ -58,14 +60,17 @@ class PreflightFacts:
             yield self._node(node)
             if self.reachable(node.name) == "no" or self.node_word(node.name) is not None:
                 continue
+            seen = self.node_state(node.name)
             yield from self._evidence(node)
             yield from self._cards(node)
             if node.ramdisk:
-                yield from self._files(node.name, "ramdisk")
+                yield from files.ramdisk(self._asked, self.step, node.name, seen)
             if node.name != self.context.controller:
-                yield from self._known_files(node.name)
+                yield from files.known_inputs(self._asked, self.step, node.name, seen)
         if self.nodes:
-            yield from self._controller_inputs()
+            controller = self.context.controller
+            seen = self.node_state(controller)
+            yield from files.inputs(self._asked, self.step, controller, seen)
         timeout_s = None if self.step is None else self.step.timeout_s
         yield from budget_fact(
             "budget",
@@ -158,39 +163,13 @@ class PreflightFacts:
                 continue  # required by the step, wherever it lists such files
             newest = looked.get(what)
             unreadable = what == "kernel_log_scanned" and seen.scan and not seen.scan.readable
-            yield self._evidence_fact(
+            yield self._asked.evidence(
                 node.name,
                 what,
                 None if newest is None else newest.time_us,
                 () if newest is None else (newest.event,),
                 "could not be read" if unreadable else "",
             )
-
-    def _evidence_fact(
-        self,
-        node: str,
-        what: str,
-        time_us: int | None,
-        evidence: tuple[str, ...],
-        unreadable: str = "",
-    ) -> Fact:
-        limit = self.preflight.evidence_max_age_s
-        status, problem = "fresh", ""
-        if time_us is None:
-            status, problem = "missing", "is missing"
-        elif unreadable:
-            status, problem = "unreadable", unreadable
-        elif self.at_us - time_us > limit * SECOND_US:
-            old = words.age((self.at_us - time_us) / SECOND_US)
-            status, problem = "stale", f"is {old} old (at most {words.span(limit)})"
-        name = node or "the controller"
-        return Fact(
-            kind="evidence",
-            subject=node_subject(node or "localhost"),
-            features={"status": status, "what": what},
-            show={"node": name, "what": what, "problem": problem, "step": self.step_name},
-            evidence=evidence,
-        )
 
     # -- cards ---------------------------------------------------------------
 
@@ -284,74 +263,6 @@ class PreflightFacts:
                 "orphaned_mib": words.number(orphaned),
             },
             evidence=tuple(dict.fromkeys(evidence)),
-        )
-
-    # -- files ---------------------------------------------------------------
-
-    def _files(self, node: str, role: str) -> Iterator[Fact]:
-        """The step's files of a role on a node, and whether they were looked for at all."""
-        checks = (
-            ()
-            if self.step is None
-            else getattr(self.step, "ramdisk" if role == "ramdisk" else "inputs")
-        )
-        if not checks:
-            return
-        seen = self.node_state(node)
-        files = seen.ramdisk if role == "ramdisk" else seen.inputs
-        times: list[int | None] = []
-        evidence: list[str] = []
-        for check in checks:
-            file = files.get(check.path)
-            times.append(None if file is None else file.time_us)
-            if file is not None:
-                evidence.append(file.event)
-                yield self._file(node, role, check.path, file, seen, check.sha256)
-        oldest = None if None in times else min(each for each in times if each is not None)
-        what = "ramdisk_checked" if role == "ramdisk" else "inputs_checked"
-        unhashed = [
-            check.path
-            for check in checks
-            if check.sha256 and (file := files.get(check.path)) and file.present and not file.sha256
-        ]
-        problem = f"took no hash of {words.listed(unhashed)}" if unhashed else ""
-        yield self._evidence_fact(node, what, oldest, tuple(dict.fromkeys(evidence)), problem)
-
-    def _controller_inputs(self) -> Iterator[Fact]:
-        yield from self._files(self.context.controller, "input")
-
-    def _known_files(self, node: str) -> Iterator[Fact]:
-        """Inputs that someone looked for on a node other than the controller."""
-        seen = self.node_state(node)
-        for check in () if self.step is None else self.step.inputs:
-            file = seen.inputs.get(check.path)
-            if file is not None:
-                yield self._file(node, "input", check.path, file, seen, check.sha256)
-
-    def _file(
-        self, node: str, role: str, path: str, file: File, seen: NodeState, expected: str | None
-    ) -> Fact:
-        wanted = expected or file.expected_sha256
-        there = "no" if not file.present else "empty" if file.size == 0 else "yes"
-        changed = bool(
-            file.present and wanted and file.sha256 and wanted.lower() != file.sha256.lower()
-        )
-        evidence = [file.event]
-        rebooted = role == "ramdisk" and not since_boot(seen, file.time_us)
-        if rebooted and seen.boot is not None:
-            evidence.append(seen.boot.event)
-        return Fact(
-            kind="file",
-            subject=node_subject(node or "localhost"),
-            features={"role": role, "there": there, "changed": changed, "rebooted": rebooted},
-            show={
-                "node": node or "the controller",
-                "path": path,
-                "step": self.step_name,
-                "sha256": file.sha256 or "",
-                "expected_sha256": wanted or "",
-            },
-            evidence=tuple(evidence),
         )
 
     # -- the run and the fleet -------------------------------------------------

@@ -1,0 +1,62 @@
+"""Facts about evidence: is there any, could it be read, is it fresh?"""
+
+from __future__ import annotations
+
+import msgspec
+
+from ledger.identifiers import node_subject
+from ledger.times import SECOND_US
+from rules import words
+from rules.ruleset import Fact, Margin
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """For which step evidence is wanted, when, and how old it may be (seconds)."""
+
+    step: str
+    at_us: int
+    max_age_s: float
+
+    def evidence(
+        self,
+        node: str,
+        what: str,
+        time_us: int | None,
+        events: tuple[str, ...],
+        unreadable: str = "",
+    ) -> Fact:
+        """The fact about one kind of evidence on a node ("" for the controller).
+
+        ``time_us`` is its time, None where there is none; ``unreadable`` says
+        what was wrong with it.
+        """
+        status, problem = "fresh", ""
+        age_s = 0.0 if time_us is None else (self.at_us - time_us) / SECOND_US
+        if time_us is None:
+            status, problem = "missing", "is missing"
+        elif unreadable:
+            status, problem = "unreadable", unreadable
+        elif age_s > self.max_age_s:
+            limit = words.span(self.max_age_s)
+            status, problem = "stale", f"is {words.age(age_s)} old (at most {limit})"
+        margin = Margin(
+            rule="evidence_missing",
+            what=f"age in seconds of {what}",
+            value=age_s,
+            limit=self.max_age_s,
+            operator=">",
+            key="preflight.evidence_max_age_s",
+        )
+        return Fact(
+            kind="evidence",
+            subject=node_subject(node or "localhost"),
+            features={"status": status, "what": what},
+            show={
+                "node": node or "the controller",
+                "what": what,
+                "problem": problem,
+                "step": self.step,
+            },
+            evidence=events,
+            margins=() if time_us is None else (margin,),
+        )

@@ -1,0 +1,82 @@
+"""Facts about a step's files: on the ramdisks of its nodes, and as inputs on the controller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from ledger.identifiers import node_subject
+from rules import words
+from rules.facts.evidence import Asked
+from rules.fleet import FileCheck, Step
+from rules.folds.boots import since_boot
+from rules.ruleset import Fact
+from rules.state import File, NodeState
+
+
+def ramdisk(asked: Asked, step: Step | None, node: str, seen: NodeState) -> Iterator[Fact]:
+    """The step's ramdisk files on a node, and whether they were looked for at all."""
+    if step is not None and step.ramdisk:
+        yield from _looked_for(asked, step.ramdisk, node, "ramdisk", seen)
+
+
+def inputs(asked: Asked, step: Step | None, controller: str, seen: NodeState) -> Iterator[Fact]:
+    """The step's inputs on the controller, and whether they were looked for at all."""
+    if step is not None and step.inputs:
+        yield from _looked_for(asked, step.inputs, controller, "input", seen)
+
+
+def known_inputs(asked: Asked, step: Step | None, node: str, seen: NodeState) -> Iterator[Fact]:
+    """Inputs that someone looked for on a node other than the controller."""
+    for check in () if step is None else step.inputs:
+        file = seen.inputs.get(check.path)
+        if file is not None:
+            yield _file(asked, node, "input", check, file, seen)
+
+
+def _looked_for(
+    asked: Asked, checks: Sequence[FileCheck], node: str, role: str, seen: NodeState
+) -> Iterator[Fact]:
+    files = seen.ramdisk if role == "ramdisk" else seen.inputs
+    found = [files[check.path] for check in checks if check.path in files]
+    for check in checks:
+        if check.path in files:
+            yield _file(asked, node, role, check, files[check.path], seen)
+    oldest = min(file.time_us for file in found) if len(found) == len(checks) else None
+    what = "ramdisk_checked" if role == "ramdisk" else "inputs_checked"
+    events = tuple(dict.fromkeys(file.event for file in found))
+    yield asked.evidence(node, what, oldest, events, _unhashed(checks, files))
+
+
+def _unhashed(checks: Sequence[FileCheck], files: Mapping[str, File]) -> str:
+    """What is wrong with a check that took no hash of files that have an expected one."""
+    paths = [
+        check.path
+        for check in checks
+        if check.sha256 and (file := files.get(check.path)) and file.present and not file.sha256
+    ]
+    return f"took no hash of {words.listed(paths)}" if paths else ""
+
+
+def _file(
+    asked: Asked, node: str, role: str, check: FileCheck, file: File, seen: NodeState
+) -> Fact:
+    wanted = check.sha256 or file.expected_sha256
+    there = "no" if not file.present else "empty" if file.size == 0 else "yes"
+    changed = bool(
+        file.present and wanted and file.sha256 and wanted.lower() != file.sha256.lower()
+    )
+    rebooted = role == "ramdisk" and not since_boot(seen, file.time_us)
+    boot = [seen.boot.event] if rebooted and seen.boot is not None else []
+    return Fact(
+        kind="file",
+        subject=node_subject(node or "localhost"),
+        features={"role": role, "there": there, "changed": changed, "rebooted": rebooted},
+        show={
+            "node": node or "the controller",
+            "path": check.path,
+            "step": asked.step,
+            "sha256": file.sha256 or "",
+            "expected_sha256": wanted or "",
+        },
+        evidence=(file.event, *boot),
+    )
