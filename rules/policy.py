@@ -23,6 +23,9 @@ from rules.toml import check, parse_toml
 Seconds = Annotated[int, Meta(ge=0)] | Annotated[float, Meta(ge=0)]
 Share = Annotated[int, Meta(ge=0, le=1)] | Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[int, Meta(gt=0)] | Annotated[float, Meta(gt=0)]
+PriorTrials = (
+    Annotated[int, Meta(ge=1, le=1_000_000)] | Annotated[float, Meta(ge=0.001, le=1_000_000)]
+)
 Factor = Annotated[int, Meta(ge=1)] | Annotated[float, Meta(ge=1)]
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 AtLeastOne = Annotated[int, Meta(ge=1, le=2**53)]
@@ -86,8 +89,8 @@ class SecondOpinion(_Section, frozen=True, kw_only=True):
     """Priors of the second opinion: see `rules.second_opinion`."""
 
     prior_alive: Share
-    prior_yield_alpha: Positive
-    prior_yield_beta: Positive
+    prior_yield_alpha: PriorTrials
+    prior_yield_beta: PriorTrials
     find_probability: Share
     saturated_share: Share
 

@@ -32,6 +32,19 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.3f}".rstrip("0")
 
 
+def percent(share: float) -> str:
+    """A share in whole percent; one that is not quite all or nothing never reads as if it were.
+
+    >>> percent(0.6211), percent(0.9999), percent(0.00053), percent(1.0)
+    ('62 %', 'over 99 %', 'under 1 %', '100 %')
+    """
+    if 0.99 < share < 1:
+        return "over 99 %"
+    if 0 < share < 0.01:
+        return "under 1 %"
+    return f"{share * 100:.0f} %"
+
+
 def moment(time_us: int) -> str:
     """A time to the second, in UTC."""
     return format_time(time_us - time_us % 1_000_000).replace("T", " ")

@@ -60,17 +60,26 @@ def _order(run: Run) -> tuple[int, int] | None:
     return None
 
 
-def _belongs(run: Run, study: str | None, scope: dict[str, str]) -> bool:
+def study_of(run: Run) -> str | None:
+    """The study a run belongs to: what its count says, else its start."""
     counted = run.counted
-    if study is not None:
-        own = counted.study if counted is not None and counted.study is not None else run.study
-        if own != study:
-            return False
+    return counted.study if counted is not None and counted.study is not None else run.study
+
+
+def scope_of(run: Run) -> dict[str, Any] | None:
+    """The scope of a run: what its count says, else its start."""
+    counted = run.counted
+    return counted.scope if counted is not None and counted.scope is not None else run.scope
+
+
+def _belongs(run: Run, study: str | None, scope: dict[str, str]) -> bool:
+    if study is not None and study_of(run) != study:
+        return False
     if not scope:
         return True
-    own_scope = counted.scope if counted is not None and counted.scope is not None else run.scope
-    return own_scope is not None and all(
-        key in own_scope and scope_text(own_scope[key]) == text for key, text in scope.items()
+    own = scope_of(run)
+    return own is not None and all(
+        key in own and scope_text(own[key]) == text for key, text in scope.items()
     )
 
 
