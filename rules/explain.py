@@ -15,7 +15,7 @@ import msgspec
 from rules.decide import Draft, Judge, Question
 from rules.fleet import Fleet
 from rules.policy import Policy
-from rules.ruleset import Condition, Fact, Margin, Rule
+from rules.ruleset import Condition, Fact, Margin, Rule, resolve
 from rules.rulesets import ALL_RULES
 from rules.state import State
 
@@ -92,16 +92,20 @@ class Watched:
 
 
 def conditions(rule: Rule, policy: Policy) -> list[tuple[Condition, str]]:
-    """A rule's conditions with the policy's values in place, each with its policy key (or "")."""
-    found: list[tuple[Condition, str]] = []
-    for feature, compare, value in rule.when:
-        key = ""
-        if isinstance(value, str) and value.startswith("$"):
-            key = value[1:]
-            section, _, name = key.partition(".")
-            value = getattr(getattr(policy, section), name)
-        found.append(((feature, compare, value), key))
-    return found
+    """A rule's conditions under a policy, each with the policy key of its limit (or "").
+
+    Takes a rule as it is written, or as the policy resolved it.
+    """
+    for written in ALL_RULES:
+        if written.name == rule.name and written.about == rule.about:
+            (resolved,) = resolve([written], policy) or (written,)
+            if rule.when in (written.when, resolved.when):
+                keys = [
+                    limit[1:] if isinstance(limit, str) and limit.startswith("$") else ""
+                    for _, _, limit in written.when
+                ]
+                return list(zip(resolved.when, keys, strict=True))
+    return [(condition, "") for condition in rule.when]
 
 
 def _nearly(spoken: Sequence[Spoken], policy: Policy) -> list[NearMiss]:
@@ -121,19 +125,11 @@ def _misses(spoken: Spoken, policy: Policy) -> Iterator[NearMiss]:
     for rule in ALL_RULES:
         if rule.about != fact.kind or rule.name in fired:
             continue
-        failing = (
-            [
-                (condition, key)
-                for condition, key in conditions(rule, policy)
-                if not _COMPARE[condition[1]](fact.features.get(condition[0]), condition[2])
-            ]
-            if all(condition[0] in fact.features for condition in rule.when)
-            else []
-        )
+        failing = [each for each in conditions(rule, policy) if not _holds(each[0], fact)]
         if len(failing) != 1:
             continue
         ((feature, compare, limit), key) = failing[0]
-        value = fact.features[feature]
+        value = fact.features.get(feature)
         if compare in _ORDERED and value and _is_number(value) and _is_number(limit):
             margin = Margin(
                 rule=rule.name,
@@ -144,6 +140,11 @@ def _misses(spoken: Spoken, policy: Policy) -> Iterator[NearMiss]:
                 key=key,
             )
             yield _miss(margin, fact)
+
+
+def _holds(condition: Condition, fact: Fact) -> bool:
+    feature, compare, limit = condition
+    return feature in fact.features and _COMPARE[compare](fact.features[feature], limit)
 
 
 def _is_number(value: object) -> bool:

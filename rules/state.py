@@ -258,6 +258,7 @@ class State(Record, kw_only=True):
     fingerprints: dict[str, dict[str, int]] = {}
     runs: dict[str, Run] = {}
     trial_times: dict[str, list[float]] = {}
+    trial_events: dict[str, list[str]] = {}
     newest_us: int = 0
 
     def node(self, name: str) -> NodeState:

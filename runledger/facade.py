@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ledger import Appended, Event, Ledger, LedgerError, new_event, open_ledger, parse_filters
 from ledger.payloads import (
@@ -30,6 +30,9 @@ from runledger.deciding import Decider
 from runledger.errors import BadInput, Missing, RunledgerError
 from runledger.replay import DECIDED_TYPES, Replayed, replay
 from runledger.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from runledger.explaining import Explanation
 
 SOURCE = "runledger"
 
@@ -301,6 +304,12 @@ class Runledger:
         """Rerun recorded decisions (all, or those named) and compare them to the byte."""
         decided = [self.decision(id) for id in ids] if ids else self.decisions()
         return replay(self.ledger, self.catalog, decided, progress)
+
+    def why(self, id: str, *, minimal: bool = False) -> Explanation:
+        """Explain a recorded decision; with ``minimal``, find the events it hangs on."""
+        from runledger.explaining import explain
+
+        return explain(self, id, minimal=minimal)
 
     def _time(self, at: Time) -> int:
         if at is None:

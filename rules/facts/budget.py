@@ -47,6 +47,7 @@ def budget_fact(
                 "budget_s": words.number(budget),
                 "fits": fits,
             },
+            evidence=() if median is None else tuple(state.trial_events[str(seed_count)]),
             margins=() if median is None else (_margin(need, budget),),
         )
     ]

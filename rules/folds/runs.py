@@ -11,6 +11,8 @@ from rules.folds.context import Context
 from rules.state import Counted, Loss, Run, State
 
 _RUNS_KEPT = 400
+_NAMED_TRIALS = 25
+"""So many of the newest comparable trials are named as evidence of how long trials take."""
 
 
 def _run(state: State, id: str) -> Run:
@@ -119,6 +121,9 @@ def trial_completed(state: State, event: Event, data: TrialCompleted, context: C
         times.append(float(data.duration_s))
         if len(times) > context.policy.preflight.comparable_trials:
             del times[0]
+        named = state.trial_events.setdefault(str(data.seed_count), [])
+        named.append(event.id)
+        del named[:-_NAMED_TRIALS]
 
 
 def node_lost(state: State, name: str, lost_us: int, event: str) -> None:

@@ -19,6 +19,9 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--minimal", action="store_true", help="find a smallest set of events that it hangs on"
     )
+    drawn = parser.add_mutually_exclusive_group()
+    drawn.add_argument("--dot", action="store_true", help="draw it for Graphviz")
+    drawn.add_argument("--html", action="store_true", help="draw it as one HTML page")
 
     parser = command(commands, "replay", _replay, "make decisions again and compare them")
     parser.add_argument("decisions", nargs="*", metavar="DECISION", help="default: all")
@@ -75,9 +78,9 @@ def _about(decision: Any) -> str:
 
 
 def _why(arguments: argparse.Namespace) -> int:
-    from runledger.cli.explaining import explain
+    from runledger.cli.explaining import run
 
-    return explain(arguments)
+    return run(arguments)
 
 
 def _replay(arguments: argparse.Namespace) -> int:
