@@ -9,7 +9,7 @@ from importlib import import_module
 
 from runledger.cli.parser import Commands, Parser
 
-_SOURCES = ("kernel_log_import",)
+_SOURCES = ("kernel_log_import", "optuna_import")
 
 
 def add(commands: Commands) -> None:

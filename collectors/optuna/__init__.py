@@ -1,0 +1,32 @@
+"""Optuna, joined from outside: its trials become events, its storage is never wrapped.
+
+`import optuna` happens where it is used, never when this package is imported.
+What is offered is listed here.
+"""
+
+from __future__ import annotations
+
+from collectors.optuna.errors import (
+    BusyStorage,
+    MissingStorage,
+    NoSuchStudy,
+    OptunaError,
+    UnusableStorage,
+    VanishedStudy,
+)
+from collectors.optuna.importer import ImportedStudy, import_studies
+from collectors.optuna.trials import SOURCE, is_finished, trial_event
+
+__all__ = [
+    "SOURCE",
+    "BusyStorage",
+    "ImportedStudy",
+    "MissingStorage",
+    "NoSuchStudy",
+    "OptunaError",
+    "UnusableStorage",
+    "VanishedStudy",
+    "import_studies",
+    "is_finished",
+    "trial_event",
+]
