@@ -34,6 +34,9 @@ from runledger.settings import Settings, load_settings
 if TYPE_CHECKING:
     from runledger.explaining import Explanation
 
+if TYPE_CHECKING:
+    from runledger.kernel_logs import Imported, Reclassified
+
 SOURCE = "runledger"
 
 Time = int | str | None
@@ -139,6 +142,37 @@ class Runledger:
             expires=expires,
         )
         return self.note(payload, at=at)
+
+    # -- collecting --------------------------------------------------------------
+
+    def import_kernel_log(
+        self,
+        file: str | Path,
+        *,
+        node: str,
+        boot_id: str | None = None,
+        boot_time: Time = None,
+        assume_tz: str = "UTC",
+    ) -> Imported:
+        """Store what a kernel log file reports; see `runledger.kernel_logs`."""
+        from runledger.kernel_logs import import_kernel_log
+        from runledger.zones import parse_zone
+
+        return import_kernel_log(
+            self.ledger,
+            file,
+            node=node,
+            now_us=self._clock(),
+            boot_id=boot_id,
+            boot_time_us=None if boot_time is None else self._time(boot_time),
+            zone=parse_zone(assume_tz),
+        )
+
+    def reclassify(self) -> Reclassified:
+        """Judge stored kernel lines with today's parser; new events correct old ones."""
+        from runledger.kernel_logs import reclassify_stored
+
+        return reclassify_stored(self.ledger)
 
     def seen(self, subject: str) -> bool:
         """Whether any event of the ledger is about a subject, or a card's place was probed."""

@@ -75,5 +75,14 @@ def _code(error: Exception) -> int:
 
 
 _BAD_INPUT_NAMES = frozenset(
-    {"InvalidPolicy", "InvalidFleet", "InvalidSettings", "InvalidNodeFile", "NotImportable"}
+    {
+        "InvalidFleet",
+        "InvalidNodeFile",
+        "InvalidPolicy",
+        "InvalidScriptInput",
+        "InvalidSettings",
+        "KernelLogError",
+        "NotImportable",
+        "UnplacedLine",
+    }
 )
