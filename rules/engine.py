@@ -44,7 +44,7 @@ class Engine:
 
     def fired(self, facts: Sequence[tuple[str, dict[str, Scalar]]]) -> list[tuple[int, ...]]:
         """For each fact (its kind and features), the positions of the rules that hold."""
-        keys = [(kind, *_typed(features)) for kind, features in facts]
+        keys = [(kind, *_typed(_checked(features))) for kind, features in facts]
         with self._one_at_a_time:
             new = {
                 key: fact for key, fact in zip(keys, facts, strict=True) if key not in self._known
@@ -59,7 +59,7 @@ class Engine:
     def _evaluate(self, facts: list[tuple[str, dict[str, Scalar]]]) -> list[tuple[int, ...]]:
         session = f"s{next(self._sessions)}"
         batch = [
-            {"id": str(number), "sid": session, "kind": kind, **_checked(features)}
+            {"id": str(number), "sid": session, "kind": kind, **features}
             for number, (kind, features) in enumerate(facts)
         ]
         self._fired = {str(number): set() for number in range(len(batch))}

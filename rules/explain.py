@@ -6,27 +6,18 @@ that an explanation cannot differ from the decision. Nothing is decided here.
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from rules.decide import Draft, Judge, Question
 from rules.fleet import Fleet
 from rules.policy import Policy
+from rules.reference import compared, holds
 from rules.ruleset import Condition, Fact, Margin, Rule, resolve
 from rules.rulesets import ALL_RULES
 from rules.state import State
 
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 _ORDERED = ("<", "<=", ">", ">=")
 
 
@@ -125,7 +116,7 @@ def _misses(spoken: Spoken, policy: Policy) -> Iterator[NearMiss]:
     for rule in ALL_RULES:
         if rule.about != fact.kind or rule.name in fired:
             continue
-        failing = [each for each in conditions(rule, policy) if not _holds(each[0], fact)]
+        failing = [each for each in conditions(rule, policy) if not holds(fact.features, each[0])]
         if len(failing) != 1:
             continue
         ((feature, compare, limit), key) = failing[0]
@@ -142,17 +133,12 @@ def _misses(spoken: Spoken, policy: Policy) -> Iterator[NearMiss]:
             yield _miss(margin, fact)
 
 
-def _holds(condition: Condition, fact: Fact) -> bool:
-    feature, compare, limit = condition
-    return feature in fact.features and _COMPARE[compare](fact.features[feature], limit)
-
-
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _reached(margin: Margin) -> bool:
-    return _COMPARE[margin.operator](margin.value, margin.limit)
+    return compared(margin.value, margin.operator, margin.limit)
 
 
 def _miss(margin: Margin, fact: Fact) -> NearMiss:

@@ -1,7 +1,7 @@
 """The same rules in plain Python: slower to trust than to read.
 
-An oracle for `rules.engine` in the tests, and nothing else: decisions are made
-by the engine.
+An oracle for `rules.engine` in the tests, and the word on a single condition
+in explanations; decisions are made by the engine.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 
-from rules.ruleset import Rule, Scalar
+from rules.ruleset import Condition, Rule, Scalar
 
 _OPERATORS: dict[str, Callable[[Scalar, Scalar], bool]] = {
     "==": operator.eq,
@@ -29,16 +29,23 @@ def fired(
         tuple(
             position
             for position, rule in enumerate(rules)
-            if rule.about == kind and all(_holds(features, *each) for each in rule.when)
+            if rule.about == kind and all(holds(features, each) for each in rule.when)
         )
         for kind, features in facts
     ]
 
 
-def _holds(features: dict[str, Scalar], feature: str, compare: str, value: Scalar) -> bool:
+def holds(features: dict[str, Scalar], condition: Condition) -> bool:
+    """Whether one condition, its limit resolved, holds for a fact's features."""
+    feature, compare, limit = condition
     if feature not in features:
         return False
-    mine = features[feature]
-    if isinstance(mine, str) != isinstance(value, str):
+    value = features[feature]
+    if isinstance(value, str) != isinstance(limit, str):
         return compare == "!="
-    return _OPERATORS[compare](mine, value)
+    return compared(value, compare, limit)
+
+
+def compared(value: Scalar, compare: str, limit: Scalar) -> bool:
+    """``value compare limit``, for two of a kind."""
+    return _OPERATORS[compare](value, limit)

@@ -9,12 +9,11 @@ the first opinion and replaces it only where the policy says
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from rules import words
 from rules.facts.budget import median_trial_s
-from rules.facts.parameters import History, Numbers, run_label, scope_of, study_of
+from rules.facts.parameters import History, Numbers, grown, run_label, scope_of, study_of
 from rules.folds.runs import scope_key
 from rules.policy import Policy
 from rules.second_opinion import Prior, unlucky_or_dead
@@ -155,8 +154,8 @@ def _some(policy: Policy, last: Run, numbers: Numbers) -> Numbers:
     if counted is None or not _saturated(policy, last):
         return numbers
     tuning = policy.tuning
-    grown = min(math.floor(counted.seed_count * tuning.seed_growth), tuning.max_seed_count)
-    return Numbers(numbers.trials, max(numbers.seed_count, grown))
+    seeds = min(grown(counted.seed_count, policy), tuning.max_seed_count)
+    return Numbers(numbers.trials, max(numbers.seed_count, seeds))
 
 
 def _saturated(policy: Policy, last: Run) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import Any
 
 import msgspec
@@ -158,11 +159,15 @@ def numbers_for(effect: dict[str, str], policy: Policy, counted: Counted | None)
     """The numbers a rule asks for."""
     tuning = policy.tuning
     if effect["seed_count"] == "grown" and counted is not None:
-        grown = math.floor(counted.seed_count * tuning.seed_growth)
-        seeds = min(grown, tuning.max_seed_count)
+        seeds = min(grown(counted.seed_count, policy), tuning.max_seed_count)
     else:
         seeds = getattr(tuning, effect["seed_count"])
     return Numbers(getattr(tuning, effect["trials"]), seeds)
+
+
+def grown(seed_count: int, policy: Policy) -> int:
+    """Seeds times the growth, as a person would compute it: 100,000 x 1.15 is 115,000."""
+    return math.floor(seed_count * Fraction(repr(policy.tuning.seed_growth)))
 
 
 class Judged(msgspec.Struct, kw_only=True):
@@ -215,7 +220,8 @@ def judge_proposal(
             bound = "min" if number < low else "max"
             clamped["out_of_bounds"].append(f"{key} {number:,} to {allowed:,}")
             clauses.setdefault("out_of_bounds", f"proposal.{bound}_{key}")
-        if number != getattr(next_, key):
+        # What `next` says is always within reach, also of a number that was brought to it.
+        if getattr(next_, key) not in (number, allowed):
             near = _within_change(allowed, getattr(last, key), limits.max_change)
             near = max(low, min(high, near))
             if near != allowed:
@@ -274,7 +280,8 @@ def judge_proposal(
 def _within_change(value: int, last: int, factor: float) -> int:
     if last <= 0:
         return value
-    return max(math.ceil(last / factor), min(math.floor(last * factor), value))
+    exact = Fraction(repr(factor))
+    return max(math.ceil(last / exact), min(math.floor(last * exact), value))
 
 
 def _runs_since_change(counted: list[Run]) -> int | None:
@@ -287,14 +294,18 @@ def _runs_since_change(counted: list[Run]) -> int | None:
 
 
 def _spent(state: State, at_us: int) -> int:
-    """Trials x seeds of the runs started within the last day."""
+    """Trials x seeds of the runs started (or, where no start is known, counted) within a day."""
     spent = 0
     for run in state.runs.values():
-        if run.started_us is None or not at_us - _DAY_US < run.started_us <= at_us:
+        counted = run.counted
+        moment = run.started_us
+        if moment is None and counted is not None:
+            moment = counted.time_us
+        if moment is None or not at_us - _DAY_US < moment <= at_us:
             continue
-        trials = run.trials if run.trials is not None else run.counted and run.counted.trials
-        seeds = run.seed_count
-        if seeds is None and run.counted is not None:
-            seeds = run.counted.seed_count
+        trials, seeds = run.trials, run.seed_count
+        if counted is not None:
+            trials = counted.trials if trials is None else trials
+            seeds = counted.seed_count if seeds is None else seeds
         spent += (trials or 0) * (seeds or 0)
     return spent

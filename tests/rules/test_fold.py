@@ -1,0 +1,119 @@
+"""Folds: the same events give the same state, however they arrived and wherever one paused."""
+
+from __future__ import annotations
+
+import random
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ledger import Event
+from ledger.payloads import JobFailedWithTraceback, TrialCompleted
+from rules.fold import Fold
+from rules.policy import default_policy
+from rules.state import dump_state, load_state
+from tests.rules.histories import FLEET, D, H, M, S, Story, ordered, pci
+
+FOLD = Fold(default_policy(), FLEET)
+
+_moves = st.lists(
+    st.tuples(
+        st.sampled_from(["healthy", "error", "lost", "run", "override", "trial", "job", "gone"]),
+        st.integers(0, 6),
+    ),
+    max_size=40,
+)
+
+
+def _history(moves: list[tuple[str, int]]) -> list[Event]:
+    """Events at times of their own, so that their order is a matter of time alone."""
+    story = Story()
+    at = 0
+    for kind, number in moves:
+        at += (number + 1) * 7 * M
+        card = number % 4
+        if kind == "healthy":
+            story.healthy(at, boot=f"b{number % 3}")
+        elif kind == "error":
+            story.error(at, card)
+        elif kind == "lost":
+            story.ssh("rig", at, reachable=False, error="timeout")
+        elif kind == "run":
+            story.run(f"R{len(story.events)}", at, None if number == 0 else number * 20_000)
+        elif kind == "override":
+            action = ("watch", "exclude", "reinstate", "retire")[card]
+            story.override(f"gpu/rig/{pci(card)}", action, at, until=at + number * D or None)
+        elif kind == "trial":
+            story.add(
+                TrialCompleted(
+                    study="w", number=number, state="COMPLETE", params={}, duration_s=number + 1,
+                    seed_count=100_000,
+                ),
+                at,
+            )  # fmt: skip
+        elif kind == "job":
+            story.add(
+                JobFailedWithTraceback(
+                    job="j", node="rig", pci=pci(card), attempt=1, exception="RuntimeError",
+                    message="HIP error: hang", traceback="", will_retry=False,
+                    fingerprint=f"f{number}",
+                ),
+                at,
+            )  # fmt: skip
+        else:
+            story.probe("rig", at, ("ok", "gone", "ok", "ok"))
+    return [
+        msgspec.structs.replace(event, time_us=event.time_us + position * S)
+        for position, event in enumerate(story.events)
+    ]
+
+
+def _state(events: list[Event]) -> str:
+    return dump_state(FOLD.run(ordered(events, 2**62)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(moves=_moves, seed=st.integers(0, 10**6))
+def test_the_order_of_arrival_does_not_matter(moves: list[tuple[str, int]], seed: int) -> None:
+    events = _history(moves)
+    arrived = list(events)
+    random.Random(seed).shuffle(arrived)
+    again = [
+        msgspec.structs.replace(event, sequence=position)
+        for position, event in enumerate(arrived, 1)
+    ]
+    # Runs remember the position that they were counted at, for equal times.
+    positions = {event.id: event.sequence for event in events}
+    restored = [msgspec.structs.replace(event, sequence=positions[event.id]) for event in again]
+    assert _state(restored) == _state(events)
+    assert FOLD.run(ordered(again, 2**62)).cards == FOLD.run(ordered(events, 2**62)).cards
+
+
+@settings(max_examples=60, deadline=None)
+@given(moves=_moves, cuts=st.lists(st.floats(0, 1), max_size=4))
+def test_a_fold_that_paused_and_was_saved_goes_on_as_if_it_had_not(
+    moves: list[tuple[str, int]], cuts: list[float]
+) -> None:
+    events = ordered(_history(moves), 2**62)
+    at = sorted(int(cut * len(events)) for cut in cuts)
+    state = dump_state(FOLD.run([]))
+    for first, last in zip([0, *at], [*at, len(events)], strict=True):
+        state = dump_state(FOLD.run(events[first:last], load_state(state)))
+    assert state == dump_state(FOLD.run(events))
+
+
+def test_a_fold_depends_on_policy_and_fleet_by_its_key() -> None:
+    assert FOLD.key == Fold(default_policy(), FLEET).key
+    other = msgspec.structs.replace(FLEET, nodes=FLEET.nodes[:1])
+    assert FOLD.key != Fold(default_policy(), other).key
+
+
+def test_a_long_history_keeps_a_bounded_state() -> None:
+    story = Story()
+    for number in range(3_000):
+        story.run(f"R{number}", number * H, 60_000)
+    sizes = [
+        len(dump_state(FOLD.run(ordered(story.events[:count], 2**62)))) for count in (2_000, 6_000)
+    ]
+    assert sizes[1] < 1.2 * sizes[0]
