@@ -28,12 +28,12 @@ from rules.facts.parameters import (
     History,
     Numbers,
     history,
-    judge_proposal,
     last_run_fact,
     note_facts,
     numbers_for,
 )
 from rules.facts.preflight import PreflightFacts
+from rules.facts.proposals import judge_proposal
 from rules.fleet import Fleet
 from rules.fold import Fold
 from rules.policy import Policy

@@ -18,7 +18,7 @@ from rules.folds.context import Context
 from rules.policy import Policy, policy_digest
 from rules.state import State
 
-FOLD_VERSION = 1
+FOLD_VERSION = 2
 """Raised with every change of what a fold remembers: older checkpoints are then rebuilt."""
 
 Handler = Callable[[State, Event, Any, Context], None]

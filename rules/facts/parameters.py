@@ -1,4 +1,4 @@
-"""Facts about runs: the last one that counts, those that do not, and a proposal."""
+"""Facts about runs: the last one that counts, those that do not, and the numbers that follow."""
 
 from __future__ import annotations
 
@@ -8,15 +8,11 @@ from typing import Any
 
 import msgspec
 
-from ledger.times import SECOND_US
 from rules import words
 from rules.folds.runs import scope_text
 from rules.policy import Policy
-from rules.proposal import whole_number
 from rules.ruleset import Fact
 from rules.state import Counted, Run, State
-
-_DAY_US = 86_400 * SECOND_US
 
 
 class History(msgspec.Struct, kw_only=True):
@@ -92,7 +88,7 @@ def last_run_fact(found: History) -> Fact:
         return Fact(kind="last_run", subject="fleet", features={"has_run": False}, show={"run": ""})
     return Fact(
         kind="last_run",
-        subject=_subject(run),
+        subject=subject_of(run),
         features={
             "has_run": True,
             "survivors": counted.survivors,
@@ -124,7 +120,7 @@ def _note(name: str, run: Run, evidence: tuple[str, ...]) -> Fact:
     outcome = run.outcome or "without a word"
     return Fact(
         kind="note",
-        subject=_subject(run),
+        subject=subject_of(run),
         features={"note": name},
         show={
             "run": run_label(run),
@@ -136,7 +132,8 @@ def _note(name: str, run: Run, evidence: tuple[str, ...]) -> Fact:
     )
 
 
-def _subject(run: Run) -> str:
+def subject_of(run: Run) -> str:
+    """What findings about a run are about: the run, else its study, else the fleet."""
     if not run.id.startswith("event "):
         return f"run/{run.id}"
     study = run.counted.study if run.counted is not None else None
@@ -168,144 +165,3 @@ def numbers_for(effect: dict[str, str], policy: Policy, counted: Counted | None)
 def grown(seed_count: int, policy: Policy) -> int:
     """Seeds times the growth, as a person would compute it: 100,000 x 1.15 is 115,000."""
     return math.floor(seed_count * Fraction(repr(policy.tuning.seed_growth)))
-
-
-class Judged(msgspec.Struct, kw_only=True):
-    """A proposal, its numbers understood and brought within what is allowed."""
-
-    requested: dict[str, Any]
-    applied: Numbers
-    fact: Fact
-    clauses: dict[str, str]
-
-
-def judge_proposal(
-    proposal: dict[str, Any],
-    state: State,
-    policy: Policy,
-    found: History,
-    next_: Numbers,
-    at_us: int,
-) -> Judged:
-    """The fact about a proposal, and what would be applied.
-
-    ``clauses`` maps a rule's name to the policy key that decided.
-    """
-    limits = policy.proposal
-    counted = found.last.counted if found.last is not None else None
-    last = (
-        Numbers(policy.tuning.default_trials, policy.tuning.default_seed_count)
-        if counted is None
-        else Numbers(counted.trials, counted.seed_count)
-    )
-    requested: dict[str, Any] = {}
-    malformed: list[str] = []
-    clamped: dict[str, list[str]] = {"out_of_bounds": [], "max_change": []}
-    clauses: dict[str, str] = {}
-    applied: dict[str, int] = {}
-    for key in ("trials", "seed_count"):
-        raw = proposal.get(key)
-        applied[key] = getattr(next_, key)
-        if raw is None:
-            continue
-        number = whole_number(raw)
-        if number is None:
-            requested[key] = raw
-            malformed.append(f"{key}: {str(raw)[:60]!r}")
-            continue
-        requested[key] = number
-        low, high = getattr(limits, f"min_{key}"), getattr(limits, f"max_{key}")
-        allowed = max(low, min(high, number))
-        if allowed != number:
-            bound = "min" if number < low else "max"
-            clamped["out_of_bounds"].append(f"{key} {number:,} to {allowed:,}")
-            clauses.setdefault("out_of_bounds", f"proposal.{bound}_{key}")
-        # What `next` says is always within reach, also of a number that was brought to it.
-        if getattr(next_, key) not in (number, allowed):
-            near = _within_change(allowed, getattr(last, key), limits.max_change)
-            near = max(low, min(high, near))
-            if near != allowed:
-                clamped["max_change"].append(f"{key} {allowed:,} to {near:,}")
-                clauses.setdefault("max_change", "proposal.max_change")
-                allowed = near
-        applied[key] = allowed
-    result = Numbers(applied["trials"], applied["seed_count"])
-    frozen = [key for key in limits.frozen if key in requested]
-    since = _runs_since_change(found.counted)
-    changes = result != last
-    spent = _spent(state, at_us)
-    asked = result.trials * result.seed_count
-    clauses |= {
-        "no_rationale": "proposal.rationale",
-        "no_number": "proposal.numbers",
-        "frozen_key": "proposal.frozen",
-        "cooldown": "proposal.cooldown_runs",
-        "daily_budget": "proposal.daily_budget",
-    }
-    fact = Fact(
-        kind="proposal",
-        subject=_subject(found.last) if found.last is not None else "fleet",
-        features={
-            "rationale_empty": not str(proposal.get("rationale") or "").strip(),
-            "no_number": bool(malformed) or not requested,
-            "frozen": bool(frozen),
-            "cooling": bool(limits.cooldown_runs)
-            and changes
-            and since is not None
-            and since < limits.cooldown_runs,
-            "over_budget": bool(limits.daily_budget) and spent + asked > limits.daily_budget,
-            "out_of_bounds": bool(clamped["out_of_bounds"]),
-            "too_far": bool(clamped["max_change"]),
-        },
-        show={
-            "malformed": words.listed(malformed) or "neither trials nor seed_count",
-            "frozen": words.listed(frozen),
-            "runs_since": since or 0,
-            "cooldown_runs": limits.cooldown_runs,
-            "spent": f"{spent:,}",
-            "asked": f"{asked:,}",
-            "daily_budget": f"{limits.daily_budget:,}",
-            "max_change": words.number(limits.max_change),
-            "clamped": words.listed(clamped["out_of_bounds"] or clamped["max_change"]),
-        },
-        evidence=tuple(
-            each
-            for each in (proposal.get("event"), counted.event if counted is not None else None)
-            if each
-        ),
-    )
-    return Judged(requested=requested, applied=result, fact=fact, clauses=clauses)
-
-
-def _within_change(value: int, last: int, factor: float) -> int:
-    if last <= 0:
-        return value
-    exact = Fraction(repr(factor))
-    return max(math.ceil(last / exact), min(math.floor(last * exact), value))
-
-
-def _runs_since_change(counted: list[Run]) -> int | None:
-    """How many runs (newest first) have the newest run's parameters; None if they never changed."""
-    asked = [(run.counted.trials, run.counted.seed_count) for run in counted if run.counted]
-    for position, numbers in enumerate(asked):
-        if numbers != asked[0]:
-            return position
-    return None
-
-
-def _spent(state: State, at_us: int) -> int:
-    """Trials x seeds of the runs started (or, where no start is known, counted) within a day."""
-    spent = 0
-    for run in state.runs.values():
-        counted = run.counted
-        moment = run.started_us
-        if moment is None and counted is not None:
-            moment = counted.time_us
-        if moment is None or not at_us - _DAY_US < moment <= at_us:
-            continue
-        trials, seeds = run.trials, run.seed_count
-        if counted is not None:
-            trials = counted.trials if trials is None else trials
-            seeds = counted.seed_count if seeds is None else seeds
-        spent += (trials or 0) * (seeds or 0)
-    return spent

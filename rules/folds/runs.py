@@ -24,6 +24,12 @@ def _run(state: State, id: str) -> Run:
     return run
 
 
+def run_of(event: Event) -> str | None:
+    """The run an event belongs to: its ``runid``, else the run that it is about."""
+    kind, _, name = event.subject.partition("/")
+    return event.runid or (name if kind == "run" and name else None)
+
+
 def _forget(state: State) -> None:
     """Keep the newest runs, and beyond them the newest that counts of each study and scope."""
     keep: dict[tuple[str, str], str] = {}
@@ -51,9 +57,10 @@ def scope_key(scope: dict[str, Any] | None) -> str:
 
 def run_started(state: State, event: Event, data: RunStarted, context: Context) -> None:
     """A run began. The newest start of a run speaks."""
-    if event.runid is None:
+    id = run_of(event)
+    if id is None:
         return
-    run = _run(state, event.runid)
+    run = _run(state, id)
     run.started_us = event.time_us
     run.started_event = event.id
     run.study, run.scope = data.study, data.scope
@@ -80,9 +87,10 @@ def _shown(parameters: dict[str, Any], key: str) -> str:
 
 def run_finished(state: State, event: Event, data: RunFinished, context: Context) -> None:
     """A run ended."""
-    if event.runid is None:
+    id = run_of(event)
+    if id is None:
         return
-    run = _run(state, event.runid)
+    run = _run(state, id)
     run.finished_us, run.finished_sequence = event.time_us, event.sequence
     run.finished_event = event.id
     run.outcome, run.reason = data.outcome, data.reason or ""
@@ -100,7 +108,7 @@ def survivors_counted(state: State, event: Event, data: SurvivorsCounted, contex
     ):
         partial = f"{data.jobs_ok} of {data.jobs_expected} jobs came back"
     kind, _, name = event.subject.partition("/")
-    _run(state, event.runid or f"event {event.id}").counted = Counted(
+    _run(state, run_of(event) or f"event {event.id}").counted = Counted(
         time_us=event.time_us,
         sequence=event.sequence,
         event=event.id,

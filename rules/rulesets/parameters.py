@@ -162,7 +162,7 @@ PARAMETER_RULES: tuple[Rule, ...] = (
         "out_of_bounds",
         "degrade",
         "clamped",
-        "beyond the policy's bounds: {clamped}",
+        "beyond the policy's bounds: {beyond}",
         "propose within them: see runledger context",
     ),
     _clause(
@@ -170,7 +170,7 @@ PARAMETER_RULES: tuple[Rule, ...] = (
         "too_far",
         "degrade",
         "clamped",
-        "changes by more than the factor {max_change}: {clamped}",
+        "changes by more than the factor {max_change}: {limited}",
         "move in smaller steps",
     ),
 )
