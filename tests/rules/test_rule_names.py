@@ -11,7 +11,36 @@ from rules.policy import InvalidPolicy, default_policy, with_settings
 from rules.ruleset import Rule, resolve, rules_digest
 from rules.rulesets import ALL_RULES
 
-RELEASED = ["node_unreachable", "evidence_missing", "gpu_unresponsive", "gpu_missing", "gpu_excluded", "smu_error_since_boot", "common_cause", "ramdisk_missing", "input_missing", "input_changed", "over_time_budget", "no_comparable_trials", "rebooted_since_check", "parameters_dropped", "cleanup_warning", "first_incident", "repeated_incident", "repeated_exclusion", "operator_override", "gpu_job_failures", "no_history", "zero_survivors", "few_survivors", "enough_survivors", "too_few_trials_to_judge", "confounded", "unknown_outcome", "partial_run"]  # fmt: skip
+RELEASED = [
+    "node_unreachable",
+    "evidence_missing",
+    "gpu_unresponsive",
+    "gpu_missing",
+    "gpu_excluded",
+    "smu_error_since_boot",
+    "common_cause",
+    "ramdisk_missing",
+    "input_missing",
+    "input_changed",
+    "over_time_budget",
+    "no_comparable_trials",
+    "rebooted_since_check",
+    "parameters_dropped",
+    "cleanup_warning",
+    "first_incident",
+    "repeated_incident",
+    "repeated_exclusion",
+    "operator_override",
+    "gpu_job_failures",
+    "no_history",
+    "zero_survivors",
+    "few_survivors",
+    "enough_survivors",
+    "too_few_trials_to_judge",
+    "confounded",
+    "unknown_outcome",
+    "partial_run",
+]
 
 
 def test_the_names_that_a_policy_may_switch_off_are_those_of_the_rules() -> None:
