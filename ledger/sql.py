@@ -8,6 +8,7 @@ costs every command a third of a second.
 from __future__ import annotations
 
 import hashlib
+from json.encoder import encode_basestring as _quoted
 from typing import Any
 
 from sqlalchemy import BigInteger, Text, column, table
@@ -70,7 +71,8 @@ def wire_line(row: Row) -> bytes:
 
 
 def _canonical(row: Row, own_hash: str) -> bytes:
-    # Assembled by hand because the payload is stored in that form already.
+    # Assembled by hand because the payload is stored in that form already. JSON
+    # strings have one canonical spelling, and it is the standard library's.
     (
         sequence,
         id_,
@@ -107,11 +109,3 @@ def _canonical(row: Row, own_hash: str) -> bytes:
 def row_hash(row: Row) -> str:
     """Lower-case hexadecimal SHA-256 of `hash_input`."""
     return hashlib.sha256(_canonical(row, "")).hexdigest()
-
-
-def _quoted(text: str) -> str:
-    # Everything that JSON escapes: control characters are refused in attributes,
-    # but a tampered row may hold anything.
-    if '"' in text or "\\" in text or not text.isprintable():
-        return canonical(text).decode()
-    return f'"{text}"'
