@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 if TYPE_CHECKING:
     from runledger.kernel_logs import Imported, Reclassified
+    from runledger.optuna_studies import TakenIn
 
 SOURCE = "runledger"
 
@@ -167,6 +168,19 @@ class Runledger:
             boot_time_us=None if boot_time is None else self._time(boot_time),
             zone=parse_zone(assume_tz),
         )
+
+    def import_optuna(
+        self, storage: str | Path, *, assume_tz: str | None = None, studies: Iterable[str] = ()
+    ) -> list[TakenIn]:
+        """Store the finished trials of existing studies; see `runledger.optuna_studies`.
+
+        ``assume_tz`` is the zone the studies' programs ran in: Optuna does not say.
+        """
+        from runledger.optuna_studies import import_optuna
+        from runledger.zones import parse_zone
+
+        zone = None if assume_tz is None else parse_zone(assume_tz)
+        return import_optuna(self.ledger, str(storage), zone=zone, studies=tuple(studies))
 
     def reclassify(self) -> Reclassified:
         """Judge stored kernel lines with today's parser; new events correct old ones."""

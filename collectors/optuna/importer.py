@@ -94,4 +94,3 @@ def _read(
         unfinished={state: tuple(numbers) for state, numbers in sorted(unfinished.items())},
         undated=tuple(undated),
     )
-

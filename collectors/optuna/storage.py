@@ -15,6 +15,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -133,7 +134,7 @@ def _journal_storage(copied: Path, path: Path) -> BaseStorage:
 
 
 def _sqlite_storage(copied: Path, path: Path) -> Any:
-    """The copy as Optuna reads it, with its hot journal undone and its schema brought up to date."""
+    """The copy as Optuna reads it: a hot journal undone, the schema brought up to date."""
     import sqlite3
     from contextlib import closing
 
@@ -213,7 +214,9 @@ def _rdb_storage(url: str, shown: str, options: dict[str, Any], *, upgrade: bool
                     f"{shown} was written by an older Optuna (schema {current}): "
                     "run `optuna storage upgrade --storage URL` on it first"
                 )
-            storage.upgrade()
+            with warnings.catch_warnings():  # of names that older Optunas used
+                warnings.simplefilter("ignore")
+                storage.upgrade()
     except UnusableStorage:
         raise
     except (SQLAlchemyError, RuntimeError, AssertionError, KeyError, ValueError) as error:

@@ -125,9 +125,7 @@ def whole_count(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, Real):
         return None
     number = float(value)
-    if not number.is_integer() or not 0 <= number <= _MAX_COUNT:
-        return None
-    return int(value)
+    return int(number) if number.is_integer() and 0 <= number <= _MAX_COUNT else None
 
 
 def _trial_id(trial: FrozenTrial, study: str, payload: TrialCompleted) -> str:
@@ -175,4 +173,6 @@ def _key(name: Any) -> str:
 
 def _name(value: Any) -> str | None:
     """A machine's name, where the attribute holds one."""
-    return value if isinstance(value, str) and 0 < len(value) < 256 and value.isprintable() else None
+    return (
+        value if isinstance(value, str) and 0 < len(value) < 256 and value.isprintable() else None
+    )
