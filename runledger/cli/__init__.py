@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from runledger.cli import exits
-from runledger.cli.parser import Parser
+from runledger.cli.parser import Parser, shared
 
 _GROUPS = ("setup", "recording", "importing", "deciding", "history", "ledger")
 
@@ -29,6 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
         "10 no-go; 11 a person or evidence is needed; 12 drift; 75 try again later.",
     )
     parser.add_argument("--version", action="version", version=f"runledger {__version__}")
+    shared(parser)
     commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
     for group in _GROUPS:
         import_module(f"runledger.cli.{group}").add(commands)

@@ -29,10 +29,26 @@ def command(commands: Commands, name: str, run: Run, help: str, **options: Any) 
         name, help=help, description=help[:1].upper() + help[1:] + ".", **options
     )
     parser.set_defaults(run=run)
-    parser.add_argument("--ledger", metavar="URL-or-path", help="default: RUNLEDGER_LEDGER, …")
-    parser.add_argument("--config", metavar="FILE", help="default: ./runledger.toml, if there")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    shared(parser, default=argparse.SUPPRESS)
     return parser
+
+
+def shared(parser: argparse.ArgumentParser, *, default: Any = None) -> None:
+    """The options that may stand before a command or after it; what stands after it wins.
+
+    The parser of a command suppresses its defaults, so that what was given
+    before the command is kept.
+    """
+    parser.add_argument(
+        "--ledger", metavar="URL-or-path", default=default, help="default: RUNLEDGER_LEDGER, …"
+    )
+    parser.add_argument(
+        "--config", metavar="FILE", default=default, help="default: ./runledger.toml, if there"
+    )
+    json_default = default if default is argparse.SUPPRESS else False
+    parser.add_argument(
+        "--json", action="store_true", default=json_default, help="print one JSON object"
+    )
 
 
 def deciding(parser: Parser) -> Parser:

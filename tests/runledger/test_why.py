@@ -135,7 +135,7 @@ def _flips(opened: Runledger, decision: DecisionPayload, ids: Sequence[str]) -> 
     return bool(result.changed)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(seed=st.integers(0, 10**6), hour=st.integers(2, 71))
 def test_minimal_sets_flip_the_verdict_and_no_smaller_part_does(
     tmp_path_factory: pytest.TempPathFactory, seed: int, hour: int
