@@ -37,6 +37,19 @@ def normalize_subject(text: str) -> str:
     return "/".join(parts)
 
 
+def subject_problem(text: str) -> str | None:
+    """What keeps a subject from being one that decisions are about; None if nothing does."""
+    kind, slash, rest = text.partition("/")
+    if text == "fleet" or (kind in ("node", "run", "study", "step") and rest):
+        return None
+    node, _, pci = rest.partition("/")
+    if kind == "gpu" and node and normalize_pci(pci) is not None:
+        return None
+    if kind == "gpu" and slash:
+        return "a card is gpu/NODE/PCI, for example gpu/rig-6600/0000:22:00.0"
+    return "a subject is node/NAME, gpu/NODE/PCI, run/ID, study/NAME, step/STEP or fleet"
+
+
 def gpu_subject(node: str, pci: str) -> str:
     """``gpu/NODE/PCI``."""
     return f"gpu/{node}/{pci}"

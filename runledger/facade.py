@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ledger import Appended, Event, Ledger, LedgerError, new_event, open_ledger, parse_filters
+from ledger.identifiers import subject_problem
 from ledger.payloads import (
     DecisionPayload,
     Finding,
@@ -134,7 +135,13 @@ class Runledger:
         expires: str | None = None,
         at: Time = None,
     ) -> Event:
-        """Record an operator's word on a subject such as ``gpu/rig-6600/0000:22:00.0``."""
+        """Record an operator's word on a subject such as ``gpu/rig-6600/0000:22:00.0``.
+
+        Raises `BadInput` for a subject that no decision is about.
+        """
+        problem = subject_problem(subject)
+        if problem is not None:
+            raise BadInput(f"subject {subject!r}: {problem}")
         payload = OverrideSet(
             subject=subject,
             action=action,  # type: ignore[arg-type]  # checked when the event is made

@@ -1,0 +1,1 @@
+"""The command line as typed, against what other programs rely on."""

@@ -1,0 +1,72 @@
+"""A command line to type at, in a folder of its own."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from runledger.cli import main
+
+
+class Typed(NamedTuple):
+    """What came of a command."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The one JSON object on stdout."""
+        assert self.out.count("\n") == 1, self.out
+        return json.loads(self.out)
+
+
+Type = Callable[..., Typed]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, empty."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def type_(
+    folder: Path, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> Type:
+    """Type a command; ``stdin`` is what is piped in."""
+
+    def run(*words: object, stdin: str | bytes | None = None) -> Typed:
+        piped = stdin.encode() if isinstance(stdin, str) else stdin or b""
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(piped), encoding="utf-8"))
+        capfdbinary.readouterr()
+        try:
+            code = main([str(word) for word in words])
+        except SystemExit as left:
+            code = int(left.code or 0)
+        captured = capfdbinary.readouterr()
+        return Typed(code, captured.out.decode(), captured.err.decode())
+
+    return run
+
+
+def event(type: str, time: str, subject: str | None = None, **attributes: Any) -> dict[str, Any]:
+    """An event as a program would write it; what is not an attribute is data."""
+    known = ("id", "source", "runid", "step", "dataschemaversion", "specversion")
+    found: dict[str, Any] = {"type": type, "source": "test", "time": time}
+    if subject is not None:
+        found["subject"] = subject
+    found |= {key: attributes.pop(key) for key in known if key in attributes}
+    return {**found, "data": attributes}
+
+
+def ndjson(*events: dict[str, Any]) -> str:
+    """Events, one a line."""
+    return "".join(json.dumps(each) + "\n" for each in events)
