@@ -107,10 +107,12 @@ def json_value(value: Any, depth: int = 0) -> Any:
     if isinstance(value, str):
         return _UNSTORABLE.sub("\ufffd", value[:_MAX_TEXT])
     if isinstance(value, Integral):
-        number = int(value)
-        return number if abs(number) <= _MAX_COUNT else str(number)
+        whole = int(value)
+        return whole if abs(whole) <= _MAX_COUNT else str(whole)
     if isinstance(value, Real):
-        return _number(float(value))
+        number = float(value)
+        # JSON makes no difference between 1e17 and an integer that readers may not keep exact.
+        return repr(number) if _MAX_COUNT <= abs(number) < math.inf else _number(number)
     if depth < _MAX_DEPTH and isinstance(value, list | tuple):
         return [json_value(item, depth + 1) for item in value]
     if depth < _MAX_DEPTH and isinstance(value, Mapping):

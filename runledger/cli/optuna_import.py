@@ -54,7 +54,8 @@ def _import_optuna(arguments: argparse.Namespace) -> int:
     for study in studies:
         already = f", {study.duplicates:,} were there already" if study.duplicates else ""
         left = f", {_unfinished(study):,} unfinished left out" if study.unfinished else ""
-        say(plain(f"{study.study}: stored {study.stored:,} trials{already}{left}"))
+        trials = "1 trial" if study.stored == 1 else f"{study.stored:,} trials"
+        say(plain(f"{study.study}: stored {trials}{already}{left}"))
     return exits.DONE
 
 
