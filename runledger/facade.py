@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 if TYPE_CHECKING:
     from runledger.kernel_logs import Imported, Reclassified
     from runledger.optuna_studies import TakenIn
+    from runledger.probing import Probed, Prober
 
 SOURCE = "runledger"
 
@@ -152,6 +153,34 @@ class Runledger:
         return self.note(payload, at=at)
 
     # -- collecting --------------------------------------------------------------
+
+    def prober(self, *, keep_open: bool = False) -> Prober:
+        """Looks at the nodes, for ``with``; with ``keep_open`` over connections that stay open."""
+        from runledger.probing import Prober
+
+        path = self.settings.config_path
+        return Prober(
+            self.ledger,
+            self.fleet,
+            self.catalog.judge(self.policy, self.fleet).fold,
+            settings=self.settings.probe,
+            folder=Path.cwd() if path is None else path.parent.absolute(),
+            clock=self._clock,
+            keep_open=keep_open,
+        )
+
+    def probe(
+        self,
+        nodes: Iterable[str] | None = None,
+        *,
+        step: str | None = None,
+        remedy: bool = False,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> Probed:
+        """Look at nodes (all of a step, all there are) and store what is seen; see `Prober`."""
+        names = None if nodes is None else tuple(nodes)
+        with self.prober() as prober:
+            return prober.probe(names=names, step=step, remedy=remedy, progress=progress)
 
     def import_kernel_log(
         self,

@@ -10,12 +10,13 @@ import bz2
 import gzip
 import io
 import lzma
+import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import IO, NamedTuple, cast
+from typing import IO, Any, NamedTuple
 
 from collectors.kernel_log import IMPORT_SOURCE, reclassify, scan
 from ledger import Ledger
@@ -26,7 +27,11 @@ _AT_ONCE = 10_000
 """Events stored together: a file that was stored in part goes on where it stopped."""
 _PIECE = 1 << 20
 _JOURNAL = b"LPKSHHRH"
-_PACKED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
+_PACKED: dict[bytes, Callable[[Path], Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\x00": lzma.open,
+}
 _UNREADABLE = {
     _JOURNAL: "a binary journal: write it out with `journalctl -k -o json --file FILE`",
     b"\x28\xb5\x2f\xfd": "compressed with zstd: unpack it with `unzstd`",
@@ -108,7 +113,7 @@ def _opened(path: Path) -> Iterator[Iterator[str]]:
             raise BadInput(f"{path} is {what}, then import that")
     encoding = "utf-16" if start.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     opener = next((opens for magic, opens in _PACKED.items() if start.startswith(magic)), None)
-    binary = cast("IO[bytes]", path.open("rb") if opener is None else opener(path, "rb"))
+    binary: IO[bytes] = path.open("rb") if opener is None else opener(path)
     with binary, io.TextIOWrapper(binary, encoding, "replace", newline="\n") as text:
         yield _pieces(path, text)
 
@@ -117,5 +122,5 @@ def _pieces(path: Path, text: io.TextIOWrapper) -> Iterator[str]:
     try:
         while piece := text.read(_PIECE):
             yield piece
-    except (EOFError, lzma.LZMAError, gzip.BadGzipFile) as error:
-        raise BadInput(f"{path} cannot be unpacked: {error}; nothing was stored") from None
+    except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
+        raise BadInput(f"{path} cannot be read: {error}; nothing was stored") from None

@@ -36,13 +36,19 @@ class InvalidSettings(ValueError):
 
 
 class ProbeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How nodes are probed; seconds."""
+    """How nodes are probed; seconds.
+
+    Evidence younger than ``probe_min_interval_s`` is used again. A card whose SMU failed is
+    left alone for ``smu_backoff_s``.
+    """
 
     connect_timeout_s: _Positive = 5
     command_timeout_s: _Positive = 10
     total_timeout_s: _Positive = 60
     concurrency: Annotated[int, Meta(ge=1, le=1024)] = 32
     probe_min_interval_s: _Seconds = 10
+    smu_backoff_s: _Seconds = 300
+    remedy_timeout_s: _Positive = 600
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

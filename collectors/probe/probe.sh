@@ -14,6 +14,7 @@ read_limit=5
 hash_limit=60
 boot_id=
 skip=
+leave=
 
 probe() {
     while IFS= read -r line; do
@@ -24,6 +25,7 @@ probe() {
             'cursor '*) cursor=$value ;;
             'failed '*) failed="$failed $value" ;;
             'smu '*) ask_smu=$value ;;
+            'leave '*) leave="$leave $value " ;;
             'workdir '*) workdir=$value ;;
             'ramdisk_dir '*) ramdisk_dir=$value ;;
             'tool_limit '*) tool_limit=$value ;;
@@ -38,9 +40,16 @@ probe() {
     printf '\nrunledger-probe/1 %s\n' "$nonce"
     look_at_node
     if open_scratch; then
-        scan_kernel_log
-        late || look_at_cards
-        late || ask_nvidia
+        case $leave in *' kernel_log '*) ;; *) scan_kernel_log ;; esac
+        case $leave in
+            *' cards '*) ;;
+            *)
+                # What failed in another boot may be well now.
+                if [ -n "$known_boot" ] && [ "$known_boot" != "$boot_id" ]; then failed=; fi
+                late || look_at_cards
+                late || ask_nvidia
+                ;;
+        esac
         if [ $# -gt 0 ]; then late || look_at_files "$@"; fi
         if [ -n "$ramdisk_dir" ]; then late || look_at_space; fi
         flush

@@ -37,8 +37,10 @@ class ProbeRequest:
 
     ``boot_id`` and ``cursor`` are those of the newest `KernelLog` read from
     this node, so that each kernel line is read once; ``failed`` are PCI
-    addresses of cards whose SMU must not be asked. ``nonce`` frames the output
-    (see `collectors.script.new_nonce`): one for each run.
+    addresses of cards whose SMU must not be asked, void once the boot is no
+    longer ``boot_id``. Without ``kernel_log`` or ``cards``, these are not looked
+    at. ``nonce`` frames the output (see `collectors.script.new_nonce`): one for
+    each run.
     """
 
     nonce: str
@@ -46,6 +48,8 @@ class ProbeRequest:
     cursor: str | None = None
     failed: tuple[str, ...] = ()
     ask_smu: bool = True
+    kernel_log: bool = True
+    cards: bool = True
     ramdisk: tuple[WantedFile, ...] = ()
     ramdisk_dir: str | None = None
     inputs: tuple[WantedFile, ...] = ()
@@ -90,6 +94,10 @@ def _lines(request: ProbeRequest) -> Iterator[tuple[str, str]]:
             raise InvalidScriptInput("failed", pci)
         yield "failed", pci
     yield "smu", "1" if request.ask_smu else "0"
+    if not request.kernel_log:
+        yield "leave", "kernel_log"
+    if not request.cards:
+        yield "leave", "cards"
     if request.workdir:
         if not request.workdir.startswith("/"):
             raise InvalidScriptInput("workdir", request.workdir)

@@ -27,7 +27,8 @@ class NodeSpec:
     ``address`` is a host name, an IP address or a ``Host`` alias of the SSH
     configuration; left out, it is the name. ``ssh_config`` is a file read
     instead of ``~/.ssh/config`` and ``/etc/ssh/ssh_config`` (``"none"``: no
-    file at all), ``known_hosts`` are files read instead of the usual ones.
+    file at all), ``known_hosts`` are files read instead of the usual ones,
+    ``identity`` is the file of the one key to log in with.
     ``gpus`` is the number of cards expected; reaching a node does not use it.
     """
 
@@ -37,6 +38,7 @@ class NodeSpec:
     user: str | None = None
     ssh_config: str | None = None
     known_hosts: tuple[str, ...] | None = None
+    identity: str | None = None
     gpus: int | None = None
 
     def __post_init__(self) -> None:

@@ -97,7 +97,9 @@ class SettingsReader:
             files=_known_hosts_files(node, options),
         )
         attempt.trusted = trusted
-        pairs, notes = self._key_pairs(_texts(options, "IdentityFile"))
+        pairs, notes = self._key_pairs(
+            (node.identity,) if node.identity else _texts(options, "IdentityFile")
+        )
         attempt.key_notes = notes
         if not options.config.get("Ciphers"):
             base["encryption_algs"] = _QUICK_CIPHERS

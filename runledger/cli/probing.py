@@ -1,0 +1,92 @@
+"""Commands that look at machines: probe, cleanup, reclassify."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from runledger.cli import exits
+from runledger.cli.parser import Commands, command
+
+if TYPE_CHECKING:
+    from runledger.facade import Runledger
+    from runledger.probing import NodeLook, Probed
+
+
+def add(commands: Commands) -> None:
+    """Declare the commands."""
+    parser = command(commands, "probe", _probe, "look at the nodes once, and record what is seen")
+    _nodes(parser)
+
+    command(commands, "reclassify", _reclassify, "read stored kernel lines with today's parser")
+
+
+def _nodes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--node", action="append", metavar="N", dest="nodes",
+        help="this node only; may be given again; default: all",
+    )  # fmt: skip
+
+
+def probe_for_step(runledger: Runledger, step: str, *, remedy: bool) -> Probed:
+    """Look at what a step needs, with progress and complaints on stderr."""
+    from runledger.cli.progress import progress
+
+    with progress("nodes looked at") as advance:
+        probed = runledger.probe(step=step, remedy=remedy, progress=advance)
+    _complain(probed)
+    return probed
+
+
+def _probe(arguments: argparse.Namespace) -> int:
+    from runledger.cli.opening import opened
+    from runledger.cli.output import print_json
+    from runledger.cli.progress import progress
+
+    with opened(arguments, create=True) as runledger, progress("nodes looked at") as advance:
+        probed = runledger.probe(arguments.nodes, progress=advance)
+    if arguments.json:
+        print_json(probed.as_json())
+        return exits.DONE
+    _show(probed)
+    _complain(probed)
+    return exits.DONE
+
+
+def _show(probed: Probed) -> None:
+    from runledger.cli.output import say, table
+
+    table(["NODE", "ANSWERED", "CARDS", "NOT OK"], [_row(look) for look in probed.looks])
+    say(f"stored {probed.stored:,} events; the SMUs were read {probed.smu_reads} times")
+
+
+def _row(look: NodeLook) -> tuple[str, str, str, str]:
+    answered = {True: "yes", False: f"no ({look.error})", None: "-"}[look.reachable]
+    bad = [f"{pci} {state}" for pci, state in look.gpus.items() if state != "ok"]
+    known = " (known already)" if look.reused else ""
+    return look.node, answered + known, str(len(look.gpus)), ", ".join(bad) or "-"
+
+
+def _complain(probed: Probed) -> None:
+    from runledger.cli.output import talk
+
+    for each in probed.remedies:
+        outcome = "did not end" if each.exit_code is None else f"ended with {each.exit_code}"
+        talk(f"{each.node}: remedy for {each.check}: {each.command}: {outcome}")
+    for look in probed.looks:
+        for problem in look.problems:
+            talk(f"{look.node}: {problem}")
+
+
+def _reclassify(arguments: argparse.Namespace) -> int:
+    from runledger.cli.opening import opened
+    from runledger.cli.output import print_json, say
+
+    with opened(arguments, create=True) as runledger:
+        done = runledger.reclassify()
+    if arguments.json:
+        print_json(done._asdict())
+        return exits.DONE
+    found = ", ".join(f"{count:,} {type_}" for type_, count in done.events.items())
+    say(f"{done.lines:,} stored lines judged again: {found or 'nothing is judged otherwise'}")
+    return exits.DONE
