@@ -1,9 +1,11 @@
-"""Reading a proposal: numbers as they come from people and language models."""
+"""What a proposal looks like, and reading one as it comes from people and language models."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
+
+from rules.policy import Policy
 
 _WHOLE = re.compile(r"[+-]?\d{1,3}(?:[,_ ]\d{3})+(?:\.0+)?|[+-]?\d+(?:_\d+)*(?:\.0+)?")
 _EXPONENT = re.compile(r"\d{1,15}(?:\.\d{1,15})?[eE]\+?\d{1,2}")
@@ -33,3 +35,56 @@ def whole_number(value: Any) -> int | None:
     if not isinstance(value, int):
         return None
     return max(-_MAX, min(_MAX, value))
+
+
+def proposal_schema(policy: Policy) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a proposal, fit to be the parameters of a model's tool.
+
+    The policy's bounds stand in the descriptions, as information: what lies
+    beyond them is judged and recorded like any other proposal, and must not be
+    lost in a validator on the way. Frozen keys cannot be proposed.
+    """
+    limits, tuning = policy.proposal, policy.tuning
+    change = f"{limits.max_change:g} times"
+    properties = {
+        "trials": {
+            "type": "integer",
+            "description": "Number of Optuna trials of the next run (unit: trials). The policy "
+            f"allows {limits.min_trials} to {limits.max_trials}, and at most {change} more or "
+            f"less than the last run; beyond that it is clamped. Default: {tuning.default_trials}.",
+        },
+        "seed_count": {
+            "type": "integer",
+            "description": "Number of seeds that each trial tests (unit: seeds). The policy "
+            f"allows {limits.min_seed_count} to {limits.max_seed_count}, and at most {change} "
+            "more or less than the last run; beyond that it is clamped. "
+            f"Default: {tuning.default_seed_count}.",
+        },
+    }
+    for key in limits.frozen:
+        properties.pop(key, None)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "propose_parameters",
+        "description": "Propose trials and seed_count of the next search run. Give at least one "
+        "of them as a whole number; one left out stays what runledger itself would choose. The "
+        "answer is accepted, clamped, rejected or needs_human.",
+        "type": "object",
+        "properties": {
+            **properties,
+            "rationale": {
+                "type": "string",
+                "minLength": 1,
+                "description": "Why: what in the history speaks for these numbers. An empty "
+                "rationale is rejected.",
+            },
+            "evidence": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "Ids of the ledger events that it rests on, as the context names "
+                "them.",
+            },
+        },
+        "required": ["rationale"],
+        "additionalProperties": False,
+    }

@@ -29,12 +29,7 @@ class History(msgspec.Struct, kw_only=True):
 def history(state: State, study: str | None, scope: dict[str, str]) -> History:
     """Runs of this study and scope; keys not asked for do not filter."""
     found = History()
-    ended = [
-        (order, run)
-        for run in state.runs.values()
-        if _belongs(run, study, scope) and (order := _order(run)) is not None
-    ]
-    for _, run in sorted(ended, key=lambda each: each[0], reverse=True):
+    for run in ended_runs(state, study, scope):
         if run.counted is not None:
             found.counted.append(run)
         if found.last is not None:
@@ -46,6 +41,16 @@ def history(state: State, study: str | None, scope: dict[str, str]) -> History:
         else:
             found.last = run
     return found
+
+
+def ended_runs(state: State, study: str | None, scope: dict[str, str]) -> list[Run]:
+    """Runs of this study and scope that ended or were counted, newest first."""
+    ended = [
+        (order, run)
+        for run in state.runs.values()
+        if _belongs(run, study, scope) and (order := _order(run)) is not None
+    ]
+    return [run for _, run in sorted(ended, key=lambda each: each[0], reverse=True)]
 
 
 def _order(run: Run) -> tuple[int, int] | None:

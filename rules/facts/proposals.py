@@ -42,11 +42,7 @@ def judge_proposal(
     """
     limits = policy.proposal
     counted = found.last.counted if found.last is not None else None
-    last = (
-        Numbers(policy.tuning.default_trials, policy.tuning.default_seed_count)
-        if counted is None
-        else Numbers(counted.trials, counted.seed_count)
-    )
+    last = last_numbers(policy, found)
     requested: dict[str, Any] = {}
     malformed: list[str] = []
     clamped: dict[str, list[str]] = {"out_of_bounds": [], "max_change": []}
@@ -71,8 +67,8 @@ def judge_proposal(
             clauses.setdefault("out_of_bounds", f"proposal.{bound}_{key}")
         # What `next` says is always within reach, also of a number that was brought to it.
         if getattr(next_, key) not in (number, allowed):
-            near = _within_change(allowed, getattr(last, key), limits.max_change)
-            near = max(low, min(high, near))
+            least, most = within_reach(policy, last, key)
+            near = max(least, min(most, allowed))
             if near != allowed:
                 clamped["max_change"].append(f"{key} {allowed:,} to {near:,}")
                 clauses.setdefault("max_change", "proposal.max_change")
@@ -82,7 +78,7 @@ def judge_proposal(
     frozen = [key for key in limits.frozen if key in requested]
     since = _runs_since_change(found.counted)
     changes = result != last
-    spent = _spent(state, at_us)
+    spent = spent_within_a_day(state, at_us)
     asked = result.trials * result.seed_count
     clauses |= {
         "no_rationale": "proposal.rationale",
@@ -127,11 +123,24 @@ def judge_proposal(
     return Judged(requested=requested, applied=result, fact=fact, clauses=clauses)
 
 
-def _within_change(value: int, last: int, factor: float) -> int:
-    if last <= 0:
-        return value
-    exact = Fraction(repr(factor))
-    return max(math.ceil(last / exact), min(math.floor(last * exact), value))
+def last_numbers(policy: Policy, found: History) -> Numbers:
+    """What changes are measured against: the last run that speaks, else the defaults."""
+    counted = found.last.counted if found.last is not None else None
+    if counted is None:
+        return Numbers(policy.tuning.default_trials, policy.tuning.default_seed_count)
+    return Numbers(counted.trials, counted.seed_count)
+
+
+def within_reach(policy: Policy, last: Numbers, key: str) -> tuple[int, int]:
+    """The least and the most that bounds and the largest change allow; the bounds win."""
+    limits = policy.proposal
+    low, high = getattr(limits, f"min_{key}"), getattr(limits, f"max_{key}")
+    value = getattr(last, key)
+    if value <= 0:
+        return low, high
+    factor = Fraction(repr(limits.max_change))
+    least, most = math.ceil(value / factor), math.floor(value * factor)
+    return max(low, min(high, least)), max(low, min(high, most))
 
 
 def _runs_since_change(counted: list[Run]) -> int | None:
@@ -143,7 +152,7 @@ def _runs_since_change(counted: list[Run]) -> int | None:
     return None
 
 
-def _spent(state: State, at_us: int) -> int:
+def spent_within_a_day(state: State, at_us: int) -> int:
     """Trials x seeds of the runs started (or, where no start is known, counted) within a day."""
     spent = 0
     for run in state.runs.values():

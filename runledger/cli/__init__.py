@@ -15,7 +15,17 @@ from importlib import import_module
 from runledger.cli import exits
 from runledger.cli.parser import Parser, shared
 
-_GROUPS = ("setup", "recording", "importing", "probing", "deciding", "tuning", "history", "ledger")
+_GROUPS = (
+    "setup",
+    "recording",
+    "importing",
+    "probing",
+    "deciding",
+    "tuning",
+    "history",
+    "reporting",
+    "ledger",
+)
 
 
 def build_parser() -> argparse.ArgumentParser:

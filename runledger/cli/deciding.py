@@ -1,4 +1,4 @@
-"""Commands that decide: preflight, exclusions, next, propose, override, context, schema."""
+"""Commands that decide: preflight, exclusions, next, propose, override."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def add(commands: Commands) -> None:
     deciding(parser)
 
     parser = command(commands, "next", _next, "how many trials and seeds next?")
-    _narrowing(parser)
+    narrowing(parser)
     deciding(parser)
 
     parser = command(commands, "propose", _propose, "judge proposed trials and seeds")
@@ -37,7 +37,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--seed-count", metavar="N")
     parser.add_argument("--proposer", required=True, help="who proposes")
     parser.add_argument("--rationale", required=True, help="why")
-    _narrowing(parser)
+    narrowing(parser)
     deciding(parser)
 
     parser = command(commands, "override", _override, "record an operator's word")
@@ -54,7 +54,8 @@ def add(commands: Commands) -> None:
     parser.add_argument("--at", metavar="TIME", help="when it was said; default: now")
 
 
-def _narrowing(parser: argparse.ArgumentParser) -> None:
+def narrowing(parser: argparse.ArgumentParser) -> None:
+    """The options that say which runs are compared."""
     parser.add_argument("--study", metavar="NAME", help="runs of this study only")
     parser.add_argument(
         "--scope", type=key_value, action="append", default=[], metavar="KEY=VALUE",
