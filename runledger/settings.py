@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from ledger.event_checks import nearest
 from rules.fleet import Fleet, InvalidFleet, fleet_from_table
-from rules.policy import Policy, default_policy, parse_policy
+from rules.policy import InvalidPolicy, Policy, default_policy, parse_policy
 from rules.toml import check, parse_toml
 
 CONFIG_NAME = "runledger.toml"
@@ -128,7 +128,10 @@ def _policy(path: Path, name: str | None) -> Policy:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidSettings(path, [f"policy = {name!r}: cannot be read ({error})"]) from None
-    return parse_policy(text, name=file.stem)
+    try:
+        return parse_policy(text, name=file.stem)
+    except InvalidPolicy as error:
+        raise InvalidPolicy(str(file), list(error.problems)) from None
 
 
 def _beside(path: Path, location: str) -> str:

@@ -8,9 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 
+from ledger import to_wire
 from runledger.cli import main
+from tests.rules.histories import Story
 
 
 class Typed(NamedTuple):
@@ -70,3 +73,9 @@ def event(type: str, time: str, subject: str | None = None, **attributes: Any) -
 def ndjson(*events: dict[str, Any]) -> str:
     """Events, one a line."""
     return "".join(json.dumps(each) + "\n" for each in events)
+
+
+def told(story: Story) -> str:
+    """A story's events as NDJSON, without what the ledger sets."""
+    wire = (to_wire(msgspec.structs.replace(each, sequence=0)) for each in story.events)
+    return ndjson(*wire)
