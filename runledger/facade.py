@@ -27,6 +27,8 @@ from rules.fleet import Fleet
 from rules.policy import Policy
 from rules.proposal import whole_number
 from runledger.catalog import Catalog
+from runledger.collecting import Collecting
+from runledger.collecting import Time as Time
 from runledger.deciding import Decider
 from runledger.errors import BadInput, Missing, RunledgerError
 from runledger.replay import DECIDED_TYPES, Replayed, replay
@@ -35,15 +37,7 @@ from runledger.settings import Settings, load_settings
 if TYPE_CHECKING:
     from runledger.explaining import Explanation
 
-if TYPE_CHECKING:
-    from runledger.kernel_logs import Imported, Reclassified
-    from runledger.optuna_studies import TakenIn
-    from runledger.probing import Probed, Prober
-
 SOURCE = "runledger"
-
-Time = int | str | None
-"""Microseconds since the epoch, RFC 3339 text, or None for now."""
 
 
 def open(
@@ -76,7 +70,7 @@ def next_parameters(
         return opened.next_parameters(study=study, scope=scope, step=step)
 
 
-class Runledger:
+class Runledger(Collecting):
     """An open ledger with its settings."""
 
     def __init__(self, ledger: Ledger, settings: Settings, *, clock: Callable[[], int]) -> None:
@@ -151,78 +145,6 @@ class Runledger:
             expires=expires,
         )
         return self.note(payload, at=at)
-
-    # -- collecting --------------------------------------------------------------
-
-    def prober(self, *, keep_open: bool = False) -> Prober:
-        """Looks at the nodes, for ``with``; with ``keep_open`` over connections that stay open."""
-        from runledger.probing import Prober
-
-        path = self.settings.config_path
-        return Prober(
-            self.ledger,
-            self.fleet,
-            self.catalog.judge(self.policy, self.fleet).fold,
-            settings=self.settings.probe,
-            folder=Path.cwd() if path is None else path.parent.absolute(),
-            clock=self._clock,
-            keep_open=keep_open,
-        )
-
-    def probe(
-        self,
-        nodes: Iterable[str] | None = None,
-        *,
-        step: str | None = None,
-        remedy: bool = False,
-        progress: Callable[[int], None] = lambda _: None,
-    ) -> Probed:
-        """Look at nodes (all of a step, all there are) and store what is seen; see `Prober`."""
-        names = None if nodes is None else tuple(nodes)
-        with self.prober() as prober:
-            return prober.probe(names=names, step=step, remedy=remedy, progress=progress)
-
-    def import_kernel_log(
-        self,
-        file: str | Path,
-        *,
-        node: str,
-        boot_id: str | None = None,
-        boot_time: Time = None,
-        assume_tz: str = "UTC",
-    ) -> Imported:
-        """Store what a kernel log file reports; see `runledger.kernel_logs`."""
-        from runledger.kernel_logs import import_kernel_log
-        from runledger.zones import parse_zone
-
-        return import_kernel_log(
-            self.ledger,
-            file,
-            node=node,
-            now_us=self._clock(),
-            boot_id=boot_id,
-            boot_time_us=None if boot_time is None else self._time(boot_time),
-            zone=parse_zone(assume_tz),
-        )
-
-    def import_optuna(
-        self, storage: str | Path, *, assume_tz: str | None = None, studies: Iterable[str] = ()
-    ) -> list[TakenIn]:
-        """Store the finished trials of existing studies; see `runledger.optuna_studies`.
-
-        ``assume_tz`` is the zone the studies' programs ran in: Optuna does not say.
-        """
-        from runledger.optuna_studies import import_optuna
-        from runledger.zones import parse_zone
-
-        zone = None if assume_tz is None else parse_zone(assume_tz)
-        return import_optuna(self.ledger, str(storage), zone=zone, studies=tuple(studies))
-
-    def reclassify(self) -> Reclassified:
-        """Judge stored kernel lines with today's parser; new events correct old ones."""
-        from runledger.kernel_logs import reclassify_stored
-
-        return reclassify_stored(self.ledger)
 
     def seen(self, subject: str) -> bool:
         """Whether any event of the ledger is about a subject, or a card's place was probed."""

@@ -18,6 +18,10 @@ def add(commands: Commands) -> None:
     parser = command(commands, "probe", _probe, "look at the nodes once, and record what is seen")
     _nodes(parser)
 
+    parser = command(commands, "cleanup", _cleanup, "clean up on the nodes after a batch")
+    _nodes(parser)
+    parser.add_argument("--dry-run", action="store_true", help="show what would be done")
+
     command(commands, "reclassify", _reclassify, "read stored kernel lines with today's parser")
 
 
@@ -76,6 +80,26 @@ def _complain(probed: Probed) -> None:
     for look in probed.looks:
         for problem in look.problems:
             talk(f"{look.node}: {problem}")
+
+
+def _cleanup(arguments: argparse.Namespace) -> int:
+    from runledger.cli.opening import opened
+    from runledger.cli.output import colour, plain, print_json, say
+    from runledger.cli.progress import progress
+
+    with opened(arguments, create=True) as runledger, progress("nodes cleaned up") as advance:
+        cleaned = runledger.cleanup(arguments.nodes, dry_run=arguments.dry_run, progress=advance)
+    if arguments.json:
+        print_json(cleaned.as_json())
+        return exits.DONE
+    for each in cleaned.nodes:
+        say(colour(plain(each.node), "strong"))
+        for action in each.actions:
+            mark = colour("ok", "good") if action.ok else colour("failed", "bad")
+            say(f"  {mark}  {plain(action.name)}: {plain(action.detail or 'done')}")
+        for warning in each.warnings:
+            say(f"  {colour('warning', 'poor')}  {plain(warning)}")
+    return exits.DONE
 
 
 def _reclassify(arguments: argparse.Namespace) -> int:

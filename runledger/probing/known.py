@@ -29,7 +29,7 @@ class Memory:
 
     def recall(self, names: Sequence[str], now_us: int) -> tuple[dict[str, Known], NodeState]:
         """What is known of these nodes, and of the controller's inputs."""
-        state = self._history.state_at(self._ledger.head().sequence, now_us)
+        state = self.state(now_us)
         lately = self._lately(now_us)
         known = {}
         for name in names:
@@ -45,6 +45,10 @@ class Memory:
             )
         controller = self._fold.context.controller
         return known, state.nodes.get(controller) or NodeState()
+
+    def state(self, now_us: int) -> State:
+        """The folded state of the whole ledger; it changes with the next call."""
+        return self._history.state_at(self._ledger.head().sequence, now_us)
 
     def _read_to(self, state: State, name: str) -> tuple[str | None, str | None]:
         node = state.nodes.get(name)

@@ -19,6 +19,7 @@ from ledger.payloads import CommandHung
 from ledger.times import SECOND_US
 from rules.fleet import Fleet
 from rules.fold import Fold
+from rules.state import State
 from runledger.errors import BadInput, RunledgerError
 from runledger.probing.asking import Ask, ask, wanted
 from runledger.probing.known import Memory
@@ -92,9 +93,26 @@ class Prober:
         wanted_targets = targets(self.fleet, folder=self.folder, step=step, names=names)
         if not wanted_targets and step is None:
             raise BadInput("no nodes are configured: name them in runledger.toml (runledger init)")
+        return self._safely(wanted_targets, step, remedy, progress)
+
+    def look(self, wanted_targets: Sequence[Target]) -> Probed:
+        """As `probe`, for these targets."""
+        return self._safely(wanted_targets, None, False, lambda _: None)
+
+    def state(self) -> State:
+        """The folded state of now; it changes with the next call of anything here."""
+        return self._memory.state(self._clock())
+
+    def now(self) -> int:
+        """The time, in microseconds since the epoch."""
+        return self._clock()
+
+    def _safely(
+        self, wanted_targets: Sequence[Target], step: str | None, remedy: bool, progress: Progress
+    ) -> Probed:
         try:
             done = self._look(wanted_targets, step, progress)
-            if remedy and step in self.fleet.steps:
+            if remedy and step is not None and step in self.fleet.steps:
                 return self._remedied(done, wanted_targets, step, progress)
         except (LedgerError, RunledgerError):
             raise

@@ -1,0 +1,131 @@
+"""The part of the facade that brings evidence in: probes, clean-ups, imports.
+
+Thin calls: what each does is in the module it names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ledger import Ledger
+from rules.fleet import Fleet
+from rules.policy import Policy
+from runledger.catalog import Catalog
+from runledger.settings import Settings
+
+if TYPE_CHECKING:
+    from runledger.cleaning import Cleaned
+    from runledger.kernel_logs import Imported, Reclassified
+    from runledger.optuna_studies import TakenIn
+    from runledger.probing import Probed, Prober
+
+Time = int | str | None
+"""Microseconds since the epoch, RFC 3339 text, or None for now."""
+
+
+class Collecting:
+    """What `Runledger` can do to bring evidence in."""
+
+    ledger: Ledger
+    settings: Settings
+    catalog: Catalog
+    _clock: Callable[[], int]
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force."""
+        raise NotImplementedError
+
+    @property
+    def fleet(self) -> Fleet:
+        """The fleet in force."""
+        raise NotImplementedError
+
+    def _time(self, at: Time) -> int:
+        raise NotImplementedError
+
+    def prober(self, *, keep_open: bool = False) -> Prober:
+        """Looks at the nodes, for ``with``; with ``keep_open`` over connections that stay open."""
+        from runledger.probing import Prober
+
+        path = self.settings.config_path
+        return Prober(
+            self.ledger,
+            self.fleet,
+            self.catalog.judge(self.policy, self.fleet).fold,
+            settings=self.settings.probe,
+            folder=Path.cwd() if path is None else path.parent.absolute(),
+            clock=self._clock,
+            keep_open=keep_open,
+        )
+
+    def probe(
+        self,
+        nodes: Iterable[str] | None = None,
+        *,
+        step: str | None = None,
+        remedy: bool = False,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> Probed:
+        """Look at nodes (all of a step, all there are) and store what is seen; see `Prober`."""
+        names = None if nodes is None else tuple(nodes)
+        with self.prober() as prober:
+            return prober.probe(names=names, step=step, remedy=remedy, progress=progress)
+
+    def cleanup(
+        self,
+        nodes: Iterable[str] | None = None,
+        *,
+        dry_run: bool = False,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> Cleaned:
+        """Clean up on nodes after a batch, failing for no node's sake; see `runledger.cleaning`."""
+        from runledger.cleaning import clean_up
+
+        names = None if nodes is None else tuple(nodes)
+        with self.prober() as prober:
+            return clean_up(prober, names=names, dry_run=dry_run, progress=progress)
+
+    def import_kernel_log(
+        self,
+        file: str | Path,
+        *,
+        node: str,
+        boot_id: str | None = None,
+        boot_time: Time = None,
+        assume_tz: str = "UTC",
+    ) -> Imported:
+        """Store what a kernel log file reports; see `runledger.kernel_logs`."""
+        from runledger.kernel_logs import import_kernel_log
+        from runledger.zones import parse_zone
+
+        return import_kernel_log(
+            self.ledger,
+            file,
+            node=node,
+            now_us=self._clock(),
+            boot_id=boot_id,
+            boot_time_us=None if boot_time is None else self._time(boot_time),
+            zone=parse_zone(assume_tz),
+        )
+
+    def import_optuna(
+        self, storage: str | Path, *, assume_tz: str | None = None, studies: Iterable[str] = ()
+    ) -> list[TakenIn]:
+        """Store the finished trials of existing studies; see `runledger.optuna_studies`.
+
+        ``assume_tz`` is the zone the studies' programs ran in: Optuna does not say.
+        """
+        from runledger.optuna_studies import import_optuna
+        from runledger.zones import parse_zone
+
+        zone = None if assume_tz is None else parse_zone(assume_tz)
+        return import_optuna(self.ledger, str(storage), zone=zone, studies=tuple(studies))
+
+    def reclassify(self) -> Reclassified:
+        """Judge stored kernel lines with today's parser; new events correct old ones."""
+        from runledger.kernel_logs import reclassify_stored
+
+        return reclassify_stored(self.ledger)
