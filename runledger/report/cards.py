@@ -1,0 +1,153 @@
+"""Cards over days: where each stood on the ladder, and what was seen of it.
+
+A cell is one card in one column of time. Its ladder state is that at the end
+of the column, as the policy in force judges it; what probes showed and how
+many errors came is that of the whole column. A card that no probe showed is
+not called ok.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ledger import Event
+from ledger.times import SECOND_US
+from rules.facts.gpus import CardStanding
+from runledger.report.selection import Selection
+
+DAY_US = 86_400 * SECOND_US
+
+_HOUR_US = 3_600 * SECOND_US
+_WIDTHS_US = (
+    *(minutes * 60 * SECOND_US for minutes in (10, 30)),
+    *(hours * _HOUR_US for hours in (1, 2, 6, 12)),
+    *(days * DAY_US for days in (1, 2, 7, 14, 28, 91, 364, 3640)),
+)
+_FEW_COLUMNS = 16
+_MOST_COLUMNS = 46
+
+SHOWN = ("unseen", "ok", "watch", "unresponsive", "excluded", "retire")
+"""What a cell can show, from best to worst; ``unseen`` claims nothing."""
+
+Place = tuple[str, str]
+"""Node and PCI address."""
+
+
+@dataclass(slots=True)
+class Column:
+    """A column of the map: times ``start_us`` up to, but not, ``end_us``."""
+
+    start_us: int
+    end_us: int
+
+
+@dataclass(slots=True)
+class Cell:
+    """One card in one column."""
+
+    probes: int = 0
+    bad_probes: int = 0
+    errors: int = 0
+    ladder: str = "ok"
+    reason: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The one word that the map shows, of `SHOWN`."""
+        seen = "unresponsive" if self.bad_probes else "ok" if self.probes else "unseen"
+        return max(seen, self.ladder if self.ladder != "ok" else "unseen", key=SHOWN.index)
+
+
+@dataclass(slots=True)
+class Row:
+    """One card over all columns."""
+
+    node: str
+    pci: str
+    index: int | None = None
+    model: str = ""
+    cells: dict[int, Cell] = field(default_factory=dict)
+
+    @property
+    def worst(self) -> str:
+        """The worst that any of its cells shows."""
+        return max((each.shown for each in self.cells.values()), key=SHOWN.index, default="unseen")
+
+
+def columns(selection: Selection) -> list[Column]:
+    """Columns over a selection: whole days where it is long enough, in UTC."""
+    span = selection.span_us
+    most = _MOST_COLUMNS if span > 8 * DAY_US else _FEW_COLUMNS
+    width = next(
+        (each for each in _WIDTHS_US if span <= (most - 1) * each), max(_WIDTHS_US[-1], span // 40)
+    )
+    first = selection.since_us - selection.since_us % width
+    return [Column(start, start + width) for start in range(first, selection.until_us + 1, width)]
+
+
+class CardMap:
+    """Fills the cells: events as they come, and standings at the end of each column."""
+
+    def __init__(self, selection: Selection) -> None:
+        self.selection = selection
+        self.columns = columns(selection)
+        self.rows: dict[Place, Row] = {}
+        self.at = 0
+
+    @property
+    def end_us(self) -> int:
+        """The last microsecond of the current column that the selection holds."""
+        return min(self.columns[self.at].end_us - 1, self.selection.until_us)
+
+    @property
+    def done(self) -> bool:
+        """Whether every column has been closed."""
+        return self.at >= len(self.columns)
+
+    def take(self, event: Event) -> None:
+        """Take an event of the current column."""
+        data: Any = event.data
+        if event.type == "gpu_probe":
+            node = self.selection.fleet.resolve(data.node)
+            if self._wanted(node):
+                for gpu in data.gpus:
+                    row = self._row(node, gpu.pci)
+                    row.index, row.model = gpu.index, gpu.model or row.model
+                    cell = row.cells.setdefault(self.at, Cell())
+                    cell.probes += 1
+                    cell.bad_probes += gpu.state in ("unresponsive", "missing")
+        elif event.type in ("smu_error", "gpu_fault") and data.pci is not None:
+            node = self.selection.fleet.resolve(data.node)
+            if self._wanted(node):
+                self._row(node, data.pci).cells.setdefault(self.at, Cell()).errors += 1
+
+    def close(self, standings: Iterable[CardStanding]) -> None:
+        """End the current column with where every card that is not ok stands."""
+        for standing in standings:
+            card = standing.card
+            if self._wanted(card.node):
+                row = self._row(card.node, card.pci)
+                row.index = card.index if row.index is None else row.index
+                cell = row.cells.setdefault(self.at, Cell())
+                cell.ladder, cell.reason = standing.state, standing.reason
+        self.at += 1
+
+    def by_node(self) -> list[tuple[str, list[Row]]]:
+        """All rows, by node and then by index and address."""
+        nodes: dict[str, list[Row]] = {}
+        for (node, _), row in sorted(self.rows.items()):
+            nodes.setdefault(node, []).append(row)
+        for rows in nodes.values():
+            rows.sort(key=lambda row: (row.index is None, row.index or 0, row.pci))
+        return list(nodes.items())
+
+    def _wanted(self, node: str) -> bool:
+        return self.selection.nodes is None or node in self.selection.nodes
+
+    def _row(self, node: str, pci: str) -> Row:
+        row = self.rows.get((node, pci))
+        if row is None:
+            row = self.rows[node, pci] = Row(node, pci)
+        return row

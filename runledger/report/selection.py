@@ -1,0 +1,191 @@
+"""What a report is about: a run, a node or a period, and which events belong to it.
+
+Both ends of a period belong to it. A run's own times are widened a little, so
+that the preflight before it and the node lost just after it are in its report.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from sqlalchemy import select
+
+from ledger import Event, Ledger, parse_filters
+from ledger.errors import InvalidFilter
+from ledger.filters import Filter
+from ledger.payloads import DecisionPayload, RunStarted
+from ledger.sql import events
+from ledger.times import SECOND_US, format_time
+from ledger.translation import translated
+from rules.fleet import Fleet
+from runledger.errors import BadInput, Missing
+
+DAY_US = 86_400 * SECOND_US
+DEFAULT_PERIOD_US = 30 * DAY_US
+"""How much of a ledger is reported where nothing was selected."""
+
+_MARGIN_US = 900 * SECOND_US
+_LONGEST_RUN_MARGIN = 0.1
+
+
+class Selection(NamedTuple):
+    """A chosen part of a ledger: positions up to ``upto``, times ``since_us`` to ``until_us``.
+
+    ``nodes`` None means every node; ``default`` marks a period nobody asked for.
+    """
+
+    kind: Literal["run", "node", "period"]
+    since_us: int
+    until_us: int
+    upto: int
+    fleet: Fleet
+    run: str | None = None
+    study: str | None = None
+    nodes: frozenset[str] | None = None
+    default: bool = False
+
+    @property
+    def span_us(self) -> int:
+        """Its length in microseconds, never 0."""
+        return max(self.until_us - self.since_us, 1)
+
+    def node_of(self, event: Event) -> str | None:
+        """The node an event is about, by its configured name."""
+        name = getattr(event.data, "node", None)
+        if name is None:
+            name = node_in(event.subject)
+        return None if name is None else self.fleet.resolve(name)
+
+    def includes(self, event: Event) -> bool:
+        """Whether an event of these times belongs to the report."""
+        if self.kind == "period":
+            return True
+        if self.kind == "run":
+            return self._of_run(event)
+        data = event.data
+        if isinstance(data, DecisionPayload):
+            return self._mentioned(data)
+        if isinstance(data, RunStarted):
+            return data.nodes is None or any(self._has(each) for each in data.nodes)
+        node = self.node_of(event)
+        return self._has(node) if node is not None else event.runid is not None
+
+    def _has(self, node: str) -> bool:
+        return self.nodes is None or self.fleet.resolve(node) in self.nodes
+
+    def _of_run(self, event: Event) -> bool:
+        data = event.data
+        if event.runid == self.run or event.subject == f"run/{self.run}":
+            return True
+        if isinstance(data, DecisionPayload):
+            asked = data.question
+            return asked.get("run") is None and asked.get("study") in (None, self.study)
+        if event.runid is not None:
+            return False
+        node = self.node_of(event)
+        if node is not None:
+            return self._has(node)
+        study = getattr(data, "study", None)
+        return study == self.study if study is not None else event.subject == "fleet"
+
+    def _mentioned(self, decision: DecisionPayload) -> bool:
+        if any(
+            (node := node_in(finding.subject)) is not None and self._has(node)
+            for finding in decision.findings
+        ):
+            return True
+        named = (*decision.outcome.get("nodes", ()), *decision.outcome.get("excluded_nodes", ()))
+        return any(self._has(str(each)) for each in named)
+
+
+def node_in(subject: str) -> str | None:
+    """The node in a subject such as ``gpu/rig-6600/0000:22:00.0``."""
+    kind, _, rest = subject.partition("/")
+    return rest.partition("/")[0] or None if kind in ("node", "gpu") else None
+
+
+def choose(
+    ledger: Ledger,
+    fleet: Fleet,
+    *,
+    run: str | None = None,
+    node: str | None = None,
+    since_us: int | None = None,
+    until_us: int | None = None,
+    now_us: int,
+) -> Selection:
+    """The selection asked for; raises `BadInput`, and `Missing` where it can hold nothing."""
+    if run is not None and (node is not None or since_us is not None or until_us is not None):
+        raise BadInput("a run has its own times and nodes: give --run alone")
+    if since_us is not None and until_us is not None and since_us > until_us:
+        raise BadInput(f"--since {format_time(since_us)} lies after --until")
+    head = ledger.head().sequence
+    if head == 0:
+        raise Missing("the ledger is empty, so there is nothing to report: see `runledger record`")
+    if run is not None:
+        return _run(ledger, fleet, run, head)
+    first, last = _bounds(ledger)
+    default = node is None and since_us is None and until_us is None
+    if until_us is None:
+        # What claims to come from the future must not stretch the page.
+        until_us = max(min(last, now_us), since_us or min(first, now_us))
+    if since_us is None:
+        since_us = max(first, until_us - DEFAULT_PERIOD_US) if default else min(first, until_us)
+    return Selection(
+        kind="period" if node is None else "node",
+        since_us=since_us,
+        until_us=until_us,
+        upto=head,
+        fleet=fleet,
+        nodes=None if node is None else frozenset([fleet.resolve(node)]),
+        default=default,
+    )
+
+
+def _bounds(ledger: Ledger) -> tuple[int, int]:
+    """The earliest and the latest time in the ledger."""
+    with translated("reading"), ledger.engine.connect() as connection:
+        in_order = select(events.c.time_us).order_by(events.c.time_us).limit(1)
+        newest = select(events.c.time_us).order_by(events.c.time_us.desc()).limit(1)
+        return (
+            int(connection.execute(in_order).scalar_one()),
+            int(connection.execute(newest).scalar_one()),
+        )
+
+
+def _run(ledger: Ledger, fleet: Fleet, run: str, head: int) -> Selection:
+    mine = list(ledger.read(where=_exactly(f"run={run}"), upto=head))
+    if not mine:
+        mine = list(ledger.read(where=_exactly(f"subject=run/{run}"), upto=head))
+    if not mine:
+        raise Missing(f"no event of run {run!r} in this ledger: see `runledger events`")
+    happened = [each for each in mine if not isinstance(each.data, DecisionPayload)] or mine
+    since_us = min(each.time_us for each in happened)
+    until_us = max(each.time_us for each in happened)
+    margin = max(_MARGIN_US, round((until_us - since_us) * _LONGEST_RUN_MARGIN))
+    starts = [each.data for each in mine if isinstance(each.data, RunStarted)]
+    nodes: set[str] | None = {
+        fleet.resolve(name) for each in mine if (name := getattr(each.data, "node", None))
+    }
+    if not starts or starts[-1].nodes is None:
+        nodes = None
+    elif nodes is not None:
+        nodes |= {fleet.resolve(name) for name in starts[-1].nodes}
+    return Selection(
+        kind="run",
+        since_us=since_us - margin,
+        until_us=until_us + margin,
+        upto=head,
+        fleet=fleet,
+        run=run,
+        study=starts[-1].study if starts else None,
+        nodes=None if nodes is None else frozenset(nodes),
+    )
+
+
+def _exactly(text: str) -> tuple[Filter, ...]:
+    """A filter on one key; a value that a filter cannot spell matches nothing."""
+    try:
+        return parse_filters([text])
+    except InvalidFilter as error:
+        raise BadInput(f"{error}: a run is named by its id alone") from None

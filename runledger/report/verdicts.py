@@ -1,0 +1,131 @@
+"""Verdicts as the page shows them: what was found, what to do, and the events behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ledger import Event, Ledger
+from ledger.payloads import Finding
+from rules.ruleset import SEVERITIES
+from runledger.report.decided import Verdict
+from runledger.report.gist import gist
+from runledger.report.reading import events_by_id
+
+_EVIDENCE_SHOWN = 12
+_TEXT_LIMIT = 600
+
+
+@dataclass(slots=True)
+class Evidence:
+    """One event that a finding rests on; ``found`` is false where the ledger lacks it."""
+
+    id: str
+    found: bool
+    time_us: int = 0
+    type: str = ""
+    subject: str = ""
+    text: str = ""
+
+
+@dataclass(slots=True)
+class Found:
+    """A finding with its evidence; ``more`` events are not listed."""
+
+    finding: Finding
+    evidence: list[Evidence]
+    more: int
+
+
+@dataclass(slots=True)
+class Told:
+    """A verdict with everything that is shown of it."""
+
+    verdict: Verdict
+    findings: list[Found]
+    asked: str
+    outcome: str
+
+
+def tell(ledger: Ledger, verdicts: Iterable[Verdict]) -> list[Told]:
+    """Look up the evidence of some verdicts, each event once."""
+    verdicts = list(verdicts)
+    wanted: dict[str, None] = {}
+    for verdict in verdicts:
+        for finding in verdict.decision.findings:
+            wanted |= dict.fromkeys(finding.evidence[:_EVIDENCE_SHOWN])
+    events = {id: _evidence(event) for id, event in events_by_id(ledger, list(wanted)).items()}
+    return [
+        Told(
+            verdict,
+            [
+                Found(
+                    finding,
+                    [events.get(id) or Evidence(id, False) for id in _shown(finding)],
+                    max(0, len(finding.evidence) - _EVIDENCE_SHOWN),
+                )
+                for finding in sorted(
+                    verdict.decision.findings, key=lambda each: SEVERITIES.index(each.severity)
+                )
+            ],
+            asked(verdict.decision.question),
+            outcome(verdict.kind, verdict.decision.outcome),
+        )
+        for verdict in verdicts
+    ]
+
+
+def _shown(finding: Finding) -> tuple[str, ...]:
+    return finding.evidence[:_EVIDENCE_SHOWN]
+
+
+def _evidence(event: Event) -> Evidence:
+    text = gist(event)
+    if len(text) > _TEXT_LIMIT:
+        text = f"{text[:_TEXT_LIMIT]}…"
+    return Evidence(event.id, True, event.time_us, event.type, event.subject, text)
+
+
+def asked(question: dict[str, Any]) -> str:
+    """The question in words: ``step 3, run R-7, 50 trials of 100,000 seeds``."""
+    parts = [f"{key} {question[key]}" for key in ("step", "run", "study") if key in question]
+    sizes = []
+    if isinstance(question.get("trials"), int):
+        sizes.append(f"{question['trials']:,} trials")
+    if isinstance(question.get("seed_count"), int):
+        sizes.append(f"{question['seed_count']:,} seeds")
+    if sizes:
+        parts.append(" of ".join(sizes))
+    proposal = question.get("proposal")
+    if isinstance(proposal, dict):
+        parts.append(
+            f"{proposal.get('proposer', 'someone')} proposed "
+            f"{proposal.get('trials', '–')} × {proposal.get('seed_count', '–')}"
+        )
+    return ", ".join(parts)
+
+
+def outcome(kind: str, result: dict[str, Any]) -> str:
+    """What came of it, in words."""
+    if kind == "parameters":
+        size = (
+            f"{_number(result.get('trials'))} trials of {_number(result.get('seed_count'))} seeds"
+        )
+        return f"{size} (rule {result.get('rule', '?')})"
+    if kind == "exclusions":
+        states: dict[str, int] = {}
+        for card in result.get("gpus", ()):
+            states[str(card.get("state"))] = states.get(str(card.get("state")), 0) + 1
+        return ", ".join(f"{amount} {state}" for state, amount in states.items()) or "all cards ok"
+    said = [f"usable: {', '.join(result.get('nodes', ())) or 'no node'}"]
+    if result.get("excluded_nodes"):
+        said.append(f"left out: {', '.join(result['excluded_nodes'])}")
+    cards = sum(len(each) for each in result.get("excluded_gpus", {}).values())
+    if cards:
+        said.append(f"{cards} card{'' if cards == 1 else 's'} sit out")
+    return "; ".join(said)
+
+
+def _number(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else "–"
