@@ -68,7 +68,7 @@ def _preflight(arguments: argparse.Namespace) -> int:
     from runledger.cli.opening import opened
 
     with opened(arguments, create=True) as runledger:
-        if not arguments.no_probe:
+        if not arguments.no_probe and _about_now(arguments, runledger.now()):
             from runledger.cli.probing import probe_for_step
 
             probe_for_step(runledger, arguments.step, remedy=arguments.remedy)
@@ -81,6 +81,15 @@ def _preflight(arguments: argparse.Namespace) -> int:
             as_of=arguments.as_of,
         )
     return _print(decision, arguments)
+
+
+def _about_now(arguments: argparse.Namespace, now_us: int) -> bool:
+    """Whether what is seen now could bear on the decision: not on one about the past."""
+    from ledger.times import parse_time
+
+    if arguments.as_of is not None:
+        return False
+    return arguments.at is None or parse_time(arguments.at) >= now_us
 
 
 def _exclusions(arguments: argparse.Namespace) -> int:
