@@ -101,6 +101,27 @@ class JobFailedWithTraceback(Payload, frozen=True, kw_only=True):
     gpu_state: Json | None = None
 
 
+class StudyDefined(Payload, frozen=True, kw_only=True):
+    """What a study searches: its space, which way is better, and on what (``scope``).
+
+    ``space`` maps each parameter to its distribution (``type``: ``float``,
+    ``int`` or ``categorical``, with ``low``, ``high``, ``step``, ``log`` or
+    ``choices``). ``fingerprint`` is the SHA-256 over all of it: see
+    ``docs/optuna-persistence.md``.
+    """
+
+    event_type = "study_defined"
+
+    study: Identifier
+    space: Json
+    directions: tuple[Literal["minimize", "maximize"], ...]
+    fingerprint: Identifier
+    scope: Json | None = None
+
+    def default_subject(self) -> str | None:
+        return f"study/{self.study}"
+
+
 class TrialStarted(Payload, frozen=True, kw_only=True):
     """An Optuna trial was asked for; a finished one is a `TrialCompleted`."""
 
