@@ -1,8 +1,8 @@
 """A fleet for tests: rigs that are folders behind a real sshd, a controller, and the program.
 
-    with Fleet(tmp_path) as fleet:
-        fleet.configure(steps='[steps."3"]\\n')
-        decision = fleet.preflight("3")
+with Fleet(tmp_path) as fleet:
+    fleet.configure(steps='[steps."3"]\\n')
+    decision = fleet.preflight("3")
 """
 
 from __future__ import annotations
