@@ -139,10 +139,10 @@ def _connect_sqlite(url: URL, *, create: bool, readonly: bool) -> Engine:
     # in-memory database and close the connections of other threads. Readers
     # open afresh each time: what held for read-only media may not hold later.
     if readonly:
-        engine = create_engine("sqlite://", module=dbapi2, creator=open_to_read, poolclass=NullPool)
+        engine = create_engine(url, module=dbapi2, creator=open_to_read, poolclass=NullPool)
     else:
         engine = create_engine(
-            "sqlite://",
+            url,
             module=dbapi2,
             creator=open_to_write,
             poolclass=QueuePool,

@@ -126,6 +126,8 @@ def _parse_range(value: str, text: str) -> tuple[int, int | None]:
     first, dots, last = match.groups()
     if dots is None:
         return int(first), int(first)
+    if last is not None and int(last) < int(first):
+        raise InvalidFilter(f"seq in filter {text!r}: {last} comes before {first}")
     return int(first), None if last is None else int(last)
 
 

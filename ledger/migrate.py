@@ -29,8 +29,14 @@ SELECT set_config('lock_timeout', '{int(BUSY_TIMEOUT_S * 1000)}', true),
 
 def current_revision(engine: Engine) -> str | None:
     """The revision a ledger is at; None where its tables are not there yet."""
-    with translated("reading the schema version"), engine.connect() as connection:
+    with translated(f"reading the schema version of {_where(engine)}"), engine.connect() as connection:
         return _revision(connection)
+
+
+def _where(engine: Engine) -> str:
+    """The ledger's file, or its URL without the password."""
+    file = engine.url.database if engine.dialect.name == "sqlite" else None
+    return file or engine.url.render_as_string()
 
 
 def _revision(connection: Connection) -> str | None:
@@ -82,7 +88,7 @@ def upgrade_engine(engine: Engine) -> str | None:
     Others that want to migrate wait their turn, and then find it done.
     """
     with (
-        translated("upgrading the ledger"),
+        translated(f"upgrading {_where(engine)}"),
         _only_one(engine),
         engine.connect() as connection,
     ):

@@ -9,7 +9,7 @@ from ledger.errors import Damaged, LedgerError, NotFound, Unavailable
 
 _FULL_OR_BROKEN = ("disk is full", "disk i/o error", "no space left")
 _BUSY = ("database is locked", "database table is locked", "lock timeout", "locking protocol")
-_DAMAGED = ("malformed", "not a database", "could not decode to utf-8")
+_DAMAGED = ("malformed", "could not decode to utf-8")
 _NOT_WRITABLE = ("unable to open", "readonly", "permission denied")
 
 
@@ -35,6 +35,8 @@ def _translate(error: BaseException, what: str) -> LedgerError:
     original = getattr(error, "orig", None) or error
     text = str(original).strip().splitlines()[0] if str(original).strip() else repr(original)
     lowered = text.lower()
+    if "not a database" in lowered:
+        return Damaged(f"{what}: {text}; name a ledger, or restore a backup of it")
     if any(word in lowered for word in _DAMAGED):
         return Damaged(f"{what}: {text}; run `runledger verify`, or restore a backup")
     if any(word in lowered for word in _BUSY):

@@ -1,13 +1,14 @@
 """What ``init`` writes: a ``runledger.toml`` to start from, and the first watch list.
 
 A pure function of the pipeline's node file. The cards known to be bad at the
-time of writing go on the watch list, as an operator's word, where their rig is
-part of the fleet.
+time of writing go on the watch list, as an operator's word; with a node file,
+only those whose rig is in it.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ledger.identifiers import gpu_subject
@@ -52,6 +53,7 @@ def starter(node_file: str | None, *, origin: str | None = None) -> tuple[str, l
     """
     nodes = [] if node_file is None else _nodes(node_file, origin or "the node file")
     names = {node["name"] for node in nodes}
+    cards = [card for card in KNOWN_CARDS if node_file is None or card.node in names]
     watches = [
         OverrideSet(
             subject=gpu_subject(card.node, card.pci),
@@ -59,10 +61,9 @@ def starter(node_file: str | None, *, origin: str | None = None) -> tuple[str, l
             reason=card.reason,
             by="runledger init",
         )
-        for card in KNOWN_CARDS
-        if card.node in names
+        for card in cards
     ]
-    return _text(nodes, origin), watches
+    return _text(nodes, origin, cards), watches
 
 
 def _nodes(text: str, origin: str) -> list[dict[str, Any]]:
@@ -120,6 +121,11 @@ _EXAMPLE = """
 # gpus = 8                         # how many cards it should show
 """
 
+_WATCHED = """
+# On the watch list from the start, as events in the ledger (`runledger exclusions` shows it;
+# `runledger override SUBJECT reinstate --reason TEXT --by WHO` takes a card off):
+"""
+
 _FOOT = """
 # How nodes are probed; seconds.
 # [probe]
@@ -130,7 +136,7 @@ _FOOT = """
 """
 
 
-def _text(nodes: list[dict[str, Any]], origin: str | None) -> str:
+def _text(nodes: list[dict[str, Any]], origin: str | None, cards: Sequence[KnownCard]) -> str:
     parts = [_HEAD.format(origin=f", made from {origin}" if origin else "")]
     for node in nodes:
         lines = "\n".join(f"{key} = {_toml(value)}" for key, value in node.items())
@@ -142,6 +148,9 @@ def _text(nodes: list[dict[str, Any]], origin: str | None) -> str:
         if step in _RAMDISK_STEPS:
             files = "".join(f"  {_toml(path)},\n" for path in _RAMDISK)
             parts.append(f"ramdisk = [\n{files}]\n")
+    if cards:
+        parts.append(_WATCHED)
+        parts += [f"#   {gpu_subject(card.node, card.pci)}: {card.reason}\n" for card in cards]
     parts.append(_FOOT)
     return "".join(parts)
 

@@ -63,7 +63,7 @@ def _code(error: Exception) -> int:
         return BAD_INPUT
     if isinstance(error, errors.NotFound | Missing | FileNotFoundError):
         return NOT_FOUND
-    if isinstance(error, errors.Conflict | errors.HeadMoved) or type(error).__name__ == "NotEmpty":
+    if isinstance(error, errors.Conflict | errors.HeadMoved | errors.AlreadyThere):
         return CONFLICT
     if isinstance(error, errors.Damaged):
         return DRIFT
