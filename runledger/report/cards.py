@@ -84,7 +84,9 @@ def columns(selection: Selection) -> list[Column]:
         (each for each in _WIDTHS_US if span <= (most - 1) * each), max(_WIDTHS_US[-1], span // 40)
     )
     first = selection.since_us - selection.since_us % width
-    return [Column(start, start + width) for start in range(first, selection.until_us + 1, width)]
+    # A period that ends where a column would begin has its last instant in the one before.
+    stop = max(selection.until_us, first + 1)
+    return [Column(start, start + width) for start in range(first, stop, width)]
 
 
 class CardMap:
@@ -99,7 +101,8 @@ class CardMap:
     @property
     def end_us(self) -> int:
         """The last microsecond of the current column that the selection holds."""
-        return min(self.columns[self.at].end_us - 1, self.selection.until_us)
+        last = self.at == len(self.columns) - 1
+        return self.selection.until_us if last else self.columns[self.at].end_us - 1
 
     @property
     def done(self) -> bool:

@@ -15,7 +15,7 @@ from ledger import Event
 from ledger.identifiers import node_subject
 from ledger.payloads import DecisionPayload
 from ledger.times import SECOND_US
-from runledger.report.decided import Decisions
+from runledger.report.decided import Decisions, told_briefly
 from runledger.report.gist import gist
 from runledger.report.reach import NodeTrack
 from runledger.report.selection import Selection
@@ -171,7 +171,7 @@ class Collected:
             f"{decision.kind}: {decision.verdict}",
         )
         if fresh:
-            self._moment(event, "decision", f"{decision.kind}: {decision.verdict}", "")
+            self._moment(event, "decision", told_briefly(decision), "")
 
     def _probed(self, event: Event, data: Any, node: str | None) -> None:
         assert node is not None
@@ -248,7 +248,7 @@ class Collected:
         self.trials.setdefault(event.runid or "", Counter())[data.state] += 1
 
 
-_BURSTING = frozenset({"fault", "failure", "decision"})
+_BURSTING = frozenset({"fault", "failure"})
 
 
 def _fault_kind(type_: str, data: Any) -> str:

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 from ledger import Event
 from ledger.payloads import DecisionPayload, Finding
+from runledger.report.gist import size
+from runledger.report.phrases import spoken
 
 FINE = frozenset({"go", "ok", "accepted", "proposed"})
 """Verdicts that ask nobody to do anything."""
@@ -107,6 +109,20 @@ def lane_of(decision: DecisionPayload) -> tuple[Any, ...]:
     """What makes two decisions answers to the same question."""
     asked = decision.question
     return decision.kind, str(asked.get("step", "")), str(asked.get("study", ""))
+
+
+def told_briefly(decision: DecisionPayload) -> str:
+    """``preflight, step 1: no-go: 2 findings``, or the numbers that were decided."""
+    step = decision.question.get("step")
+    about = decision.kind if step is None else f"{decision.kind}, step {step}"
+    told = f"{about}: {spoken(decision.verdict)}"
+    if decision.kind == "parameters":
+        return f"{told}, {size(decision.outcome.get('trials'), decision.outcome.get('seed_count'))}"
+    telling = [each for each in decision.findings if each.severity != "info"]
+    if not telling:
+        return told
+    more = f" (and {len(telling) - 1} more)" if len(telling) > 1 else ""
+    return f"{told}, {telling[0].message}{more}"
 
 
 def _result(decision: DecisionPayload) -> tuple[Any, ...]:

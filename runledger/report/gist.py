@@ -19,11 +19,11 @@ def gist(event: Event) -> str:
     return tell(event.data) if tell is not None else event.type.replace("_", " ")
 
 
-def size(trials: int | None, seed_count: int | None) -> str:
+def size(trials: Any, seed_count: Any) -> str:
     """``50 × 100,000``; a dash for what is not known."""
     if trials is None and seed_count is None:
         return "–"
-    shown = ["–" if each is None else f"{each:,}" for each in (trials, seed_count)]
+    shown = [f"{each:,}" if isinstance(each, int) else "–" for each in (trials, seed_count)]
     return " × ".join(shown)
 
 

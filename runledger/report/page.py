@@ -10,13 +10,13 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from ledger.canonical import digest
 from ledger.times import format_time
 from runledger.cli.output import plain
 from runledger.report import phrases
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 _TEXT_LIMIT = 20_000
 """Longer text is cut: a page is for reading, and the ledger keeps the rest."""
@@ -51,7 +51,7 @@ def _environment() -> Environment:
         "rfc3339": format_time,
         "thousands": lambda number: f"{number:,}",
         "short": _short,
-        "fingerprint": lambda text: digest(str(text).encode())[:12],
+        "commands": _commands,
     }
     environment.globals |= {"LETTERS": phrases.LETTERS, "SIGNS": phrases.SIGNS}
     return environment
@@ -71,3 +71,13 @@ def _short(text: str, limit: int = 300) -> str:
     """The text in one line, cut where it is long."""
     line = " ".join(str(text).split())
     return line if len(line) <= limit else f"{line[:limit]}…"
+
+
+def _commands(text: str) -> Markup:
+    """A remedy with the command in it, which our rules put last, set as code."""
+    from markupsafe import Markup
+
+    before, runledger, command = _clean(_short(text, 400)).partition("runledger ")
+    if not runledger or command[:1].isspace():
+        return Markup("{}").format(before + runledger + command)  # escaped by format
+    return Markup("{}<code>{}</code>").format(before, runledger + command)

@@ -80,7 +80,7 @@ def _counts(selection: Selection, standing: CardStanding) -> bool:
 
 def _runs(selection: Selection, rows: list[RunRow]) -> list[Line]:
     if len(rows) == 1 or selection.kind == "run":
-        return [_one_run(row) for row in rows[:1]]
+        return _one_run(rows[0]) if rows else []
     if not rows:
         return []
     ended = Counter(row.run.outcome or ("counted" if row.run.counted else "open") for row in rows)
@@ -120,34 +120,38 @@ def _runs(selection: Selection, rows: list[RunRow]) -> list[Line]:
                 "(unknown, which is not zero)"
             )
         text = "; ".join(parts)
-        lines.append(Line(f"{text[:1].upper()}{text[1:]}.", "poor" if unknown else "plain"))
+        lines.append(Line(f"{_capital(text)}.", "poor" if unknown else "plain"))
     return lines
 
 
-def _one_run(row: RunRow) -> Line:
+def _one_run(row: RunRow) -> list[Line]:
     run = row.run
-    told = [f"{run.id}"]
+    asked = ""
     if row.trials is not None and row.seed_count is not None:
-        told.append(f" asked for {row.trials:,} trials of {row.seed_count:,} seeds")
-    outcome = run.outcome
-    if outcome is None:
-        told.append("; no end is on record")
+        asked = f" asked for {row.trials:,} trials of {row.seed_count:,} seeds"
+    if run.outcome is None:
+        end = "no end is on record"
     else:
         took = "" if row.end_us is None else f" after {phrases.lasted(row.end_us - row.time_us)}"
-        told.append(f"; it {'was ' if outcome == 'aborted' else ''}{outcome}{took}")
-        if run.reason:
-            told.append(f" ({run.reason})")
+        was = "was " if run.outcome == "aborted" else ""
+        end = f"it {was}{run.outcome}{took}" + (f" ({run.reason})" if run.reason else "")
+    lines = [Line(f"{run.id}{asked}; {end}.", phrases.tone(run.outcome or "unknown"))]
     if row.survivors is not None:
-        told.append(f". {row.survivors:,} survivors were counted")
-        if row.partial:
-            told.append(f", on a part only ({row.partial})")
-    elif outcome is not None:
-        told.append(". Nothing was counted: its yield is unknown, which is not zero")
-    if row.lost:
-        told.append(f". It lost {row.lost} on the way")
+        part = f", on a part only ({row.partial})" if row.partial else ""
+        lines.append(Line(f"{row.survivors:,} survivors were counted{part}."))
+    elif run.outcome is not None:
+        lines.append(
+            Line("Nothing was counted: its yield is unknown, which is not zero.", "unsure")
+        )
     if row.parameters is not None and row.parameters.followed is False:
-        told.append(f". The decision before it was {row.parameters.text}")
-    return Line("".join(told) + ".", phrases.tone(outcome or "unknown"))
+        lines.append(
+            Line(
+                f"It did not follow the decision before it: {row.parameters.text}.",
+                "poor",
+                row.parameters.number,
+            )
+        )
+    return lines
 
 
 def _nodes(selection: Selection, collected: Collected) -> list[Line]:
@@ -252,16 +256,23 @@ def _todo(
         lines.setdefault(
             finding.remedy, Line(finding.remedy, phrases.tone(finding.severity), verdict.number)
         )
-    wanted = {
-        f"gpu/{each.card.node}/{each.card.pci}"
+    labels = {
+        f"{each.card.node}/{each.card.pci}": card_label(
+            each.card.node, each.card.pci, each.card.index
+        )
         for each in gathered.standings
         if each.sits_out and _counts(selection, each)
     }
     for finding in gathered.findings:
-        if finding.subject in wanted and finding.severity == "degrade":
-            text = f"{finding.message.partition(':')[0]}: {finding.remedy}"
+        if finding.subject.removeprefix("gpu/") in labels and finding.severity == "degrade":
+            _, _, place = finding.subject.partition("/")
+            text = f"{labels.get(place, place)}: {finding.remedy}"
             lines.setdefault(text, Line(text, "poor"))
-    return [line for text, line in lines.items() if text]
+    return [Line(_capital(line.text), line.tone, line.number) for line in lines.values()]
+
+
+def _capital(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _clear(newest: list[Verdict]) -> str:

@@ -119,7 +119,10 @@ def draw(selection: Selection, collected: Collected, runs: Iterable[Run]) -> Tim
         _glyph_lane(kind, f"decided/{kind}", marks.pop(f"decided/{kind}", []), scale)
         for kind in ("preflight", "exclusions", "parameters")
     ]
-    lanes += [_runs(runs, scale), _steps(collected, scale)]
+    lanes.append(_runs(runs, scale))
+    steps = _steps(collected, scale)
+    if any(bar.label for bar in steps.bars):  # slivers would say no more than their runs do
+        lanes.append(steps)
     lanes = [lane for lane in lanes if lane.bars or lane.glyphs]
     tracks = sorted(collected.nodes.values(), key=lambda each: each.name)
     shown = _most_telling(tracks, marks)
@@ -274,7 +277,7 @@ def _stack(
 ) -> None:
     """A bar in the first row that has room; rows beyond the fourth share the last."""
     x, right = scale.x(times[0]), scale.x(times[1])
-    width = max(2.5, right - x)
+    width = max(4.0, right - x)
     row = next((at for at, end in enumerate(ends) if end <= x), min(len(ends), 3))
     if row == len(ends):
         ends.append(0.0)
@@ -289,7 +292,8 @@ def _node(track: NodeTrack, marks: list[Mark], scale: Scale) -> Lane:
     lane = Lane(track.name, "node", 40.0)
     for stretch in track.stretches:
         x = scale.x(stretch.start_us)
-        width = max(2.5, scale.x(stretch.end_us) - x)
+        # A node that was only once seen down must not vanish between two pixels.
+        width = max(7.0 if stretch.state == "down" else 2.5, scale.x(stretch.end_us) - x)
         words = {"up": "answered", "down": "did not answer", "between": "not known"}[stretch.state]
         title = f"{track.name} {words}, {phrases.briefly(stretch.start_us)}"
         if stretch.end_us > stretch.start_us:

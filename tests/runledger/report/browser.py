@@ -190,6 +190,7 @@ class Browser:
         path.write_bytes(base64.b64decode(answer["data"]))
 
     def pdf(self, path: Path) -> None:
-        """The page as it prints."""
+        """The page as it prints, with a printer's default of leaving backgrounds out."""
+        self.call("Emulation.setEmulatedMedia", media="")
         answer = self.call("Page.printToPDF", printBackground=False, preferCSSPageSize=True)
         path.write_bytes(base64.b64decode(answer["data"]))
