@@ -26,7 +26,7 @@ MAX_PAYLOAD_BYTES = 1024 * 1024
 """Default limit for one canonical payload (1 MiB)."""
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One fact, with who saw it, what it is about, and where it stands in the ledger.
 
     Times are microseconds since the epoch (UTC). ``sequence``, ``recorded_us``,

@@ -71,7 +71,8 @@ def in_time(engine: Engine, statement: Select[Any], *, span: int) -> Iterator[Ro
 
 def _page(engine: Engine, statement: Select[Any], size: int) -> list[Row]:
     with translated("reading"), engine.connect() as connection:
-        return [tuple(row) for row in connection.execute(statement.limit(size))]
+        # The driver's own tuples: SQLAlchemy's rows cost as much again.
+        return list(connection.execute(statement.limit(size)).cursor.fetchall())
 
 
 def _next_page(page: int, rows: list[Row]) -> int:

@@ -8,6 +8,7 @@ costs every command a third of a second.
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from json.encoder import encode_basestring as _quoted
 from typing import Any
 
@@ -55,6 +56,9 @@ checkpoints = table(
 
 Row = tuple[Any, ...]
 
+_recorded_text = lru_cache(maxsize=64)(format_time)
+"""Events of a batch share the time at which they were stored."""
+
 
 def hash_input(row: Row) -> bytes:
     """The bytes whose SHA-256 is the row's hash.
@@ -100,7 +104,7 @@ def _canonical(row: Row, own_hash: str) -> bytes:
     in_step = "" if step is None else f'"step":{_quoted(step)},'
     return (
         f'{{{optional}"data":{data},"dataschemaversion":{version},{own_hash}"id":{_quoted(id_)},'
-        f'"prevhash":{_quoted(prevhash)},"recordedtime":"{format_time(recorded_us)}",{run}'
+        f'"prevhash":{_quoted(prevhash)},"recordedtime":"{_recorded_text(recorded_us)}",{run}'
         f'"sequence":{sequence},"source":{_quoted(source)},"specversion":"1.0",{in_step}'
         f'"subject":{_quoted(subject)},"time":"{format_time(time_us)}","type":{_quoted(type_)}}}'
     ).encode()

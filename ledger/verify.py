@@ -81,7 +81,7 @@ def _rows(ledger: Ledger) -> Iterator[Row | None]:
         try:
             with translated("verifying"), ledger.engine.connect() as connection:
                 found = statement.where(events.c.sequence > after).limit(page)
-                rows = connection.execute(found).fetchall()
+                rows = connection.execute(found).cursor.fetchall()  # the driver's own tuples
         except (Unavailable, NotFound):
             raise
         except (LedgerError, ValueError):
@@ -90,8 +90,7 @@ def _rows(ledger: Ledger) -> Iterator[Row | None]:
                 return
             page = 1  # find the very row
             continue
-        for row in rows:
-            yield tuple(row)
+        yield from rows
         if len(rows) < page:
             return
         after = rows[-1][0]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from sqlalchemy import Engine
@@ -19,6 +20,7 @@ from ledger.database import BUSY_TIMEOUT_S, after_fork
 from ledger.sql import EVENT_COLUMNS, Row
 
 _IDS_AT_A_TIME = 500
+_ROWS_AT_A_TIME = 100
 _COLUMNS = ", ".join(EVENT_COLUMNS)
 
 # The settings hold for the transaction: an acknowledged event is on disk even
@@ -47,9 +49,7 @@ class Transaction:
         self._cursor = cursor
         self._postgres = postgres
         self._mark = mark
-        self._insert = (
-            f"INSERT INTO events ({_COLUMNS}) VALUES ({', '.join([mark] * len(EVENT_COLUMNS))})"
-        )
+        self._row = f"({', '.join([mark] * len(EVENT_COLUMNS))})"
 
     def head(self) -> Head:
         """The newest position, which nobody else can move now."""
@@ -62,10 +62,14 @@ class Transaction:
             with self._cursor.copy(f"COPY events ({_COLUMNS}) FROM STDIN") as copy:
                 for row in rows:
                     copy.write_row(row)
-        elif len(rows) == 1:
-            self._cursor.execute(self._insert, rows[0])
-        elif rows:
-            self._cursor.executemany(self._insert, rows)
+            return
+        # Many rows to a statement: SQLite keeps what it needs to undo each one.
+        for start in range(0, len(rows), _ROWS_AT_A_TIME):
+            part = rows[start : start + _ROWS_AT_A_TIME]
+            self._cursor.execute(
+                f"INSERT INTO events ({_COLUMNS}) VALUES {', '.join([self._row] * len(part))}",
+                tuple(chain.from_iterable(part)),
+            )
 
     def rows_by_id(self, ids: Sequence[str]) -> dict[str, Row]:
         """The stored rows among these ids."""
