@@ -317,6 +317,24 @@ class Runledger(Collecting):
 
         return explain(self, id, minimal=minimal)
 
+    def report(
+        self,
+        *,
+        run: str | None = None,
+        node: str | None = None,
+        since: Time = None,
+        until: Time = None,
+        title: str | None = None,
+    ) -> str:
+        """What happened to a run, a node or in a period, as one HTML page; see `runledger.report`.
+
+        Both ends of a period belong to it; with nothing chosen, it is the 30
+        days up to the newest event. Raises `Missing` where there is nothing.
+        """
+        from runledger.report import report_of
+
+        return report_of(self, run=run, node=node, since=since, until=until, title=title).html
+
     def _time(self, at: Time) -> int:
         if at is None:
             return self._clock()
