@@ -67,9 +67,10 @@ class Fleet:
             rig.close()
 
     def configure(self, steps: str = "", *, probe: str = "", policy: str = "") -> Self:
-        """Write runledger.toml; probing is quick and never fresh unless ``probe`` says otherwise."""
+        """Write runledger.toml; without ``probe``, probing is quick and never fresh."""
         nodes = "".join(
-            f'[[nodes]]\nname = "{name}"\naddress = "{address}"\nport = {self.sshd.port}\n'
+            f"[[nodes]]\nname = {json.dumps(name)}\naddress = {json.dumps(address)}\n"
+            f"port = {self.sshd.port}\n"
             f'ssh_config = "{self.sshd.ssh_config}"\ngpus = {self.gpus}\n'
             for name, address in self.addresses.items()
         )
