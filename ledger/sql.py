@@ -14,7 +14,6 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Text, column, table
 
-from ledger.canonical import canonical
 from ledger.times import format_time
 
 EVENT_COLUMNS = (
