@@ -7,7 +7,7 @@ RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt bench torture clean
+.PHONY: help demo test check fmt docs bench torture clean
 
 help: ## show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,11 +39,14 @@ fmt: $(DEV) ## format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+docs: $(DEV) ## write the reference pages from the code they describe
+	$(BIN)/python docs/generate.py
+
 bench: $(DEV) ## all benchmarks: our figure, the yardstick's, the ratio
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(ARGS)
 
 torture: $(DEV) ## kill -9, power loss, full disks: the long version
-	$(BIN)/python -m tests.torture
+	$(BIN)/python -m tests.torture $(ARGS)
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,274 @@
+"""Writes the reference pages from the code they describe: ``make docs``.
+
+Events, rules, policy keys and commands are described where they are defined;
+these pages only lay that out. A test holds the pages to the code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import re
+import sys
+import types
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from ledger.payloads import DecisionPayload
+from ledger.registry import PAYLOAD_TYPES
+from rules.ruleset import Rule
+from rules.rulesets import ALL_RULES
+from runledger.cli import build_parser
+
+FOLDER = Path(__file__).parent
+_POLICY = FOLDER.parent / "rules" / "default_policy.toml"
+
+
+def pages() -> dict[str, str]:
+    """Every generated page by file name."""
+    made = {"events.md": events(), "rules.md": rules(), "policy.md": policy(), "cli.md": commands()}
+    note = "<!-- Written by docs/generate.py (`make docs`); change the code it describes. -->\n\n"
+    return {name: note + re.sub(r"\n{3,}", "\n\n", text) for name, text in made.items()}
+
+
+# -- events ------------------------------------------------------------------
+
+
+def events() -> str:
+    """Every event type with its fields."""
+    parts = [
+        "# Event types\n",
+        "An event's `type` says what its `data` holds. The attributes around it, the canonical "
+        "form and the hash chain are in [event-format.md](event-format.md). Durations are in "
+        "seconds, memory in MiB, temperatures in °C, clocks in MHz; times are RFC 3339. A field "
+        "marked *optional* may be left out. Unknown fields are refused.\n",
+        *(f"- [`{name}`](#{name})" for name in sorted(PAYLOAD_TYPES)),
+        "",
+    ]
+    for name in sorted(PAYLOAD_TYPES):
+        parts += _event(name, PAYLOAD_TYPES[name])
+    return "\n".join(parts)
+
+
+def _event(name: str, cls: type[msgspec.Struct]) -> Iterator[str]:
+    yield f"\n## {name}\n"
+    version = getattr(cls, "version", 1)
+    yield f"{_prose(cls)} Version {version}.\n"
+    yield from _fields(cls)
+    if issubclass(cls, DecisionPayload):
+        yield "\nWhat its parts hold is in [decisions.md](decisions.md).\n"
+        return
+    for part in _parts(cls):
+        yield f"\nEach of `{part.__name__}`: {_prose(part)}\n"
+        yield from _fields(part)
+
+
+def _fields(cls: type[msgspec.Struct]) -> Iterator[str]:
+    yield "| field | type | |"
+    yield "|---|---|---|"
+    for field in msgspec.structs.fields(cls):
+        optional = "" if field.required else "optional"
+        yield f"| `{field.name}` | {_type(field.type)} | {optional} |"
+
+
+def _parts(cls: type[msgspec.Struct]) -> list[type[msgspec.Struct]]:
+    found: dict[type[msgspec.Struct], None] = {}
+
+    def look(kind: Any) -> None:
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            found[kind] = None
+        for inner in typing.get_args(kind):
+            look(inner)
+
+    for field in msgspec.structs.fields(cls):
+        look(field.type)
+    return list(found)
+
+
+def _type(kind: Any) -> str:
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if origin is typing.Annotated:
+        meta = next((each for each in kind.__metadata__ if isinstance(each, msgspec.Meta)), None)
+        said = _type(inner[0])
+        if meta is not None and meta.description:
+            return meta.description
+        if meta is not None and meta.ge is not None:
+            return f"{said}, {meta.ge} or more" if meta.ge > -(2**53) else said
+        return "name" if said == "text" else said
+    if origin in (typing.Union, types.UnionType):
+        kinds = dict.fromkeys(_type(each) for each in inner if each is not type(None))
+        if set(kinds) == {"integer", "number"}:
+            return "number"
+        if set(kinds) == {"integer, 0 or more", "number, 0 or more"}:
+            return "number, 0 or more"
+        return " or ".join(kinds)
+    if origin is Literal:
+        return ", ".join(f"`{each}`" for each in inner)
+    if origin in (tuple, list):
+        return f"list of {_type(inner[0])}"
+    if origin is dict:
+        return "object"
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return f"`{kind.__name__}`"
+    names = {str: "text", int: "integer", float: "number", bool: "true or false", dict: "object"}
+    return names.get(kind, "any JSON")
+
+
+def _prose(thing: Any) -> str:
+    text = inspect.getdoc(thing) or ""
+    text = text.replace("``", "`")
+    return re.sub(r"\s*\n\s*", " ", text).strip()
+
+
+# -- rules ---------------------------------------------------------------------
+
+_ABOUT = {
+    "node": ("Preflight: nodes", "One fact a node of the step."),
+    "evidence": ("Preflight: evidence", "One fact for each kind of evidence a node must have."),
+    "card": ("Preflight: cards", "One fact for each card that the newest probe shows."),
+    "shortage": ("Preflight: missing cards", "One fact where a node shows too few cards."),
+    "file": ("Preflight: files", "One fact for each file of the step that was looked for."),
+    "budget": ("Preflight: time", "One fact where there are trials and a timeout."),
+    "run": ("Preflight: the run", "One fact where the question names a run."),
+    "fleet": ("Preflight: the fleet", "One fact, after all others."),
+    "gpu": ("Exclusions", "One fact for each card with a record: where it stands on the ladder."),
+    "last_run": ("Parameters: the last run", "One fact: the newest run that was counted whole."),
+    "note": ("Parameters: runs that do not speak", "One fact for each."),
+    "next_budget": ("Parameters: time", "One fact where a step was named."),
+    "proposal": ("Proposals", "One fact: what was asked, against the policy."),
+    "failure": ("Causes of failed jobs", "The first that holds is the cause."),
+}
+
+
+def rules() -> str:
+    """Every rule with its conditions and words."""
+    parts = [
+        "# Rules\n",
+        "A rule looks at one fact and fires when all its conditions hold; `$section.key` is a "
+        "value of the [policy](policy.md). Messages and remedies are filled in from the fact. "
+        "Facts are gathered in `rules/facts/`, rules stand in `rules/rulesets/`, and a policy "
+        'switches one off with `[rules] disabled = ["NAME"]`.\n',
+    ]
+    kinds = [*_ABOUT, *sorted({rule.about for rule in ALL_RULES} - set(_ABOUT))]
+    for kind in kinds:
+        title, what = _ABOUT.get(kind, (kind, ""))
+        named = [rule for rule in ALL_RULES if rule.about == kind]
+        if not named:
+            continue
+        parts += [f"\n## {title}\n", f"{what}\n"]
+        if kind == "failure":
+            parts += ["| cause | when |", "|---|---|"]
+            parts += [f"| `{rule.name}` | {_when(rule)} |" for rule in named]
+            continue
+        parts += ["| rule | severity | when | says | to do |", "|---|---|---|---|---|"]
+        parts += [
+            f"| `{rule.name}` | {rule.severity} | {_when(rule)} | {_cell(rule.message)} "
+            f"| {_cell(rule.remedy)} |"
+            for rule in named
+        ]
+    return "\n".join(parts) + "\n"
+
+
+def _when(rule: Rule) -> str:
+    shown = {True: "true", False: "false"}
+    return "<br>".join(
+        f"`{feature} {compare} {shown[limit] if isinstance(limit, bool) else limit}`"
+        for feature, compare, limit in rule.when
+    )
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+# -- policy --------------------------------------------------------------------
+
+
+def policy() -> str:
+    """The default policy, which explains itself."""
+    return (
+        "# The policy\n\n"
+        "Everything with a number in it is a key of the policy, in TOML. A policy file holds only "
+        "the keys that differ; an unknown key or a value out of range is an error that names the "
+        "nearest key and what it may be. `runledger.toml` names the file (`policy = "
+        '"policy.toml"`); without one, the default below is in force. `whatif --set '
+        "gpu.exclude_after_incidents=1` asks what another value would have done, `backtest "
+        "--sweep` tries several. The policy's whole text is in the ledger as a "
+        "[`policy_activated`](events.md#policy_activated) event, and every decision names the "
+        "digest of the one it was made with.\n\n"
+        f"```toml\n{_POLICY.read_text(encoding='utf-8').rstrip()}\n```\n"
+    )
+
+
+# -- commands --------------------------------------------------------------------
+
+
+def commands() -> str:
+    """Every command's help."""
+    parser = build_parser()
+    parts = [
+        "# Commands\n",
+        "`runledger COMMAND …`, also `python -m runledger COMMAND …`. The ledger is `--ledger`, "
+        "else `RUNLEDGER_LEDGER`, else what `runledger.toml` names, else `./runledger.db`. Data "
+        "goes to stdout, talk to stderr; `--json` prints one JSON object. `--ledger`, `--config` "
+        "and `--json` may stand before the command, too.\n",
+        "A FILTER is a comma-joined list of `key=value`, all of which must hold; keys: `id`, "
+        "`type`, `subject`, `source`, `run`, `step`, `node`, `pci`, `since`, `until`, `seq` (`n` "
+        "or `a..b`). Values may hold `*`. An option given twice widens.\n",
+        "| exit code | meaning |\n|---|---|\n| 0 | done; for `preflight`, go (also degraded) |\n"
+        "| 1 | a failure of our own |\n| 2 | bad usage or bad input |\n| 3 | not found |\n"
+        "| 5 | conflict |\n| 10 | no-go; a proposal rejected |\n"
+        "| 11 | a person is needed, or evidence is missing |\n"
+        "| 12 | replay drifted, verify failed, a case failed, or `--fail-on-change` |\n"
+        "| 75 | try again later: ledger busy, disk full |\n",
+    ]
+    for names, command in _walk(parser, ()):
+        parts.append(f"\n## {' '.join(names)}\n\n{command.description or ''}\n")
+        parts.append(f"```\n{_help(command)}\n```\n")
+    return "\n".join(parts)
+
+
+def _walk(
+    parser: argparse.ArgumentParser, names: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], argparse.ArgumentParser]]:
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, inner in action.choices.items():
+                yield (*names, name), inner
+                yield from _walk(inner, (*names, name))
+
+
+def _help(parser: argparse.ArgumentParser) -> str:
+    parser.formatter_class = lambda prog: argparse.HelpFormatter(prog, width=96)
+    shared = ("--help", "--ledger", "--config", "--json")
+    kept = [each for each in parser._actions if not set(each.option_strings) & set(shared)]
+    formatter = parser._get_formatter()
+    formatter.add_usage(None, kept, [])
+    for group in parser._action_groups:
+        formatter.start_section(group.title)
+        formatter.add_arguments([each for each in group._group_actions if each in kept])
+        formatter.end_section()
+    return formatter.format_help().strip()
+
+
+def main() -> int:
+    """Write the pages; with ``--check``, only say which are out of date."""
+    stale = [
+        name
+        for name, text in pages().items()
+        if not (FOLDER / name).exists() or (FOLDER / name).read_text(encoding="utf-8") != text
+    ]
+    if "--check" in sys.argv[1:]:
+        print("\n".join(f"docs/{name} is out of date: make docs" for name in stale))
+        return 1 if stale else 0
+    for name in stale:
+        (FOLDER / name).write_text(pages()[name], encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
