@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ledger.payloads import DecisionPayload as Decision
     from runledger.errors import BadInput, Missing, RunledgerError
     from runledger.facade import Runledger, next_parameters, open
+    from runledger.searching import run
 
 _HOMES = {
     "BadInput": "runledger.errors",
@@ -35,6 +36,7 @@ _HOMES = {
     "new_event": "ledger",
     "next_parameters": "runledger.facade",
     "open": "runledger.facade",
+    "run": "runledger.searching",
 }
 
 __all__ = [
@@ -49,6 +51,7 @@ __all__ = [
     "new_event",
     "next_parameters",
     "open",
+    "run",
 ]
 
 

@@ -32,6 +32,7 @@ from runledger.collecting import Time as Time
 from runledger.deciding import Decider
 from runledger.errors import BadInput, Missing, RunledgerError
 from runledger.replay import DECIDED_TYPES, Replayed, replay
+from runledger.searching import Searching
 from runledger.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def next_parameters(
         return opened.next_parameters(study=study, scope=scope, step=step)
 
 
-class Runledger(Collecting):
+class Runledger(Collecting, Searching):
     """An open ledger with its settings."""
 
     def __init__(self, ledger: Ledger, settings: Settings, *, clock: Callable[[], int]) -> None:

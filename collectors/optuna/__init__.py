@@ -6,6 +6,8 @@ What is offered is listed here.
 
 from __future__ import annotations
 
+from collectors.optuna.callback import RunledgerCallback
+from collectors.optuna.counting import SearchRun, completed_trials
 from collectors.optuna.errors import (
     BusyStorage,
     MissingStorage,
@@ -24,8 +26,11 @@ __all__ = [
     "MissingStorage",
     "NoSuchStudy",
     "OptunaError",
+    "RunledgerCallback",
+    "SearchRun",
     "UnusableStorage",
     "VanishedStudy",
+    "completed_trials",
     "import_studies",
     "is_finished",
     "trial_event",

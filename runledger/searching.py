@@ -1,0 +1,64 @@
+"""The part of the facade that a search program uses: its trials and runs, written down.
+
+Nothing here makes a search wait for a ledger that is away, nor fail with it:
+what cannot be stored is spooled, and delivered once the ledger is back.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ledger import Ledger
+from runledger.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from collectors.optuna import RunledgerCallback, SearchRun
+    from collectors.recorder import Recorder
+
+
+class Searching:
+    """What `Runledger` can do for a search program."""
+
+    ledger: Ledger
+    settings: Settings
+
+    @cached_property
+    def recorder(self) -> Recorder:
+        """Stores events in this ledger or, while it is away, in the spool beside it."""
+        from runledger.spooling import recorder_of
+
+        return recorder_of(self.ledger, self.settings.ledger)
+
+    def optuna_callback(
+        self, *, run: str | None = None, step: str | None = None
+    ) -> RunledgerCallback:
+        """For ``study.optimize(…, callbacks=[…])``: records every finished trial."""
+        from collectors.optuna import RunledgerCallback
+
+        return RunledgerCallback(self.recorder, run=run, step=step)
+
+    def run(self, id: str, **options: Any) -> SearchRun:
+        """Around a search: ``with fleet.run("R7", study=…, trials=…, seed_count=…) as run:``.
+
+        The options are those of `collectors.optuna.SearchRun`.
+        """
+        from collectors.optuna import SearchRun
+
+        return SearchRun(self.recorder, id, **options)
+
+
+def run(
+    id: str,
+    *,
+    ledger: str | Path | None = None,
+    config: str | Path | None = None,
+    **options: Any,
+) -> SearchRun:
+    """`Runledger.run` without opening a ledger first: the search begins even if it is away."""
+    from collectors.optuna import SearchRun
+    from runledger.spooling import recorder_at
+
+    settings = load_settings(ledger=None if ledger is None else str(ledger), config=config)
+    return SearchRun(recorder_at(settings.ledger), id, **options)
