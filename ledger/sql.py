@@ -53,6 +53,18 @@ checkpoints = table(
     column("digest", Text()),
 )
 
+DECIDING_TYPES = (
+    "policy_activated",
+    "fleet_configured",
+    "preflight_decided",
+    "exclusions_decided",
+    "parameters_decided",
+)
+"""Types looked up by type often enough for an index of their own."""
+
+IS_DECIDING = "type IN ({})".format(", ".join(f"'{name}'" for name in DECIDING_TYPES))
+"""The condition of that index. SQLite only uses it for a query that holds these very words."""
+
 Row = tuple[Any, ...]
 
 _recorded_text = lru_cache(maxsize=64)(format_time)

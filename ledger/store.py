@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
-from sqlalchemy import Engine, Select, select
+from sqlalchemy import Engine, Select, select, text
 
 from ledger.canonical import GENESIS
 from ledger.database import connect, locate
@@ -23,7 +23,7 @@ from ledger.filters import Filter, any_clause, any_matches
 from ledger.migrate import current_revision, require_current, upgrade_engine
 from ledger.reading import in_sequence, in_time, streamed
 from ledger.rows import to_event, to_row
-from ledger.sql import Row, events, row_hash
+from ledger.sql import DECIDING_TYPES, IS_DECIDING, Row, events, row_hash
 from ledger.translation import translated
 from ledger.writer import Head, Writer
 
@@ -171,7 +171,10 @@ class Ledger:
         if until_us is not None:
             statement = statement.where(events.c.time_us <= until_us)
         if types is not None:
-            statement = statement.where(events.c.type.in_(sorted(types)))
+            types = sorted(types)
+            statement = statement.where(events.c.type.in_(types))
+            if set(types) <= set(DECIDING_TYPES):
+                statement = statement.where(text(IS_DECIDING))
         filters = tuple(where)
         if filters:
             statement = statement.where(any_clause(filters))

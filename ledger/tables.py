@@ -12,19 +12,12 @@ from typing import Any
 from sqlalchemy import BigInteger, Integer, Text
 from sqlmodel import Field, Index, SQLModel, text
 
+from ledger.sql import IS_DECIDING
+
 # SQLite's rowid alias must be spelt INTEGER, and STRICT tables know no BIGINT.
 _Integer: Any = BigInteger().with_variant(Integer(), "sqlite")
 
-DECIDING_TYPES = (
-    "policy_activated",
-    "fleet_configured",
-    "preflight_decided",
-    "exclusions_decided",
-    "parameters_decided",
-)
-"""Types looked up by type often enough for an index of their own."""
-
-_decided = text("type IN ({})".format(", ".join(f"'{name}'" for name in DECIDING_TYPES)))
+_decided = text(IS_DECIDING)
 
 
 class EventRow(SQLModel, table=True):
