@@ -64,7 +64,16 @@ def _clean(value: Any) -> Any:
     if isinstance(value, Markup | int | float):
         return value
     text = plain(value, keep_lines=True)
+    if not text.isprintable():
+        text = "".join(map(_visible, text))
     return text if len(text) <= _TEXT_LIMIT else f"{text[:_TEXT_LIMIT]}… (cut)"
+
+
+def _visible(character: str) -> str:
+    """The character, a space for another kind of space, nothing for what hides or marks."""
+    if character.isprintable() or character in "\n\t":
+        return character
+    return " " if character.isspace() else ""
 
 
 def _short(text: str, limit: int = 300) -> str:

@@ -124,11 +124,10 @@ def choose(
         raise Missing("the ledger is empty, so there is nothing to report: see `runledger record`")
     if run is not None:
         return _run(ledger, fleet, run, head)
-    first, last = _bounds(ledger)
+    first, last = _bounds(ledger, now_us)
     default = node is None and since_us is None and until_us is None
     if until_us is None:
-        # What claims to come from the future must not stretch the page.
-        until_us = max(min(last, now_us), since_us or min(first, now_us))
+        until_us = last if since_us is None else max(last, since_us)
     if since_us is None:
         since_us = max(first, until_us - DEFAULT_PERIOD_US) if default else min(first, until_us)
     return Selection(
@@ -142,15 +141,19 @@ def choose(
     )
 
 
-def _bounds(ledger: Ledger) -> tuple[int, int]:
-    """The earliest and the latest time in the ledger."""
+def _bounds(ledger: Ledger, now_us: int) -> tuple[int, int]:
+    """The earliest time in the ledger, and the latest that is not in the future.
+
+    What claims to come from the future must not stretch the page; where there
+    is nothing else, it is what there is.
+    """
+    first = select(events.c.time_us).order_by(events.c.time_us).limit(1)
+    newest = select(events.c.time_us).order_by(events.c.time_us.desc()).limit(1)
     with translated("reading"), ledger.engine.connect() as connection:
-        in_order = select(events.c.time_us).order_by(events.c.time_us).limit(1)
-        newest = select(events.c.time_us).order_by(events.c.time_us.desc()).limit(1)
-        return (
-            int(connection.execute(in_order).scalar_one()),
-            int(connection.execute(newest).scalar_one()),
-        )
+        last = connection.execute(newest.where(events.c.time_us <= now_us)).scalar()
+        if last is None:
+            last = connection.execute(newest).scalar_one()
+        return int(connection.execute(first).scalar_one()), int(last)
 
 
 def _run(ledger: Ledger, fleet: Fleet, run: str, head: int) -> Selection:

@@ -1,0 +1,83 @@
+"""``report`` as typed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rules.fleet import fleet_text
+from tests.rules.histories import FLEET, Story
+from tests.runledger.cli.conftest import Type, told
+
+
+@pytest.fixture
+def recorded(folder: Path, type_: Type) -> Story:
+    """A ledger with one healthy look at the small fleet."""
+    (folder / "runledger.toml").write_text(fleet_text(FLEET))
+    story = Story().healthy()
+    assert type_("record", stdin=told(story)).code == 0
+    return story
+
+
+def test_a_report_is_a_new_file(type_: Type, folder: Path, recorded: Story) -> None:
+    done = type_("report", "--output", "r.html")
+    assert done.code == 0
+    assert done.out == f"r.html: {len(recorded.events)} events, 0 decisions, 0 runs\n"
+    assert "nothing was chosen" in done.err
+    assert (folder / "r.html").read_text().startswith("<!doctype html>")
+    assert sorted(each.name for each in folder.iterdir() if "html" in each.name) == ["r.html"]
+
+
+@pytest.mark.usefixtures("recorded")
+def test_json_says_what_it_covers(type_: Type) -> None:
+    done = type_("report", "--output", "r.html", "--node", "rig", "--json")
+    assert done.code == 0
+    assert list(done.json) == ["output", "since", "until", "events", "decisions", "runs"]
+    assert done.json["output"] == "r.html"
+
+
+@pytest.mark.usefixtures("recorded")
+class TestRefused:
+    def test_a_file_that_is_there_is_left_alone(self, type_: Type, folder: Path) -> None:
+        (folder / "r.html").write_text("mine")
+        done = type_("report", "--output", "r.html")
+        assert done.code != 0
+        assert "exists already" in done.err
+        assert (folder / "r.html").read_text() == "mine"
+
+    def test_a_folder_that_is_not_there(self, type_: Type) -> None:
+        done = type_("report", "--output", "no/r.html")
+        assert done.code == 3
+        assert "no folder" in done.err
+
+    @pytest.mark.parametrize(
+        ("words", "code", "said"),
+        [
+            (["--run", "R9"], 3, "no event of run"),
+            (["--node", "nobody"], 3, "no event about node"),
+            (["--since", "2031-01-01T00:00:00Z"], 3, "no event from"),
+            (["--since", "yesterday"], 2, "not an RFC 3339 time"),
+            (["--since", "2026-02-01T00:00:00Z", "--until", "2026-01-01T00:00:00Z"], 2, "after"),
+            (["--run", "R9", "--node", "rig"], 2, "not allowed with"),
+            (["--run", "R9", "--since", "2026-01-01T00:00:00Z"], 2, "give --run alone"),
+        ],
+    )
+    def test_what_makes_no_sense_leaves_no_file(
+        self, type_: Type, folder: Path, words: list[str], code: int, said: str
+    ) -> None:
+        done = type_("report", "--output", "r.html", *words)
+        assert (done.code, said in done.err) == (code, True), done.err
+        assert not list(folder.glob("*html*"))
+
+
+def test_no_ledger_is_not_made(type_: Type, folder: Path) -> None:
+    assert type_("report", "--output", "r.html").code == 3
+    assert not list(folder.iterdir())
+
+
+def test_an_empty_ledger_says_so(type_: Type, folder: Path) -> None:
+    assert type_("record", stdin="").code == 0
+    done = type_("report", "--output", "r.html")
+    assert done.code == 3
+    assert "the ledger is empty" in done.err

@@ -1,0 +1,72 @@
+"""The one pass: folded forward once, it shows what folding each day from scratch shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+from sqlalchemy import select
+
+from ledger.sql import checkpoints
+from runledger.facade import Runledger
+from runledger.history import History
+from runledger.report import choose
+from runledger.report.reading import read
+from tests.rules.histories import NOON, H, M, Story
+from tests.runledger.nights import NOW, ledger_with
+from tests.runledger.report.month import END, START, D
+from tests.runledger.report.reading_pages import Page
+
+
+def test_card_states_equal_those_folded_from_scratch_for_each_day(month: Runledger) -> None:
+    judge = month.catalog.judge(month.policy, month.fleet)
+    selection = choose(month.ledger, month.fleet, since_us=START + 3 * D, until_us=END, now_us=END)
+    cards = read(month.ledger, judge, selection).cards
+    assert len(cards.columns) == 28
+    for at, column in enumerate(cards.columns):
+        end = min(column.end_us - 1, END) if at < 27 else END
+        history = History(month.ledger, judge.fold, persist=False)
+        standings, _ = judge.standings(history.state_at(selection.upto, end), end)
+        expected = {(each.card.node, each.card.pci): each.state for each in standings.values()}
+        shown = {
+            place: row.cells[at].ladder
+            for place, row in cards.rows.items()
+            if at in row.cells and row.cells[at].ladder != "ok"
+        }
+        assert shown == expected
+
+
+def test_a_report_leaves_the_ledger_as_it_was(month: Runledger) -> None:
+    def kept() -> tuple[object, list[object]]:
+        with month.ledger.engine.connect() as connection:
+            rows = connection.execute(select(checkpoints.c.sequence, checkpoints.c.digest))
+            return month.ledger.head(), [tuple(row) for row in rows]
+
+    before = kept()
+    month.report()
+    month.report(node="rig-6600")
+    assert kept() == before
+
+
+def test_the_same_ledger_gives_the_same_page(month: Runledger) -> None:
+    assert month.report() == month.report()
+
+
+def test_an_event_that_was_judged_anew_is_not_told(tmp_path: Path) -> None:
+    story = Story()
+    story.healthy(0)
+    story.error(H, 1)
+    first = story.events[-1]
+    anew = msgspec.structs.replace(
+        first,
+        id="anew",
+        source="reclassify/kernel-log",
+        causationid=first.id,
+        data=msgspec.structs.replace(first.data, signature="send_failed"),
+    )
+    with ledger_with(tmp_path, [*story.events, anew]) as opened:
+        assert opened.now() == NOW
+        page = Page(opened.report(since=NOON - M, until=NOON + 2 * H))
+    said = page.id("failures").text
+    assert "SMU send_failed" in said
+    assert "SMU response_ff" not in said
