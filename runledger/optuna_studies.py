@@ -27,15 +27,15 @@ _AT_ONCE = 10_000
 class TakenIn(NamedTuple):
     """What became of one study: trials stored, known already, and left out.
 
-    ``unfinished`` maps RUNNING and WAITING to the numbers of such trials;
-    ``undated`` are finished ones that bear no time.
+    ``unfinished`` maps RUNNING and WAITING to the numbers of such trials,
+    ``refused`` the numbers of finished ones that make no event to the reason.
     """
 
     study: str
     stored: int
     duplicates: int
     unfinished: dict[str, tuple[int, ...]]
-    undated: tuple[int, ...]
+    refused: dict[int, str]
 
 
 def import_optuna(
@@ -66,4 +66,4 @@ def _store(ledger: Ledger, study: ImportedStudy) -> TakenIn:
         done = append_new(ledger, study.events[start : start + _AT_ONCE])
         stored += done.stored
         duplicates += done.duplicates
-    return TakenIn(study.name, stored, duplicates, study.unfinished, study.undated)
+    return TakenIn(study.name, stored, duplicates, study.unfinished, study.refused)

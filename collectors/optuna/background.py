@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 from collectors.optuna.recording import Recorder
+from collectors.spool import SpoolError
 from ledger import Conflict, InvalidEvents, LedgerError
 from ledger.event import Event
 
@@ -23,6 +24,9 @@ Make = Callable[[], Iterable[Event]]
 _BATCH = 500
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
+
+_AWAY = (LedgerError, SpoolError, OSError)
+"""What a recorder raises while it cannot store anything; all else is a fault of ours."""
 
 _log = logging.getLogger("runledger.optuna")
 
@@ -126,7 +130,7 @@ class Background:
                 return
             except Exception as error:
                 last_try = self._hurry.is_set()
-                if last_try or not isinstance(error, LedgerError | OSError):
+                if last_try or not isinstance(error, _AWAY):
                     self._lose(len(events), error)
                     return
                 _log.warning("trials cannot be stored yet (%s); trying again", error)
@@ -151,5 +155,5 @@ class Background:
             "%d trial(s) could not be stored: %s; `runledger import optuna` takes them in later",
             count,
             error,
-            exc_info=not isinstance(error, LedgerError | OSError),
+            exc_info=not isinstance(error, _AWAY),
         )

@@ -32,14 +32,20 @@ _log = logging.getLogger("runledger.optuna")
 class RunledgerCallback:
     """Give it to ``study.optimize(…, callbacks=[…])``; one serves several studies and threads.
 
-    ``run`` and ``step`` say which run its trials belong to. Best used as a
-    context manager; otherwise what is left is stored when the process ends.
+    ``run`` and ``step`` say which run its trials belong to; at most ``capacity``
+    trials wait in memory. Best used as a context manager; otherwise what is left
+    is stored when the process ends.
     """
 
     def __init__(
-        self, recorder: Recorder, *, run: str | None = None, step: str | None = None
+        self,
+        recorder: Recorder,
+        *,
+        run: str | None = None,
+        step: str | None = None,
+        capacity: int = 10_000,
     ) -> None:
-        self._background = Background(recorder)
+        self._background = Background(recorder, capacity=capacity)
         self._run, self._step = run, step
         self._since = datetime.now()  # compared to Optuna's own local times
         self._studies: dict[str, optuna.Study] = {}

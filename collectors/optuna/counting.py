@@ -6,6 +6,7 @@ it had no survivor. One that FAILed says nothing about the space.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from collectors.optuna.recording import Recorder
 from collectors.optuna.trials import SOURCE, json_value, study_name, whole_count
+from collectors.spool import SpoolError
+from ledger import LedgerError
 from ledger.event import new_event
 from ledger.payloads import Payload, RunFinished, RunStarted, SurvivorsCounted
 
@@ -25,6 +28,8 @@ SurvivorsOf = Callable[["FrozenTrial"], "int | None"]
 """How many survivors a trial had; None where it does not say."""
 
 _MAX_REASON = 1000
+
+_log = logging.getLogger("runledger.optuna")
 
 
 def survivors_attribute(trial: FrozenTrial) -> int | None:
@@ -172,7 +177,11 @@ class SearchRun:
             runid=self._run,
             step=self._step,
         )
-        self._recorder.record([event])
+        try:
+            self._recorder.record([event])
+        except (LedgerError, SpoolError, OSError) as error:
+            # Hours of search are worth more than the note about them.
+            _log.warning("%s of run %s could not be stored: %s", event.type, self._run, error)
 
 
 def _needed(name: str, *values: Any) -> int:

@@ -15,6 +15,7 @@ import msgspec
 from collectors.optuna.errors import NoSuchStudy, UnusableStorage, VanishedStudy
 from collectors.optuna.storage import opened
 from collectors.optuna.trials import is_finished, trial_event
+from ledger import InvalidEvents
 from ledger.event import Event
 
 if TYPE_CHECKING:
@@ -24,14 +25,14 @@ if TYPE_CHECKING:
 class ImportedStudy(msgspec.Struct, frozen=True, kw_only=True):
     """One study: its finished trials as events, and the numbers of those left aside.
 
-    ``unfinished`` maps RUNNING and WAITING to trial numbers; ``undated`` are
-    finished trials without any time.
+    ``unfinished`` maps RUNNING and WAITING to trial numbers, ``refused`` those
+    of finished trials that make no event to the reason (they bear no time, say).
     """
 
     name: str
     events: tuple[Event, ...]
     unfinished: dict[str, tuple[int, ...]]
-    undated: tuple[int, ...]
+    refused: dict[int, str]
 
 
 def import_studies(
@@ -80,17 +81,18 @@ def _read(
         raise UnusableStorage(f"study {name!r} cannot be read by Optuna: {error}") from error
     events: list[Event] = []
     unfinished: dict[str, list[int]] = {}
-    undated: list[int] = []
+    refused: dict[int, str] = {}
     for trial in trials:
         if not is_finished(trial):
             unfinished.setdefault(trial.state.name, []).append(trial.number)
-        elif trial.datetime_complete is None and trial.datetime_start is None:
-            undated.append(trial.number)
         else:
-            events.append(trial_event(trial, study=name, zone=zone, study_attrs=attrs))
+            try:
+                events.append(trial_event(trial, study=name, zone=zone, study_attrs=attrs))
+            except (InvalidEvents, ValueError) as error:
+                refused[trial.number] = str(error)
     return ImportedStudy(
         name=name,
         events=tuple(events),
         unfinished={state: tuple(numbers) for state, numbers in sorted(unfinished.items())},
-        undated=tuple(undated),
+        refused=refused,
     )

@@ -65,6 +65,7 @@ def _details(study: TakenIn) -> dict[str, object]:
         "stored": study.stored,
         "duplicates": study.duplicates,
         "unfinished": _unfinished(study),
+        "refused": len(study.refused),
     }
 
 
@@ -78,8 +79,8 @@ def _name_left_out(study: TakenIn) -> None:
     for state, numbers in study.unfinished.items():
         count = "1 trial is" if len(numbers) == 1 else f"{len(numbers):,} trials are"
         talk(f"{study.study}: {count} unfinished ({state}), not imported: {ranges(numbers)}")
-    if study.undated:
-        talk(f"{study.study}: finished at no known time, not imported: {ranges(study.undated)}")
+    for number, reason in study.refused.items():
+        talk(f"{study.study}: trial {number} is not imported: {reason}")
 
 
 def ranges(numbers: tuple[int, ...], most: int = 12) -> str:

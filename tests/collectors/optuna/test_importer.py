@@ -427,3 +427,17 @@ def test_a_writer_that_does_not_let_go_is_waited_for_and_then_named(
         writer.execute("BEGIN IMMEDIATE")  # the journal beside it is in use, not left over
         writer.execute("UPDATE trials SET number = 77")
         assert studies(file)[0].events
+
+
+def test_a_trial_that_makes_no_event_is_named_and_the_others_are_read(file: Path) -> None:
+    made.new_sqlite(file, trials=3)
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute(
+            "UPDATE trials SET datetime_start = NULL, datetime_complete = NULL WHERE number = 1"
+        )
+        connection.commit()
+
+    (study,) = studies(file)
+
+    assert len(study.events) == 2
+    assert study.refused == {1: "trial 1 bears no time"}
