@@ -5,7 +5,8 @@
 
 - the yardstick: ``xargs -P 32 ssh … true``, no connection sharing;
 - ours, cold: the same trivial command; and the whole health probe of a rig
-  with two cards (a folder with fake ``sys`` and tools) on every node;
+  with twelve cards (a folder with fake ``sys`` and tools) on every node;
+- the same from the command line, into a new ledger: ``runledger probe``;
 - ours, cold, with five nodes that take the connection and never answer;
 - ours, warm: a second run on connections kept open.
 
@@ -73,6 +74,8 @@ def _report(server: Sshd, folder: Path, silent_port: int, *, with_probe: bool) -
     if with_probe:
         probe = statistics.median(_ours(server, "probe") for _ in range(RUNS))
         print(f"ours, cold, whole probe         {probe:7.2f} s   ratio {probe / yardstick:.2f}")
+        stored = statistics.median(_stored(server, folder / str(run)) for run in range(RUNS))
+        print(f"runledger probe, new ledger     {stored:7.2f} s   ratio {stored / yardstick:.2f}")
     hanging = statistics.median(_ours(server, "trivial", silent_port) for _ in range(RUNS))
     print(
         f"ours, cold, {HANGING} of them hanging   {hanging:7.2f} s   "
@@ -94,7 +97,9 @@ def _times(*measures: Callable[[], float]) -> tuple[float, ...]:
 
 def _command(command: list[str]) -> float:
     started = time.perf_counter()
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=120)
+    subprocess.run(
+        command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=120
+    )
     return time.perf_counter() - started
 
 
@@ -105,6 +110,28 @@ def _ours(server: Sshd, script: str, silent_port: int = 0) -> float:
             *("--config", str(server.ssh_config), "--silent-port", str(silent_port)),
         ]
     )
+
+
+def _stored(server: Sshd, folder: Path) -> float:
+    """The command line, which also parses, stores and takes turns."""
+    folder.mkdir()
+    nodes = "".join(
+        f'[[nodes]]\nname = "node-{number}"\naddress = "127.0.0.{2 + number}"\n'
+        f'ssh_config = "{server.ssh_config}"\ngpus = {CARDS}\n'
+        for number in range(NODES)
+    )
+    (folder / "runledger.toml").write_text(nodes)
+    config = ["--config", str(folder / "runledger.toml"), "--ledger", str(folder / "bench.db")]
+    took = _command([sys.executable, "-m", "runledger", "probe", "--json", *config])
+    told = subprocess.run(
+        [sys.executable, "-m", "runledger", "events", "--where", "type=gpu_probe", *config],
+        check=True,
+        capture_output=True,
+    )
+    stored = told.stdout.count(b"\n")
+    if stored != NODES:
+        sys.exit(f"{stored} probes were stored, not {NODES}")
+    return took
 
 
 async def _warm(nodes: list[NodeSpec]) -> tuple[float, float]:
