@@ -270,7 +270,7 @@ class ConcurrencyConformance(_Fixtures):
     """Several writers and readers at once."""
 
     writers = 8
-    each = int(os.environ.get("RUNLEDGER_EACH_WRITER", "25"))
+    each = 1000
 
     def test_writers_in_processes_leave_no_gap_and_a_follower_misses_nothing(
         self, ledger: Ledger, location: str
