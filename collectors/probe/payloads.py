@@ -35,7 +35,7 @@ def report_to_payloads(
     """The payloads that need no more than the report: cards, files, hung commands.
 
     ``expected`` is the configured number of cards, ``expected_sha256`` the
-    configured hash by input path. The kernel log is not among them, since
+    configured hash by path of a file. The kernel log is not among them, since
     counting its matches takes a parser: see `kernel_scans`.
     """
     payloads: list[Payload] = [
@@ -63,7 +63,13 @@ def report_to_payloads(
             RamdiskChecked(
                 node=node,
                 files=tuple(
-                    RamdiskFile(path=file.path, present=file.present, bytes=file.bytes)
+                    RamdiskFile(
+                        path=file.path,
+                        present=file.present,
+                        bytes=file.bytes,
+                        sha256=file.sha256,
+                        expected_sha256=(expected_sha256 or {}).get(file.path),
+                    )
                     for file in report.ramdisk
                 ),
                 free_mib=report.ramdisk_free_mib,

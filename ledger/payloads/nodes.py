@@ -51,11 +51,13 @@ class ProcessKilled(Payload, frozen=True, kw_only=True):
 
 
 class RamdiskFile(Part, frozen=True, kw_only=True):
-    """One file looked for on the ramdisk."""
+    """One file looked for on the ramdisk, with its hash where one was taken."""
 
     path: Identifier
     present: bool
     bytes: Count | None = None
+    sha256: Identifier | None = None
+    expected_sha256: Identifier | None = None
 
 
 class RamdiskChecked(Payload, frozen=True, kw_only=True):

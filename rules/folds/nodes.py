@@ -79,7 +79,12 @@ def ramdisk_checked(state: State, event: Event, data: RamdiskChecked, context: C
     files = state.node(context.node(data.node)).ramdisk
     for file in data.files:
         files[file.path] = File(
-            time_us=event.time_us, event=event.id, present=file.present, size=file.bytes
+            time_us=event.time_us,
+            event=event.id,
+            present=file.present,
+            size=file.bytes,
+            sha256=file.sha256,
+            expected_sha256=file.expected_sha256,
         )
 
 

@@ -111,7 +111,12 @@ class _Reading:
     def _findings(self, report: ProbeReport) -> None:
         assert self.target.node is not None
         payloads = report_to_payloads(
-            replace(report, inputs=()), self.node, expected=self.target.node.gpus
+            replace(report, inputs=()),
+            self.node,
+            expected=self.target.node.gpus,
+            expected_sha256={
+                check.path: check.sha256 for check in self.target.ramdisk if check.sha256
+            },
         )
         hung = [each for each in payloads if isinstance(each, CommandHung)]
         # What hung on a card shows in that card's state; what hung on the node speaks after

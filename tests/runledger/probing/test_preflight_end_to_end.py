@@ -201,6 +201,17 @@ def test_an_input_with_another_hash_than_expected_blocks(fleet: Fleet) -> None:
     assert fleet.preflight(code=0)["verdict"] == "go"
 
 
+def test_a_ramdisk_file_is_held_to_its_hash_too(fleet: Fleet) -> None:
+    expected = "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"  # of "[]"
+    fleet.has_controller = False
+    fleet.configure(f'[steps."3"]\nramdisk = [{{ path = "{RAMDISK}", sha256 = "{expected}" }}]\n')
+    for rig in fleet.rigs.values():
+        rig.write(RAMDISK, "[]")
+    assert fleet.preflight(code=0)["verdict"] == "go"
+    fleet.rigs["rig-6600"].write(RAMDISK, "[1]")
+    assert rules(fleet.preflight(code=10)) == {"input_changed": ["node/rig-6600"]}
+
+
 def test_a_kernel_log_that_may_not_be_read_is_unknown_never_clean(fleet: Fleet) -> None:
     fleet.rigs["rig-6600"].journal_forbidden().dmesg_forbidden()
     decision = fleet.preflight(code=11)
