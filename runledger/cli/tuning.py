@@ -7,7 +7,7 @@ from typing import Any
 
 from runledger.cli import exits
 from runledger.cli.deciding import narrowing
-from runledger.cli.parser import Commands, command, deciding
+from runledger.cli.parser import Commands, command, deciding, key_value
 
 
 def add(commands: Commands) -> None:
@@ -18,6 +18,32 @@ def add(commands: Commands) -> None:
     parser = command(commands, "context", _context, "what a model needs to propose well")
     narrowing(parser)
     deciding(parser)
+
+    _add_study(commands)
+
+
+def _add_study(commands: Commands) -> None:
+    study = commands.add_parser("study", help="may a program go on with an Optuna study?")
+    kinds = study.add_subparsers(metavar="WHAT", required=True)
+    parser = command(kinds, "check", _check, "compare a program's space with the stored study")
+    _searched(parser)
+    parser = command(kinds, "define", _define, "record what a study searches")
+    _searched(parser)
+    parser.add_argument("--at", metavar="TIME", help="since when; default: now")
+
+
+def _searched(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--study", required=True, metavar="NAME", help="the study's name")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--space", metavar="FILE", help="the program's space as JSON")
+    source.add_argument("--storage", metavar="STORAGE", help="the Optuna storage it is in")
+    parser.add_argument(
+        "--storage-study", metavar="S", help="its name in the storage; default: the study's"
+    )
+    parser.add_argument(
+        "--scope", type=key_value, action="append", default=[], metavar="KEY=VALUE",
+        help="data set, seed range, and what else makes results comparable",
+    )  # fmt: skip
 
 
 def _schema(arguments: argparse.Namespace) -> int:
@@ -69,6 +95,74 @@ def _context(arguments: argparse.Namespace) -> int:
     else:
         _show_context(context)
     return exits.DONE
+
+
+def _identity(arguments: argparse.Namespace) -> Any:
+    from runledger.studies import program_identity, stored_identity
+
+    scope = dict(arguments.scope)
+    if arguments.space is not None:
+        return program_identity(arguments.space, scope)
+    return stored_identity(arguments.storage, arguments.storage_study or arguments.study, scope)[1]
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    import msgspec
+
+    from runledger.cli.opening import opened
+    from runledger.cli.output import plain, print_json, say
+    from runledger.studies import check_study
+
+    program = _identity(arguments)
+    with opened(arguments, create=False) as runledger:
+        checked = check_study(runledger.ledger, arguments.study, program)
+    if arguments.json:
+        print_json(msgspec.to_builtins(checked))
+    else:
+        words = {"safe": "SAFE to resume", "new_study": "A NEW STUDY", "refuse": "REFUSED"}
+        say(plain(f"{words[checked.verdict]}: {checked.name}"))
+        if checked.stored is None:
+            say(plain(f"the ledger does not know what {arguments.study} searches yet"))
+        for each in checked.differences:
+            say(plain(f"  {each.what}: {each.why}"))
+            say(plain(f"    stored {_json(each.stored)}, program {_json(each.program)}"))
+        if checked.verdict == "new_study":
+            carried = checked.carried
+            say(f"past trials: {carried['added']:,} fit, {carried['enqueued']:,} to try again")
+            for reason, count in carried["left_out"].items():
+                say(f"  {count:,} left out: {reason}")
+    return exits.NO_GO if checked.verdict == "refuse" else exits.DONE
+
+
+def _define(arguments: argparse.Namespace) -> int:
+    from ledger import to_wire
+    from ledger.times import parse_time
+    from runledger.cli.opening import opened
+    from runledger.cli.output import plain, print_json, say
+    from runledger.studies import define_study
+
+    identity = _identity(arguments)
+    with opened(arguments, create=True) as runledger:
+        at_us = runledger.now() if arguments.at is None else parse_time(arguments.at)
+        event = define_study(runledger.ledger, arguments.study, identity, at_us)
+    if arguments.json:
+        print_json(
+            {
+                "study": arguments.study,
+                "fingerprint": identity.fingerprint,
+                "event": None if event is None else to_wire(event),
+            }
+        )
+    else:
+        done = "known already" if event is None else "recorded"
+        say(plain(f"{done}: {arguments.study} {identity.fingerprint[:12]}"))
+    return exits.DONE
+
+
+def _json(value: Any) -> str:
+    import json
+
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _show_context(context: dict[str, Any]) -> None:

@@ -1,0 +1,138 @@
+"""Studies that persist: what is stored of them, and whether a program may go on with one.
+
+Definitions are events; nothing is changed in any Optuna storage.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from collectors.optuna.comparing import Difference, compare
+from collectors.optuna.errors import BusyStorage, OptunaError, UnusableStorage
+from collectors.optuna.past import family, past_trials
+from collectors.optuna.planning import plan
+from collectors.optuna.resuming import definition, study_name_for
+from collectors.optuna.space import InvalidSpace, StudyIdentity, identity_of_study
+from collectors.optuna.space_reading import identity_from_definition, identity_from_json
+from collectors.optuna.storage import opened
+from ledger import Event, Ledger, Unavailable
+from ledger.payloads import StudyDefined
+from runledger.errors import BadInput, Missing
+
+
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a program may go on with a study.
+
+    ``stored`` is the study that was compared (None: none is known), ``name`` the
+    one to open in Optuna: the stored one where that is safe, else the name of a
+    new study. ``carried`` counts what `seed_study` would take into a new one.
+    """
+
+    study: str
+    verdict: str
+    stored: str | None
+    name: str
+    fingerprint: dict[str, str | None]
+    differences: tuple[Difference, ...]
+    carried: dict[str, Any]
+
+
+def program_identity(path: str | Path, scope: Mapping[str, Any] | None = None) -> StudyIdentity:
+    """The identity in a program's JSON file; ``scope`` adds to the one in it."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        identity = identity_from_json(json.loads(text))
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{path}: not a JSON file: {error}") from None
+    except InvalidSpace as error:
+        raise BadInput("\n".join(f"{path}: {each}" for each in error.problems)) from None
+    return _within(identity, scope)
+
+
+def stored_identity(
+    storage: str, study: str | None, scope: Mapping[str, Any] | None = None
+) -> tuple[str, StudyIdentity]:
+    """Name and identity of a study in an Optuna storage; ``study`` None: the only one there."""
+    import optuna
+
+    try:
+        with opened(storage) as (found, _):
+            names = [each.study_name for each in optuna.get_all_study_summaries(found)]
+            if study is None and len(names) == 1:
+                study = names[0]
+            if study is None or study not in names:
+                asked = "say which study" if study is None else f"no study {study!r}"
+                raise Missing(f"{asked}: {storage} holds {', '.join(sorted(names)[:10]) or 'none'}")
+            identity = identity_of_study(optuna.load_study(study_name=study, storage=found))
+    except BusyStorage as error:
+        raise Unavailable(str(error)) from error
+    except (UnusableStorage, InvalidSpace) as error:
+        raise BadInput(str(error)) from error
+    except OptunaError as error:
+        raise Missing(str(error)) from error
+    return study, _within(identity, scope)
+
+
+def _within(identity: StudyIdentity, scope: Mapping[str, Any] | None) -> StudyIdentity:
+    if not scope:
+        return identity
+    return msgspec.structs.replace(identity, scope={**(identity.scope or {}), **scope})
+
+
+def define_study(ledger: Ledger, study: str, identity: StudyIdentity, now_us: int) -> Event | None:
+    """Record what a study searches; None where the ledger says so already."""
+    known = _definitions(ledger, study).get(study)
+    if known is not None and known.fingerprint == identity.fingerprint:
+        return None
+    event = definition(study, identity, now_us)
+    ledger.append(event)
+    return event
+
+
+def check_study(ledger: Ledger, study: str, program: StudyIdentity) -> Checked:
+    """Compare a program's identity with what the ledger knows of a study or its family."""
+    known = _definitions(ledger, study)
+    same = [name for name, each in known.items() if each.fingerprint == program.fingerprint]
+    stored = study if study in known else same[-1] if same else next(reversed(known), None)
+    new_name = same[-1] if same else study_name_for(family(study), program)
+    differences: tuple[Difference, ...] = ()
+    verdict = "new_study"
+    if stored is not None:
+        comparison = compare(identity_from_definition(known[stored]), program)
+        verdict, differences = comparison.verdict, comparison.differences
+    patterns = [family(study), *(f"{family(study)}{mark}*" for mark in "-_@.")]
+    past = [each for each in past_trials(ledger, patterns) if family(each.study) == family(study)]
+    chosen = plan(past, program)
+    return Checked(
+        study=study,
+        verdict=verdict,
+        stored=stored,
+        name=stored if stored is not None and verdict == "safe" else new_name,
+        fingerprint={
+            "stored": None if stored is None else known[stored].fingerprint,
+            "program": program.fingerprint,
+        },
+        differences=differences,
+        carried={
+            "added": len(chosen.add),
+            "enqueued": len(chosen.enqueue),
+            "left_out": chosen.left_out,
+        },
+    )
+
+
+def _definitions(ledger: Ledger, study: str) -> dict[str, StudyDefined]:
+    """The newest definition of each study of a family, in the order of time."""
+    found: dict[str, StudyDefined] = {}
+    for event in ledger.read(types=("study_defined",), order="time"):
+        data = event.data
+        assert isinstance(data, StudyDefined)
+        if data.study == study or family(data.study) == family(study):
+            found.pop(data.study, None)
+            found[data.study] = data
+    return found
