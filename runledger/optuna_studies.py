@@ -29,6 +29,7 @@ class TakenIn(NamedTuple):
 
     ``unfinished`` maps RUNNING and WAITING to the numbers of such trials,
     ``refused`` the numbers of finished ones that make no event to the reason.
+    ``carried`` came from this or another ledger by a warm start and are no news.
     """
 
     study: str
@@ -36,6 +37,7 @@ class TakenIn(NamedTuple):
     duplicates: int
     unfinished: dict[str, tuple[int, ...]]
     refused: dict[int, str]
+    carried: tuple[int, ...]
 
 
 def import_optuna(
@@ -66,4 +68,4 @@ def _store(ledger: Ledger, study: ImportedStudy) -> TakenIn:
         done = append_new(ledger, study.events[start : start + _AT_ONCE])
         stored += done.stored
         duplicates += done.duplicates
-    return TakenIn(study.name, stored, duplicates, study.unfinished, study.refused)
+    return TakenIn(study.name, stored, duplicates, study.unfinished, study.refused, study.carried)

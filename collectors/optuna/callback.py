@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 from collectors.optuna.background import Background
 from collectors.optuna.recording import Recorder
 from collectors.optuna.trials import is_finished, trial_event
+from collectors.optuna.warmstart import is_carried
 from ledger.event import Event
 
 if TYPE_CHECKING:
@@ -135,6 +136,11 @@ class RunledgerCallback:
             for trial in trials:
                 begun = trial.datetime_start
                 ours = begun is not None and begun >= self._since
-                if ours and is_finished(trial) and trial.number not in seen:
+                if (
+                    ours
+                    and is_finished(trial)
+                    and not is_carried(trial)
+                    and trial.number not in seen
+                ):
                     seen.add(trial.number)
                     yield self._event(study, trial)

@@ -15,6 +15,7 @@ import msgspec
 from collectors.optuna.errors import NoSuchStudy, UnusableStorage, VanishedStudy
 from collectors.optuna.storage import opened
 from collectors.optuna.trials import is_finished, trial_event
+from collectors.optuna.warmstart import is_carried
 from ledger import InvalidEvents
 from ledger.event import Event
 
@@ -27,12 +28,14 @@ class ImportedStudy(msgspec.Struct, frozen=True, kw_only=True):
 
     ``unfinished`` maps RUNNING and WAITING to trial numbers, ``refused`` those
     of finished trials that make no event to the reason (they bear no time, say).
+    ``carried`` were put there by a warm start: the ledger told the study of them.
     """
 
     name: str
     events: tuple[Event, ...]
     unfinished: dict[str, tuple[int, ...]]
     refused: dict[int, str]
+    carried: tuple[int, ...]
 
 
 def import_studies(
@@ -82,9 +85,12 @@ def _read(
     events: list[Event] = []
     unfinished: dict[str, list[int]] = {}
     refused: dict[int, str] = {}
+    carried: list[int] = []
     for trial in trials:
         if not is_finished(trial):
             unfinished.setdefault(trial.state.name, []).append(trial.number)
+        elif is_carried(trial):
+            carried.append(trial.number)
         else:
             try:
                 events.append(trial_event(trial, study=name, zone=zone, study_attrs=attrs))
@@ -95,4 +101,5 @@ def _read(
         events=tuple(events),
         unfinished={state: tuple(numbers) for state, numbers in sorted(unfinished.items())},
         refused=refused,
+        carried=tuple(carried),
     )

@@ -66,6 +66,7 @@ def _details(study: TakenIn) -> dict[str, object]:
         "duplicates": study.duplicates,
         "unfinished": _unfinished(study),
         "refused": len(study.refused),
+        "carried": len(study.carried),
     }
 
 
@@ -79,6 +80,8 @@ def _name_left_out(study: TakenIn) -> None:
     for state, numbers in study.unfinished.items():
         count = "1 trial is" if len(numbers) == 1 else f"{len(numbers):,} trials are"
         talk(f"{study.study}: {count} unfinished ({state}), not imported: {ranges(numbers)}")
+    if study.carried:
+        talk(f"{study.study}: carried over from other studies, no news: {ranges(study.carried)}")
     for number, reason in study.refused.items():
         talk(f"{study.study}: trial {number} is not imported: {reason}")
 

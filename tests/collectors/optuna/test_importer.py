@@ -21,6 +21,7 @@ from collectors.optuna import (
     UnusableStorage,
     import_studies,
     storage,
+    warmstart,
 )
 from ledger import to_wire
 from tests import optuna_storages as made
@@ -441,3 +442,15 @@ def test_a_trial_that_makes_no_event_is_named_and_the_others_are_read(file: Path
 
     assert len(study.events) == 2
     assert study.refused == {1: "trial 1 bears no time"}
+
+
+def test_trials_that_a_warm_start_put_there_are_no_news(file: Path) -> None:
+    made.new_sqlite(file, trials=1)
+    study = optuna.load_study(study_name="window_opt", storage=made.sqlite_url(file))
+    carried = optuna.trial.create_trial(value=1.0, user_attrs={warmstart.ORIGIN: "event-1"})
+    study.add_trial(carried)
+
+    (found,) = studies(file)
+
+    assert [event.data.number for event in found.events] == [0]  # type: ignore[attr-defined]
+    assert found.carried == (1,)
