@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from runledger.cli.progress import progress
-from tests.torture import kill9
+from tests.torture import kill9, power_loss
 from tests.torture.report import Report
 
 Torture = Callable[[argparse.Namespace, Path], Report]
@@ -57,9 +57,36 @@ def _postgres(folder: Path) -> Iterator[Callable[[], str]]:
         server.cleanup()
 
 
+def _power_loss(options: argparse.Namespace, folder: Path) -> Report:
+    with progress("disks examined") as advance:
+        return power_loss.run(
+            folder, batches=options.batches, extra=16, seed=options.seed, progress=advance
+        )
+
+
+def _power_loss_lowered(options: argparse.Namespace, folder: Path) -> Report:
+    """The same with less synced, which must lose something: else the search is blind."""
+    sums = Report("power loss, durability lowered")
+    for setting in ("OFF", "NORMAL"):
+        (folder / setting).mkdir()
+        report = power_loss.run(
+            folder / setting,
+            batches=options.batches,
+            extra=16,
+            seed=options.seed,
+            pragmas=(f"synchronous = {setting}",),
+        )
+        sums.counts[f"losses noticed at {setting}"] = len(report.found)
+        if not report.found:
+            sums.found.append(f"no loss was noticed at synchronous = {setting}")
+    return sums
+
+
 TORTURES: dict[str, Torture] = {
     "kill9": _kill9,
     "kill9-postgres": _kill9_postgres,
+    "power-loss": _power_loss,
+    "power-loss-lowered": _power_loss_lowered,
 }
 
 
@@ -68,7 +95,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of: {', '.join(TORTURES)}")
     parser.add_argument("--seed", type=int, default=1, help="where chance begins")
-    parser.add_argument("--kills", type=int, default=320, help="writers to kill")
+    parser.add_argument("--kills", type=int, default=400, help="writers to kill")
+    parser.add_argument("--batches", type=int, default=120, help="batches until the power goes")
     options = parser.parse_args()
     unknown = set(options.names) - set(TORTURES)
     if unknown:

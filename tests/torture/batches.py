@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from ledger import Event, Ledger, LedgerError, new_event, open_ledger, verify
 from ledger.payloads import SmuError
@@ -45,8 +46,8 @@ def examine(location: str | Path, acknowledged: Collection[str]) -> tuple[list[s
         with open_ledger(location) as ledger:
             found = _examine(ledger, acknowledged)
             stored = _stored(ledger)
-    except LedgerError as error:
-        return [f"does not open: {type(error).__name__}: {error}"], 0
+    except (LedgerError, DBAPIError) as error:
+        return [f"cannot be used: {type(error).__name__}: {str(error).splitlines()[0]}"], 0
     return found, len(stored)
 
 
