@@ -17,21 +17,33 @@ from collectors.optuna.errors import (
     VanishedStudy,
 )
 from collectors.optuna.importer import ImportedStudy, import_studies
+from collectors.optuna.resuming import MaxTrials, OpenedStudy, open_study, trials_left
+from collectors.optuna.space import InvalidSpace, StudyIdentity, identity_of
 from collectors.optuna.trials import SOURCE, is_finished, trial_event
+from collectors.optuna.warmstart import Seeded, seed_study
 
 __all__ = [
     "SOURCE",
     "BusyStorage",
     "ImportedStudy",
+    "InvalidSpace",
+    "MaxTrials",
     "MissingStorage",
     "NoSuchStudy",
+    "OpenedStudy",
     "OptunaError",
     "RunledgerCallback",
     "SearchRun",
+    "Seeded",
+    "StudyIdentity",
     "UnusableStorage",
     "VanishedStudy",
     "completed_trials",
+    "identity_of",
     "import_studies",
     "is_finished",
+    "open_study",
+    "seed_study",
     "trial_event",
+    "trials_left",
 ]
