@@ -37,7 +37,8 @@ class Recorder:
 
     Safe to share between threads; a forked child starts afresh. ``patience_s``
     bounds how long a call waits for the ledger, ``pause_s`` how long it is left
-    alone after a failure. An append that took too long may still succeed: its
+    alone after a failure. The first of the spools that can take events takes
+    them. An append that took too long may still succeed: its
     events are in the spool as well then, and are stored once.
     """
 
@@ -45,12 +46,13 @@ class Recorder:
         self,
         append: Append,
         spool: Spool,
-        *,
+        *others: Spool,
         patience_s: float = PATIENCE_S,
         pause_s: float = PAUSE_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.spool = spool
+        self.spools = (spool, *others)
         self.last_error: Exception | None = None
         """Why events went to the spool the last time they did."""
         self._append = append
@@ -84,20 +86,36 @@ class Recorder:
         elif attempt is not None:
             self.last_error = TimeoutError(f"no answer from the ledger in {self._patience_s:g} s")
             self._leave_alone_until = self._clock() + self._pause_s
-        self.spool.put(batch)
+        self._put(batch)
         return "spool"
 
-    def deliver(self) -> Delivered:
+    def pending(self) -> int:
+        """How many events wait in the spools."""
+        return sum(spool.pending() for spool in self.spools)
+
+    def deliver(self, *, budget_s: float | None = None) -> Delivered:
         """Deliver what is spooled, now and in this thread; see `Spool.deliver`."""
-        return self.spool.deliver(self._append)
+        done = [spool.deliver(self._append, budget_s=budget_s) for spool in self.spools]
+        return Delivered(*(sum(counts) for counts in zip(*done, strict=True)))
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until nothing is being stored or delivered; False where that took too long."""
         until = time.monotonic() + timeout_s
         threads = list(self._threads) if os.getpid() == self._pid else []
         for thread in threads:
-            thread.join(max(0.0, until - time.monotonic()))
+            if thread.ident is not None:  # it was started
+                thread.join(max(0.0, until - time.monotonic()))
         return not any(thread.is_alive() for thread in threads)
+
+    def _put(self, batch: list[Event]) -> None:
+        for spool in self.spools[:-1]:
+            try:
+                spool.put(batch)
+            except SpoolError as error:
+                _log.debug("%s", error)
+            else:
+                return
+        self.spools[-1].put(batch)
 
     def _begin(self, batch: list[Event]) -> _Attempt | None:
         """Append in a thread of its own; None where the ledger is to be left alone."""
@@ -133,7 +151,7 @@ class Recorder:
         self._leave_alone_until = None
         attempt.finish(None)
         try:
-            self.spool.deliver(self._append)
+            self.deliver()
         except Exception:
             _log.warning("what is spooled could not be delivered", exc_info=True)
 

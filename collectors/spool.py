@@ -73,12 +73,16 @@ class Delivered(NamedTuple):
 class Spool:
     """A folder of waiting batches. Any number of processes may use it at once.
 
-    The folder is made by the first `put`, for its owner alone.
+    The folder is made by the first `put`, for its owner alone; the folders
+    above it only with ``parents``.
     """
 
-    def __init__(self, folder: str | Path, *, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self, folder: str | Path, *, max_bytes: int = MAX_BYTES, parents: bool = True
+    ) -> None:
         self.folder = Path(folder)
         self._max_bytes = max_bytes
+        self._parents = parents
 
     def put(self, events: Sequence[Event]) -> None:
         """Add a batch, durably before returning. Raises `SpoolFull` or `SpoolError`."""
@@ -99,13 +103,17 @@ class Spool:
         """How many events wait to be delivered; 0 where there is no folder."""
         return sum(_count(name) for name in self._waiting())
 
-    def deliver(self, append: Callable[[Sequence[Event]], object]) -> Delivered:
+    def deliver(
+        self, append: Callable[[Sequence[Event]], object], *, budget_s: float | None = None
+    ) -> Delivered:
         """Hand every waiting batch to ``append``, oldest first, and forget what it took.
 
-        Ends where the ledger cannot be reached: the rest is kept. While another
-        process delivers, nothing is done here. Raises nothing that ``append``
-        raises for want of a ledger; ``append`` must store an id only once.
+        Ends where the ledger cannot be reached, or after ``budget_s``: the rest
+        is kept. While another process delivers, nothing is done here. Raises
+        nothing that ``append`` raises for want of a ledger; ``append`` must
+        store an id only once.
         """
+        ends = None if budget_s is None else time.monotonic() + budget_s
         if not self._waiting():
             return Delivered(0, 0, 0)
         with self._locked() as mine:
@@ -116,6 +124,8 @@ class Spool:
             self._sweep()
             done = refused = 0
             for name in waiting:
+                if ends is not None and time.monotonic() > ends:
+                    break
                 try:
                     outcome = self._deliver_one(name, append)
                 except (LedgerError, OSError) as error:
@@ -180,7 +190,7 @@ class Spool:
     def _make_folder(self, folder: Path) -> None:
         if folder.is_dir():
             return
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=self._parents, exist_ok=True)
         _sync_folder(folder.parent)
 
     def _sweep(self) -> None:

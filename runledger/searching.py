@@ -29,7 +29,7 @@ class Searching:
         """Stores events in this ledger or, while it is away, in the spool beside it."""
         from runledger.spooling import recorder_of
 
-        return recorder_of(self.ledger, self.settings.ledger)
+        return recorder_of(self.ledger, self.settings)
 
     def optuna_callback(
         self, *, run: str | None = None, step: str | None = None
@@ -61,4 +61,4 @@ def run(
     from runledger.spooling import recorder_at
 
     settings = load_settings(ledger=None if ledger is None else str(ledger), config=config)
-    return SearchRun(recorder_at(settings.ledger), id, **options)
+    return SearchRun(recorder_at(settings), id, **options)

@@ -22,7 +22,7 @@ from rules.toml import check, parse_toml
 CONFIG_NAME = "runledger.toml"
 DEFAULT_LEDGER = "runledger.db"
 
-_KEYS = ("ledger", "policy", "nodes", "steps", "probe")
+_KEYS = ("ledger", "policy", "spool", "nodes", "steps", "probe")
 _Positive = Annotated[int, Meta(gt=0)] | Annotated[float, Meta(gt=0)]
 _Seconds = Annotated[int, Meta(ge=0)] | Annotated[float, Meta(ge=0)]
 
@@ -56,6 +56,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     ledger: str
     config_path: Path | None = None
+    spool: str | None = None
+    """The folder for events that wait for the ledger; None: beside what it belongs to."""
     fleet: Fleet | None = None
     policy: Policy | None = None
     probe: ProbeSettings = ProbeSettings()
@@ -88,7 +90,7 @@ def load_settings(
     ]
     problems += [
         f"{key} = {table[key]!r}: write it as text"
-        for key in ("ledger", "policy")
+        for key in ("ledger", "policy", "spool")
         if key in table and (not isinstance(table[key], str) or not table[key])
     ]
     problems += _password_problem(table.get("ledger"))
@@ -103,6 +105,7 @@ def load_settings(
     return Settings(
         ledger=location or _beside(path, table.get("ledger", DEFAULT_LEDGER)),
         config_path=path,
+        spool=_beside(path, table["spool"]) if "spool" in table else None,
         fleet=fleet,
         policy=_policy(path, table.get("policy")),
         probe=msgspec.convert(table.get("probe", {}), ProbeSettings),
