@@ -8,11 +8,12 @@ not called ok.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from ledger import Event
+from ledger.payloads import GpuFault, GpuProbe, SmuError
 from ledger.times import SECOND_US
 from rules.facts.gpus import CardStanding
 from runledger.report.selection import Selection
@@ -30,6 +31,8 @@ _MOST_COLUMNS = 46
 
 SHOWN = ("unseen", "ok", "watch", "unresponsive", "excluded", "retire")
 """What a cell can show, from best to worst; ``unseen`` claims nothing."""
+
+_BAD = frozenset({"unresponsive", "missing"})
 
 Place = tuple[str, str]
 """Node and PCI address."""
@@ -67,7 +70,6 @@ class Row:
     node: str
     pci: str
     index: int | None = None
-    model: str = ""
     cells: dict[int, Cell] = field(default_factory=dict)
 
     @property
@@ -97,6 +99,9 @@ class CardMap:
         self.columns = columns(selection)
         self.rows: dict[Place, Row] = {}
         self.at = 0
+        # Of the current column, by node: a probe shows many cards, so they are counted in bulk.
+        self._shown: dict[str, Counter[str]] = {}
+        self._newest: dict[str, GpuProbe] = {}
 
     @property
     def end_us(self) -> int:
@@ -111,30 +116,42 @@ class CardMap:
 
     def take(self, event: Event) -> None:
         """Take an event of the current column."""
-        data: Any = event.data
-        if event.type == "gpu_probe":
-            node = self.selection.fleet.resolve(data.node)
+        data = event.data
+        if isinstance(data, GpuProbe):
+            node = self.selection.resolve(data.node)
             if self._wanted(node):
-                for gpu in data.gpus:
-                    row = self._row(node, gpu.pci)
-                    row.index, row.model = gpu.index, gpu.model or row.model
-                    cell = row.cells.setdefault(self.at, Cell())
-                    cell.probes += 1
-                    cell.bad_probes += gpu.state in ("unresponsive", "missing")
-        elif event.type in ("smu_error", "gpu_fault") and data.pci is not None:
-            node = self.selection.fleet.resolve(data.node)
+                self._probed(node, data)
+        elif isinstance(data, SmuError | GpuFault) and data.pci is not None:
+            node = self.selection.resolve(data.node)
             if self._wanted(node):
-                self._row(node, data.pci).cells.setdefault(self.at, Cell()).errors += 1
+                self._cell(node, data.pci).errors += 1
+
+    def _probed(self, node: str, probe: GpuProbe) -> None:
+        self._newest[node] = probe
+        shown = self._shown.get(node)
+        if shown is None:
+            shown = self._shown[node] = Counter()
+        shown.update([gpu.pci for gpu in probe.gpus])
+        for gpu in probe.gpus:
+            if gpu.state in _BAD:
+                self._cell(node, gpu.pci).bad_probes += 1
 
     def close(self, standings: Iterable[CardStanding]) -> None:
         """End the current column with where every card that is not ok stands."""
+        for node, shown in self._shown.items():
+            for pci, probes in shown.items():
+                self._cell(node, pci).probes = probes
+            for gpu in self._newest[node].gpus:
+                row = self._row(node, gpu.pci)
+                row.index = gpu.index
         for standing in standings:
             card = standing.card
             if self._wanted(card.node):
                 row = self._row(card.node, card.pci)
                 row.index = card.index if row.index is None else row.index
-                cell = row.cells.setdefault(self.at, Cell())
+                cell = self._cell(card.node, card.pci)
                 cell.ladder, cell.reason = standing.state, standing.reason
+        self._shown, self._newest = {}, {}
         self.at += 1
 
     def by_node(self) -> list[tuple[str, list[Row]]]:
@@ -148,6 +165,13 @@ class CardMap:
 
     def _wanted(self, node: str) -> bool:
         return self.selection.nodes is None or node in self.selection.nodes
+
+    def _cell(self, node: str, pci: str) -> Cell:
+        cells = self._row(node, pci).cells
+        cell = cells.get(self.at)
+        if cell is None:
+            cell = cells[self.at] = Cell()
+        return cell
 
     def _row(self, node: str, pci: str) -> Row:
         row = self.rows.get((node, pci))

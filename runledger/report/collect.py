@@ -117,7 +117,8 @@ class Collected:
         node = self.selection.node_of(event)
         if node is not None and (self.selection.nodes is None or node in self.selection.nodes):
             self.about += 1
-            self._track(node)
+            if node not in self.nodes:
+                self._track(node)
         if isinstance(event.data, DecisionPayload):
             self._decided(event, event.data)
             return

@@ -30,6 +30,7 @@ _LOOKED_BACK_US = 14 * 86_400 * 1_000_000
 """How long before the period a decision may have been made that a run in it followed."""
 
 _IDS_AT_ONCE = 500
+_TELL_EVERY = 256
 
 
 class Pass(msgspec.Struct, kw_only=True):
@@ -62,12 +63,12 @@ def read(
     state = history.state_at(selection.upto, selection.since_us - 1)
     judged_anew = _judged_anew(ledger, selection)
     period = Filter("", since_us=selection.since_us, until_us=selection.until_us)
-    for count, event in enumerate(
-        ledger.read(upto=selection.upto, where=[period], order="time"), 1
-    ):
+    rows = ledger.rows(upto=selection.upto, where=[period], order="time")
+    for count, event in enumerate(map(to_event, rows), 1):
         while event.time_us > cards.end_us:
             _close(judge, state, cards)
-        progress(count)
+        if not count % _TELL_EVERY:
+            progress(count)
         if event.id in judged_anew:
             continue
         judge.fold.apply(state, event)

@@ -6,7 +6,8 @@ that the preflight before it and the node lost just after it are in its report.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from dataclasses import dataclass, field
+from typing import Literal
 
 from sqlalchemy import select
 
@@ -28,7 +29,8 @@ _MARGIN_US = 900 * SECOND_US
 _LONGEST_RUN_MARGIN = 0.1
 
 
-class Selection(NamedTuple):
+@dataclass(frozen=True)
+class Selection:
     """A chosen part of a ledger: positions up to ``upto``, times ``since_us`` to ``until_us``.
 
     ``nodes`` None means every node; ``default`` marks a period nobody asked for.
@@ -43,6 +45,14 @@ class Selection(NamedTuple):
     study: str | None = None
     nodes: frozenset[str] | None = None
     default: bool = False
+    _names: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+    def resolve(self, name: str) -> str:
+        """The configured name of a node, looked up once: a report asks for each event."""
+        found = self._names.get(name)
+        if found is None:
+            found = self._names[name] = self.fleet.resolve(name)
+        return found
 
     @property
     def span_us(self) -> int:
@@ -54,7 +64,7 @@ class Selection(NamedTuple):
         name = getattr(event.data, "node", None)
         if name is None:
             name = node_in(event.subject)
-        return None if name is None else self.fleet.resolve(name)
+        return None if name is None else self.resolve(name)
 
     def includes(self, event: Event) -> bool:
         """Whether an event of these times belongs to the report."""
@@ -71,7 +81,7 @@ class Selection(NamedTuple):
         return self._has(node) if node is not None else event.runid is not None
 
     def _has(self, node: str) -> bool:
-        return self.nodes is None or self.fleet.resolve(node) in self.nodes
+        return self.nodes is None or self.resolve(node) in self.nodes
 
     def _of_run(self, event: Event) -> bool:
         data = event.data

@@ -13,7 +13,7 @@ from runledger.report.decided import Verdict
 from runledger.report.gist import gist
 from runledger.report.reading import events_by_id
 
-_EVIDENCE_SHOWN = 12
+_EVIDENCE_SHOWN = 8
 _TEXT_LIMIT = 600
 
 

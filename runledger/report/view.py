@@ -26,7 +26,7 @@ from runledger.report.timeline import draw
 from runledger.report.verdicts import tell
 from runledger.version import __version__
 
-_TELLING_SHOWN = 60
+_TELLING_SHOWN = 40
 _QUIET_SHOWN = 300
 _MOMENTS_SHOWN = 400
 _CARDS_SHOWN = 160

@@ -179,12 +179,12 @@ class Browser:
         width = self.evaluate("document.documentElement.scrollWidth - innerWidth")
         return int(width)
 
-    def screenshot(self, path: Path, *, height: int | None = None) -> None:
+    def screenshot(self, path: Path, *, height: int | None = None, scale: float = 1) -> None:
         """A picture of the page from its top; of the whole page without ``height``."""
         metrics = self.call("Page.getLayoutMetrics")["cssContentSize"]
         clip = {
             "x": 0, "y": 0, "width": metrics["width"],
-            "height": metrics["height"] if height is None else height, "scale": 1,
+            "height": metrics["height"] if height is None else height, "scale": scale,
         }  # fmt: skip
         answer = self.call("Page.captureScreenshot", clip=clip, captureBeyondViewport=True)
         path.write_bytes(base64.b64decode(answer["data"]))
