@@ -36,15 +36,18 @@ def make_batch(batch: str, *, filler: int = 100) -> list[Event]:
     ]
 
 
-def examine(location: str | Path, acknowledged: Collection[str]) -> tuple[list[str], int]:
+def examine(
+    location: str | Path, acknowledged: Collection[str], *, touch: bool = True
+) -> tuple[list[str], int]:
     """What is wrong with a ledger after a disaster, and how many batches it holds.
 
     Every acknowledged batch must be there, every batch whole, in its order and
-    in one piece, the chain unbroken, and appending must work again.
+    in one piece, the chain unbroken; and with ``touch``, appending must work again.
     """
     try:
-        with open_ledger(location) as ledger:
+        with open_ledger(location, create=touch, readonly=not touch) as ledger:
             found = _examine(ledger, acknowledged)
+            found += _goes_on(ledger) if touch else []
             stored = _stored(ledger)
     except (LedgerError, DBAPIError) as error:
         return [f"cannot be used: {type(error).__name__}: {str(error).splitlines()[0]}"], 0
@@ -66,9 +69,7 @@ def _examine(ledger: Ledger, acknowledged: Collection[str]) -> list[str]:
     stored = _stored(ledger)
     found += [f"half a batch: {batch}" for batch, whole in stored.items() if not whole]
     lost = set(acknowledged) - set(stored)
-    found += [f"acknowledged and lost: {batch}" for batch in sorted(lost)]
-    found += _goes_on(ledger)
-    return found
+    return found + [f"acknowledged and lost: {batch}" for batch in sorted(lost)]
 
 
 def _stored(ledger: Ledger) -> dict[str, bool]:

@@ -7,7 +7,7 @@
  *
  * A log record: one byte of operation, a 4-byte path length, 8-byte offset,
  * 8-byte data length (native order), the path within the folder, the data.
- *   C created   W written   T truncated to offset   S synced   U unlinked
+ *   C created   W written   T truncated to offset   S synced   U unlinked   F failed
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -94,7 +94,9 @@ static void note(char operation, const char *path, int64_t offset, const void *d
 static int fails(const char *path) {
   if (strcmp(path, "acknowledged") == 0) return 0;
   seen++;
-  return fail_at > 0 && (seen == fail_at || (fail_sticky && seen > fail_at));
+  if (fail_at <= 0 || !(seen == fail_at || (fail_sticky && seen > fail_at))) return 0;
+  note('F', path, 0, NULL, 0);
+  return 1;
 }
 
 static int opened(const char *path, int flags, mode_t mode) {

@@ -20,7 +20,8 @@ _HEAD = struct.Struct("=cIqQ")
 
 
 class Change(NamedTuple):
-    """One change: ``C`` created, ``W`` written, ``T`` cut, ``S`` synced, ``U`` gone.
+    """One change: ``C`` created, ``W`` written, ``T`` cut, ``S`` synced, ``U`` gone,
+    ``F`` failed on purpose.
 
     ``path`` is within the folder; "" is the folder itself.
     """
