@@ -101,7 +101,8 @@ def _check_file(path: Path) -> None:
 
 
 def _copy(path: Path, copied: Path) -> None:
-    arguments = [os.path.abspath(path), str(copied), str(COPY_WAIT_S)]
+    # A journal lies beside the file itself, not beside a link to it.
+    arguments = [os.path.realpath(path), str(copied), str(COPY_WAIT_S)]
     done = subprocess.run(
         [sys.executable, "-I", snapshot.__file__, *arguments],
         stdin=subprocess.DEVNULL,

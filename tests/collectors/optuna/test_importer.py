@@ -154,6 +154,16 @@ def test_a_hot_journal_is_undone_before_anything_is_read(file: Path) -> None:
     assert studies(file)[0].events == before.events
 
 
+def test_a_link_leads_to_the_file_with_what_lies_beside_it(file: Path) -> None:
+    made.new_sqlite(file, trials=40)
+    (before,) = studies(file)
+    made.with_hot_journal(file)
+    link = file.parent.parent / "link.db"
+    link.symlink_to(file)
+
+    assert studies(link)[0].events == before.events
+
+
 def test_what_is_only_in_the_wal_is_read(file: Path) -> None:
     made.new_sqlite(file, trials=1)
     made.in_wal_mode(file)
