@@ -9,13 +9,13 @@ through Optuna's own calls.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from collectors.optuna.past import newest_definition
+from collectors.optuna.sampling import informed_sampler
 from collectors.optuna.space import StudyIdentity, space_json
 from collectors.optuna.warmstart import Seeded, is_carried, seed_study
 from ledger.event import Event, new_event
@@ -60,8 +60,8 @@ def open_study(
     """The study of this identity: resumed where it exists, else made, defined and warm-started.
 
     ``now_us`` is when (microseconds since the epoch), for the definition that is
-    recorded. With a ``seed`` the sampler is TPE with a seed of its own for every
-    resumption; without one it is Optuna's default. See `seed_study` for the rest.
+    recorded. The sampler is `informed_sampler`, with a seed of its own for every
+    resumption where a ``seed`` is given. See `seed_study` for the rest.
     """
     import optuna
 
@@ -82,8 +82,7 @@ def open_study(
         seeded = seed_study(
             study, ledger, identity, studies=studies, best=best, other_scopes=other_scopes
         )
-    if seed is not None:
-        study.sampler = optuna.samplers.TPESampler(seed=resumed_seed(seed, study))
+    study.sampler = informed_sampler(study, seed)
     return OpenedStudy(study=study, resumed=resumed, seeded=seeded)
 
 
@@ -97,18 +96,6 @@ def definition(study: str, identity: StudyIdentity, time_us: int) -> Event:
         scope=identity.scope,
     )
     return new_event(payload, time_us=time_us, source=SOURCE)
-
-
-def resumed_seed(seed: int, study: Study) -> int:
-    """A sampler's seed for this resumption: the same for the same seed, study and trials so far.
-
-    A sampler made with the plain seed would propose the points of the first run again.
-    """
-    done = len(study.get_trials(deepcopy=False))
-    if not done:
-        return seed
-    text = f"{seed} {study.study_name} {done}".encode()
-    return int.from_bytes(hashlib.sha256(text).digest()[:4], "big")
 
 
 def ran_here(study: Study) -> int:
@@ -155,15 +142,3 @@ class MaxTrials:
             trial.state.is_finished() and not is_carried(trial)
             for trial in study.get_trials(deepcopy=False)
         )
-
-
-__all__ = [
-    "MaxTrials",
-    "OpenedStudy",
-    "definition",
-    "open_study",
-    "ran_here",
-    "resumed_seed",
-    "study_name_for",
-    "trials_left",
-]

@@ -24,10 +24,10 @@ from collectors.optuna.resuming import (
     definition,
     open_study,
     ran_here,
-    resumed_seed,
     study_name_for,
     trials_left,
 )
+from collectors.optuna.sampling import resumed_seed
 from collectors.optuna.space import InvalidSpace, StudyIdentity, identity_of, identity_of_study
 from collectors.optuna.trials import trial_event
 from collectors.optuna.warmstart import ADJUSTED, ORIGIN, ORIGIN_NUMBER, ORIGIN_STUDY, seed_study
@@ -268,6 +268,14 @@ def test_studies_that_share_no_parameter_carry_nothing(ledger: Ledger) -> None:
     search(ledger, "w", identity())
     opened = again(ledger, identity({"depth": IntDistribution(1, 9)}))
     assert opened.study.trials == []
+
+
+def test_optuna_runs_a_point_outside_of_the_space_with_no_more_than_a_warning() -> None:
+    study = optuna.create_study(direction="maximize")
+    study.enqueue_trial({"x": 99.0})
+    with pytest.warns(UserWarning, match="out of range"):
+        study.optimize(objective(SPACE), n_trials=1)
+    assert study.trials[0].params["x"] == 99.0, "why points are brought into the space"
 
 
 # -- another direction -----------------------------------------------------------------------
