@@ -25,6 +25,9 @@ CANONICAL_FORM = 1
 GENESIS = "0" * 64
 """``prevhash`` of the first event of every ledger."""
 
+_WRITTEN_OUT = 10**21
+"""Below this, a float without a fraction is written like an integer."""
+
 _encoder = msgspec.json.Encoder(order="sorted")
 # A number with a fraction of zero or an exponent, or a character beyond the
 # basic plane. Text that merely looks so takes the slow road too, harmlessly.
@@ -57,20 +60,28 @@ def _may_differ(text: bytes) -> bool:
 
 
 def _exact(value: Any) -> Any:
-    """``value`` with its great integers as floats, where that loses nothing.
-
-    RFC 8785 writes the float 1e17 as 100000000000000000, which comes back as
-    an integer: it must be written the same way again. The `rfc8785` package
-    refuses integers from 2**53 on, so they take the shape they once had.
-    """
-    if type(value) is int:
-        great = abs(value) >= 2**53
-        return float(value) if great and int(float(value)) == value else value
+    """``value`` with its great integers as the floats that they were."""
+    if type(value) is int and abs(value) >= 2**53:
+        number = written_out(value)
+        return value if number is None else number
     if type(value) is dict:
         return {key: _exact(item) for key, item in value.items()}
     if type(value) in (list, tuple):
         return [_exact(item) for item in value]
     return value
+
+
+def written_out(value: int) -> float | None:
+    """The float that the canonical form writes with the digits of ``value``, if there is one.
+
+    RFC 8785 writes the float 1e17 as 100000000000000000, and 3.819949766496909e16
+    as 38199497664969090, which come back as integers: they must be written the
+    same way again. The `rfc8785` package refuses integers from 2**53 on.
+    """
+    if abs(value) >= _WRITTEN_OUT:
+        return None
+    number = float(value)
+    return number if rfc8785.dumps(number) == str(value).encode() else None
 
 
 def digest(data: bytes) -> str:

@@ -29,7 +29,10 @@ SELECT set_config('lock_timeout', '{int(BUSY_TIMEOUT_S * 1000)}', true),
 
 def current_revision(engine: Engine) -> str | None:
     """The revision a ledger is at; None where its tables are not there yet."""
-    with translated(f"reading the schema version of {_where(engine)}"), engine.connect() as connection:
+    with (
+        translated(f"reading the schema version of {_where(engine)}"),
+        engine.connect() as connection,
+    ):
         return _revision(connection)
 
 

@@ -15,15 +15,13 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from ledger.canonical import canonical
+from ledger.canonical import canonical, written_out
 from ledger.event_checks import CONTROL, UNSTORABLE, Wrong, nearest
 from ledger.payloads import Json, Payload
 from ledger.registry import PAYLOAD_TYPES, decode_payload
 from ledger.strict_json import shown_key
 
 MAX_SAFE_INTEGER = 2**53
-_WRITTEN_OUT = 10**21
-"""Below this, the canonical form writes a float without a fraction as an integer."""
 _MAX_DEPTH = 64
 
 _Found = list[tuple[str, str, str]]
@@ -36,18 +34,18 @@ def check_values(data: Json, *, stored: bool) -> _Found:
     floats.
     """
     found: _Found = []
-    _walk(data, "data", 0, found, _WRITTEN_OUT if stored else MAX_SAFE_INTEGER)
+    _walk(data, "data", 0, found, stored)
     return found
 
 
-def _walk(value: Any, path: str, depth: int, found: _Found, limit: int) -> None:
+def _walk(value: Any, path: str, depth: int, found: _Found, stored: bool) -> None:
     kind = type(value)
     if kind is str:
         if UNSTORABLE.search(value):
             found.append((path, "contains NUL or a lone surrogate", "remove or replace it"))
     elif kind is int:
-        if not -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER and (
-            abs(value) > limit or int(float(value)) != value
+        if not -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER and not (
+            stored and written_out(value) is not None
         ):
             found.append(
                 (path, "an integer beyond 2**53", "write it as text where the field allows")
@@ -69,10 +67,10 @@ def _walk(value: Any, path: str, depth: int, found: _Found, limit: int) -> None:
                 at = f"{path}.{shown_key(key)}"
                 if not isinstance(key, str) or CONTROL.search(key) or UNSTORABLE.search(key):
                     found.append((at, "a key with a character that is not printable", "rename it"))
-                _walk(item, at, depth + 1, found, limit)
+                _walk(item, at, depth + 1, found, stored)
         else:
             for position, item in enumerate(value):
-                _walk(item, f"{path}[{position}]", depth + 1, found, limit)
+                _walk(item, f"{path}[{position}]", depth + 1, found, stored)
     elif value is not None and kind is not bool:
         found.append((path, f"a {kind.__name__} is not JSON", "convert it first"))
 

@@ -1,0 +1,112 @@
+"""Schemas: what queries, models and migrations say is the same, and one process migrates."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sqlite3
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, inspect
+from sqlmodel import SQLModel
+
+import ledger.tables
+from ledger import SchemaMismatch, open_ledger, verify
+from ledger.migrate import HEAD_REVISION, upgrade
+from ledger.sql import EVENT_COLUMNS, checkpoints
+from ledger.testing import sample_event
+from tests.postgres import NewDatabase
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_head_is_the_newest_migration() -> None:
+    assert ScriptDirectory(str(ROOT / "migrations")).get_current_head() == HEAD_REVISION
+
+
+def test_queries_name_the_columns_that_the_models_declare() -> None:
+    tables = SQLModel.metadata.tables
+    assert tuple(column.name for column in tables["events"].columns) == EVENT_COLUMNS
+    assert [column.name for column in tables["checkpoints"].columns] == [
+        column.name for column in checkpoints.columns
+    ]
+    assert ledger.tables.EventRow.__tablename__ == "events"
+
+
+def _differences(url: str) -> list[object]:
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection)
+        found = compare_metadata(context, SQLModel.metadata)
+    engine.dispose()
+    return [each for each in found if "alembic_version" not in str(each)]
+
+
+def test_migrations_make_what_the_models_declare_on_sqlite(tmp_path: Path) -> None:
+    open_ledger(tmp_path / "l.db").close()
+    assert _differences(f"sqlite:///{tmp_path / 'l.db'}") == []
+
+
+def test_migrations_make_what_the_models_declare_on_postgres(
+    new_postgres_database: NewDatabase,
+) -> None:
+    url = new_postgres_database()
+    open_ledger(url).close()
+    assert _differences(url.replace("postgresql://", "postgresql+psycopg://")) == []
+
+
+def _open_and_append(location: str) -> int:
+    with open_ledger(location) as opened:
+        return opened.append(sample_event(1)).head.sequence
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_processes_that_open_a_new_ledger_at_once_make_it_once(
+    tmp_path: Path, new_postgres_database: NewDatabase, database: str
+) -> None:
+    location = str(tmp_path / "new.db") if database == "sqlite" else new_postgres_database()
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(6, mp_context=context) as pool:
+        positions = list(pool.map(_open_and_append, [location] * 6))
+    assert sorted(positions) == [1, 2, 3, 4, 5, 6]
+    with open_ledger(location, readonly=True) as opened:
+        assert verify(opened).ok
+
+
+def test_an_upgrade_says_where_it_came_from(tmp_path: Path) -> None:
+    path = tmp_path / "l.db"
+    assert upgrade(str(path)) is None
+    assert upgrade(str(path)) == HEAD_REVISION
+
+
+@pytest.mark.parametrize("revision", ["9999", "abcdef012345"])
+def test_a_schema_of_another_program_or_a_newer_one_is_left_alone(
+    tmp_path: Path, revision: str
+) -> None:
+    path = tmp_path / "l.db"
+    open_ledger(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+    connection.commit()
+    connection.close()
+    for act in (lambda: open_ledger(path), lambda: upgrade(str(path))):
+        with pytest.raises(SchemaMismatch, match=revision):
+            act()
+
+
+def test_a_folder_cannot_be_a_ledger(tmp_path: Path) -> None:
+    with pytest.raises(Exception, match="is a folder"):
+        open_ledger(tmp_path)
+
+
+def test_every_revision_can_be_reached_from_the_one_before(tmp_path: Path) -> None:
+    script = ScriptDirectory(str(ROOT / "migrations"))
+    revisions = [each.revision for each in script.walk_revisions()][::-1]
+    assert revisions == sorted(revisions)
+    with open_ledger(tmp_path / "l.db") as opened:
+        tables = set(inspect(opened.engine).get_table_names())
+    assert {"events", "checkpoints"} <= tables
