@@ -6,6 +6,7 @@ what cannot be stored is spooled, and delivered once the ledger is back.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,9 @@ from ledger import Ledger
 from runledger.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from collectors.optuna import RunledgerCallback, SearchRun
+    from optuna import Study
+
+    from collectors.optuna import AskedTrial, RunledgerCallback, SearchRun
     from collectors.recorder import Recorder
 
 
@@ -38,6 +41,15 @@ class Searching:
         from collectors.optuna import RunledgerCallback
 
         return RunledgerCallback(self.recorder, run=run, step=step)
+
+    def trial(self, study: Study, **options: Any) -> AbstractContextManager[AskedTrial]:
+        """Ask for one trial and tell it: ``with fleet.trial(study, run="R7") as trial:``.
+
+        The options are those of `collectors.optuna.runledger_trial`.
+        """
+        from collectors.optuna import runledger_trial
+
+        return runledger_trial(study, self.recorder, **options)
 
     def run(self, id: str, **options: Any) -> SearchRun:
         """Around a search: ``with fleet.run("R7", study=…, trials=…, seed_count=…) as run:``.

@@ -6,6 +6,7 @@ What is offered is listed here.
 
 from __future__ import annotations
 
+from collectors.optuna.asktell import AskedTrial, runledger_trial
 from collectors.optuna.callback import RunledgerCallback
 from collectors.optuna.counting import SearchRun, completed_trials
 from collectors.optuna.errors import (
@@ -24,6 +25,7 @@ from collectors.optuna.warmstart import Seeded, seed_study
 
 __all__ = [
     "SOURCE",
+    "AskedTrial",
     "BusyStorage",
     "ImportedStudy",
     "InvalidSpace",
@@ -43,6 +45,7 @@ __all__ = [
     "import_studies",
     "is_finished",
     "open_study",
+    "runledger_trial",
     "seed_study",
     "trial_event",
     "trials_left",
