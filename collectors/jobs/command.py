@@ -1,0 +1,192 @@
+"""Run a command as if nobody watched it, and keep the end of what it says on stderr.
+
+The command has our stdin and stdout, and its stderr is passed on as it comes.
+What we are told to do, it is told to do. No shell is involved.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
+
+from collectors.jobs.ending import NOT_EXECUTABLE, NOT_FOUND, Ended
+
+TAIL_BYTES = 192 * 1024
+"""How much of stderr is kept."""
+
+_PASSED_ON = tuple(
+    getattr(signal, name)
+    for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
+    if hasattr(signal, name)
+)
+_BY_KERNEL = 0x80
+"""``si_code`` of a signal that no process sent, as by Ctrl-C: the terminal told the child too."""
+_LOOK_EVERY_S = 0.5
+_LINGER_S = 0.5
+"""How long stderr may stay silent after the command has ended: others may hold it open for ever."""
+_LONGEST_LINGER_S = 10.0
+
+
+def run_command(argv: Sequence[str], *, tail_bytes: int = TAIL_BYTES) -> Ended:
+    """Run it to its end. Raises nothing for what the command does, or is.
+
+    To be called in the main thread, as signals are handled while it runs.
+    """
+    began = time.monotonic()
+    with _Orders() as orders:
+        try:
+            child = subprocess.Popen(list(argv), stderr=subprocess.PIPE)
+        except (OSError, ValueError) as error:
+            found = not isinstance(error, FileNotFoundError | NotADirectoryError)
+            return Ended(
+                returncode=NOT_EXECUTABLE if found else NOT_FOUND,
+                duration_s=time.monotonic() - began,
+                not_started=f"{argv[0]}: {getattr(error, 'strerror', None) or error}",
+            )
+        assert child.stderr is not None
+        tail = _Tail(child.stderr.fileno(), tail_bytes)
+        orders.pass_to(child, tail.start)
+        tail.stop()
+        child.stderr.close()
+    return Ended(
+        returncode=child.returncode,
+        duration_s=time.monotonic() - began,
+        stderr=tail.kept,
+        left_out=tail.left_out,
+        orders=tuple(orders.seen),
+    )
+
+
+class _Orders:
+    """Signals for us, passed on to the child. One that was ignored stays ignored, for both."""
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+        self._child: subprocess.Popen[bytes] | None = None
+        self._waiting: list[int] = []
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> _Orders:
+        for number in _PASSED_ON:
+            if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                self._before[number] = signal.signal(number, self._take)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def pass_to(self, child: subprocess.Popen[bytes], begin: Callable[[], None]) -> None:
+        """Wait for the child's end, passing on what comes; ``begin`` is called first."""
+        self._child = child
+        for number in self._waiting:
+            self._send(number)
+        with self._blocked() as wanted:
+            begin()
+            while child.poll() is None:
+                if not hasattr(signal, "sigtimedwait"):
+                    time.sleep(0.02)
+                    continue
+                told = signal.sigtimedwait(wanted, _LOOK_EVERY_S)
+                if told is None or told.si_signo == signal.SIGCHLD:
+                    continue
+                if told.si_code == _BY_KERNEL:
+                    self.seen.append(told.si_signo)
+                else:
+                    self._send(told.si_signo)
+
+    @contextlib.contextmanager
+    def _blocked(self) -> Iterator[set[signal.Signals]]:
+        """Signals are waited for rather than handled: that tells where they come from."""
+        wanted = {signal.Signals(number) for number in self._before} | {signal.SIGCHLD}
+        if not hasattr(signal, "sigtimedwait"):
+            yield wanted
+            return
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, wanted)
+        try:
+            yield wanted
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _take(self, number: int, _frame: FrameType | None) -> None:
+        if self._child is None:
+            self._waiting.append(number)
+        else:
+            self._send(number)
+
+    def _send(self, number: int) -> None:
+        self.seen.append(number)
+        if self._child is not None:
+            with contextlib.suppress(OSError):
+                self._child.send_signal(number)
+
+
+class _Tail:
+    """Passes a stream on to our stderr, and keeps its end."""
+
+    def __init__(self, source: int, limit: int) -> None:
+        self.left_out = 0
+        self._source = source
+        self._limit = limit
+        self._chunks: deque[bytes] = deque()
+        self._held = 0
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._pump, name="runledger-stderr", daemon=True)
+
+    @property
+    def kept(self) -> bytes:
+        return b"".join(self._chunks)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Read what is there still, and end."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _pump(self) -> None:
+        heard = True
+        ends = None
+        while ends is None or time.monotonic() < ends:
+            if ends is None and self._stopping.is_set():
+                ends = time.monotonic() + _LONGEST_LINGER_S
+            pause_s = 0.1 if ends is None else _LINGER_S
+            if not select.select([self._source], [], [], pause_s)[0]:
+                if ends is not None:
+                    return
+                continue
+            data = os.read(self._source, 65536)
+            if not data:
+                return
+            self._keep(data)
+            heard = heard and _passed_on(data)
+
+    def _keep(self, data: bytes) -> None:
+        self._chunks.append(data)
+        self._held += len(data)
+        while self._held - len(self._chunks[0]) >= self._limit:
+            gone = self._chunks.popleft()
+            self._held -= len(gone)
+            self.left_out += len(gone)
+
+
+def _passed_on(data: bytes) -> bool:
+    """Write all of it to our stderr; False once nobody reads that."""
+    view = memoryview(data)
+    while view:
+        try:
+            view = view[os.write(2, view) :]
+        except BlockingIOError:
+            select.select([], [2], [])
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,112 @@
+"""The state of this machine's cards at the moment a job failed.
+
+Cheap and harmless: one short shell script, under a hard limit, that asks no SMU
+for anything, since the card may have failed just now. A card in state D cannot
+hold up the job either: the script is left alone after the limit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+from dataclasses import asdict
+from typing import Any
+
+from collectors.probe.cards import read_sysfs
+from collectors.probe.report import Card
+from collectors.script import compose, new_nonce, parse_frames
+from collectors.tools import nvidia_smi
+from ledger.identifiers import normalize_pci
+
+LIMIT_S = 5.0
+"""By then a failure is recorded, with the state or without."""
+
+_BANNER = "runledger-gpu-state/1"
+_PARTS = (
+    ("collectors.script", "bounded.sh"),
+    ("collectors.script", "cards.sh"),
+    ("collectors.jobs", "gpu_state.sh"),
+)
+_SHELL = ("/bin/sh", "-s")
+_MOST_CARDS = 64
+
+
+def read_gpu_state(pci: str | None = None, *, limit_s: float = LIMIT_S) -> dict[str, Any] | None:
+    """The card at ``pci``, or all cards, of the machine that this process runs on.
+
+    ``{"host", "cards": […], "smu_reads": 0}``, each card with ``pci``, ``state``
+    and what else is known of it; with ``pci``, ``present`` says whether it was
+    found. ``error`` says what could not be read. None on a machine without cards.
+    """
+    pci = None if pci is None else normalize_pci(pci)
+    nonce = new_nonce()
+    script = compose(_PARTS, "gpu_state", nonce, [("wanted", pci)] if pci else [])
+    output = _run(script, limit_s)
+    state: dict[str, Any] = {"host": socket.gethostname(), "smu_reads": 0}
+    if pci is not None:
+        state["pci"] = pci
+    if output is None:
+        return state | {"error": f"not read within {limit_s:g} s"}
+    cards, errors = _cards(output, nonce)
+    if pci is not None:
+        cards = [card for card in cards if card["pci"] == pci]
+        state["present"] = bool(cards)
+    elif not cards and not errors:
+        return None
+    state["cards"] = cards[:_MOST_CARDS]
+    if errors:
+        state["error"] = "; ".join(errors)
+    return state
+
+
+def _cards(output: bytes, nonce: str) -> tuple[list[dict[str, Any]], list[str]]:
+    frames = parse_frames(output, _BANNER, nonce)
+    sysfs = read_sysfs(frames, 1.0)
+    errors = [f"{hung.command} did not come back" for hung in sysfs.hung]
+    cards = {card.pci: _told(card) for card in sysfs.cards}
+    section = frames.first("nvidia-smi")
+    if section is not None and section.timed_out:
+        errors.append("nvidia-smi did not come back")
+    elif section is not None:
+        for reading in nvidia_smi.parse(section.text).cards:
+            if reading.pci is not None:
+                told = {key: value for key, value in asdict(reading).items() if value is not None}
+                cards[reading.pci] = cards.get(reading.pci, {}) | told
+    return [cards[pci] for pci in sorted(cards)], errors
+
+
+def _told(card: Card) -> dict[str, Any]:
+    """What is known; that a card's SMU was not asked goes without saying here."""
+    told = {key: value for key, value in asdict(card).items() if value not in (None, "")}
+    if card.state == "unknown":
+        told.pop("detail", None)
+    return told
+
+
+def _run(script: bytes, limit_s: float) -> bytes | None:
+    """The script's output; None where it did not end in time, or could not begin."""
+    try:
+        shell = subprocess.Popen(
+            _SHELL,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except OSError:
+        return None
+    try:
+        return shell.communicate(script, timeout=limit_s)[0]
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        # Whatever is left of it; a child in state D is not waited for.
+        with contextlib.suppress(OSError):
+            os.killpg(shell.pid, signal.SIGKILL)
+        for pipe in (shell.stdin, shell.stdout):
+            if pipe is not None:
+                pipe.close()
+        shell.poll()

@@ -1,0 +1,86 @@
+"""A context manager around one attempt at a job.
+
+What ends the job is written down and goes on its way: an exception is never
+swallowed, replaced or held up longer than recording may take.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from collectors.jobs.reporter import Reporter
+
+
+class Guard:
+    """``with Guard(reporter): …``, or ``async with``.
+
+    ``will_retry`` says that the caller tries again after a failure. ``closing``
+    is called at the end, when all is stored.
+    """
+
+    def __init__(
+        self,
+        reporter: Reporter,
+        *,
+        attempt: int = 1,
+        will_retry: bool = False,
+        closing: Callable[[], object] = lambda: None,
+    ) -> None:
+        self.attempt = attempt
+        self.will_retry = will_retry
+        self._reporter = reporter
+        self._closing = closing
+        self._began = time.monotonic()
+
+    def __enter__(self) -> Self:
+        self._began = time.monotonic()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if error is None or is_success(error):
+                duration_s = time.monotonic() - self._began
+                self._reporter.finished(attempt=self.attempt, duration_s=duration_s)
+            else:
+                self._reporter.raised(error, attempt=self.attempt, will_retry=self.will_retry)
+        finally:
+            self._closing()
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await in_thread(lambda: self.__exit__(kind, error, trace), error)
+
+
+def is_success(error: BaseException) -> bool:
+    """Whether an exception ends a job well: ``sys.exit()`` and ``sys.exit(0)`` do."""
+    return isinstance(error, SystemExit) and error.code in (None, 0)
+
+
+async def in_thread(work: Callable[[], None], error: BaseException | None) -> None:
+    """Do blocking work beside the event loop; within it where a coroutine may not wait any more."""
+    if isinstance(error, GeneratorExit):
+        work()
+        return
+    try:
+        running = asyncio.get_running_loop().run_in_executor(None, work)
+    except RuntimeError:  # no asyncio, or it is shutting down
+        work()
+        return
+    # Shielded: who cancels the job does not cancel what is written about it.
+    await asyncio.shield(running)
