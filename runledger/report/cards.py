@@ -1,9 +1,9 @@
 """Cards over days: where each stood on the ladder, and what was seen of it.
 
 A cell is one card in one column of time. Its ladder state is that at the end
-of the column, as the policy in force judges it; what probes showed and how
-many errors came is that of the whole column. A card that no probe showed is
-not called ok.
+of the column, as the policy in force judges it, and the worst of those at the
+ends of its days where it holds several; what probes showed and how many errors
+came is that of the whole column. A card that no probe showed is not called ok.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def columns(selection: Selection) -> list[Column]:
     width = next(
         (each for each in _WIDTHS_US if span <= (most - 1) * each), max(_WIDTHS_US[-1], span // 40)
     )
-    first = selection.since_us - selection.since_us % width
+    first = selection.since_us - selection.since_us % min(width, DAY_US)
     # A period that ends where a column would begin has its last instant in the one before.
     stop = max(selection.until_us, first + 1)
     return [Column(start, start + width) for start in range(first, stop, width)]
@@ -99,13 +99,21 @@ class CardMap:
         self.columns = columns(selection)
         self.rows: dict[Place, Row] = {}
         self.at = 0
+        width_us = self.columns[0].end_us - self.columns[0].start_us
+        # A card that sat out for a day must show in a column of a fortnight.
+        self._every_us = DAY_US if width_us > DAY_US else 2 * width_us
+        self._sampled_us = self.columns[0].start_us - 1
         # Of the current column, by node: a probe shows many cards, so they are counted in bulk.
         self._shown: dict[str, Counter[str]] = {}
         self._newest: dict[str, GpuProbe] = {}
 
     @property
     def end_us(self) -> int:
-        """The last microsecond of the current column that the selection holds."""
+        """The time at which standings are to be sampled next: the end of a column, or of a day."""
+        return min(self._column_end_us, self._sampled_us + self._every_us)
+
+    @property
+    def _column_end_us(self) -> int:
         last = self.at == len(self.columns) - 1
         return self.selection.until_us if last else self.columns[self.at].end_us - 1
 
@@ -136,21 +144,28 @@ class CardMap:
             if gpu.state in _BAD:
                 self._cell(node, gpu.pci).bad_probes += 1
 
-    def close(self, standings: Iterable[CardStanding]) -> None:
-        """End the current column with where every card that is not ok stands."""
-        for node, shown in self._shown.items():
-            for pci, probes in shown.items():
-                self._cell(node, pci).probes = probes
-            for gpu in self._newest[node].gpus:
-                row = self._row(node, gpu.pci)
-                row.index = gpu.index
+    def sample(self, standings: Iterable[CardStanding]) -> None:
+        """Take where every card that is not ok stands at `end_us`, and go on from there."""
         for standing in standings:
             card = standing.card
             if self._wanted(card.node):
                 row = self._row(card.node, card.pci)
                 row.index = card.index if row.index is None else row.index
                 cell = self._cell(card.node, card.pci)
-                cell.ladder, cell.reason = standing.state, standing.reason
+                if SHOWN.index(standing.state) >= SHOWN.index(cell.ladder):
+                    cell.ladder, cell.reason = standing.state, standing.reason
+        self._sampled_us = self.end_us
+        if self._sampled_us == self._column_end_us:
+            self._close()
+
+    def _close(self) -> None:
+        """End the current column: what probes showed in it is now complete."""
+        for node, shown in self._shown.items():
+            for pci, probes in shown.items():
+                self._cell(node, pci).probes = probes
+            for gpu in self._newest[node].gpus:
+                row = self._row(node, gpu.pci)
+                row.index = gpu.index
         self._shown, self._newest = {}, {}
         self.at += 1
 

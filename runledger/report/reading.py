@@ -66,7 +66,7 @@ def read(
     rows = ledger.rows(upto=selection.upto, where=[period], order="time")
     for count, event in enumerate(map(to_event, rows), 1):
         while event.time_us > cards.end_us:
-            _close(judge, state, cards)
+            _sample(judge, state, cards)
         if not count % _TELL_EVERY:
             progress(count)
         if event.id in judged_anew:
@@ -76,7 +76,7 @@ def read(
             collected.take(event)
             cards.take(event)
     while not cards.done:
-        _close(judge, state, cards)
+        _sample(judge, state, cards)
     standings, _ = judge.standings(state, selection.until_us)
     return Pass(
         collected=collected,
@@ -87,9 +87,9 @@ def read(
     )
 
 
-def _close(judge: Judge, state: State, cards: CardMap) -> None:
+def _sample(judge: Judge, state: State, cards: CardMap) -> None:
     standings, _ = judge.standings(state, cards.end_us)
-    cards.close(standings.values())
+    cards.sample(standings.values())
 
 
 def _judged_anew(ledger: Ledger, selection: Selection) -> frozenset[str]:

@@ -61,14 +61,15 @@ def summarise(selection: Selection, gathered: Pass, rows: list[RunRow]) -> Summa
         for finding in verdict.decision.findings
         if finding.severity in ("block", "unknown") and verdict.verdict not in FINE
     ]
-    blocks = [_blocked(verdict, finding) for verdict, finding in blocking]
+    blocks = _blocks(blocking)
     out = [each for each in gathered.standings if _counts(selection, each) and each.sits_out]
+    blocks = blocks[: _LISTED - 1]
     if out:
         blocks.append(_sit_out(out))
     todo = _todo(selection, blocking, gathered)
     clear = _clear(newest)
     headline, tone = _headline(selection, newest, out, collected)
-    return Summary(happened, blocks[:_LISTED], todo[:_LISTED], clear, headline, tone)
+    return Summary(happened, blocks, todo[:_LISTED], clear, headline, tone)
 
 
 def _counts(selection: Selection, standing: CardStanding) -> bool:
@@ -235,9 +236,20 @@ def _decisions(collected: Collected) -> list[Line]:
 # -- what blocks, what to do ---------------------------------------------------------
 
 
-def _blocked(verdict: Verdict, finding: Finding) -> Line:
-    step = verdict.decision.question.get("step", "?")
-    return Line(f"Step {step}: {finding.message}.", phrases.tone(finding.severity), verdict.number)
+def _blocks(blocking: list[tuple[Verdict, Finding]]) -> list[Line]:
+    """A line for each rule that blocks a step; the same rule on many things is told once."""
+    by_rule: dict[tuple[int, str, str], list[Finding]] = {}
+    verdicts = {verdict.number: verdict for verdict, _ in blocking}
+    for verdict, finding in blocking:
+        by_rule.setdefault((verdict.number, finding.severity, finding.rule), []).append(finding)
+    lines = []
+    for (number, severity, _), findings in by_rule.items():
+        step = verdicts[number].decision.question.get("step", "?")
+        more = f", and {len(findings) - 1} more of the kind" if len(findings) > 1 else ""
+        lines.append(
+            Line(f"Step {step}: {findings[0].message}{more}.", phrases.tone(severity), number)
+        )
+    return sorted(lines, key=lambda each: each.tone != "bad")
 
 
 def _sit_out(out: list[CardStanding]) -> Line:

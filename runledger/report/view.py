@@ -82,7 +82,7 @@ def view(
         "cards": gathered.cards,
         "card_rows": card_rows,
         "cards_hidden": cards_hidden,
-        "column_word": column_word(gathered.cards.columns),
+        "column_words": column_words(gathered.cards.columns),
         "column_labels": column_labels(gathered.cards.columns),
         "cell_title": cell_title,
         "standings": [each for each in gathered.standings if _wanted(selection, each)],
@@ -149,11 +149,13 @@ def _rows(cards: CardMap) -> tuple[list[tuple[str, list[Row]]], int]:
 # -- columns of the map --------------------------------------------------------
 
 
-def column_word(columns: list[Column]) -> str:
-    """What one column is: ``day``, ``hour``, ``2 days``."""
+def column_words(columns: list[Column]) -> str:
+    """What one column holds of a card, in a sentence."""
     width_us = columns[0].end_us - columns[0].start_us
-    span = words.span(width_us / 1_000_000)
-    return span.removeprefix("1 ")
+    span = words.span(width_us / 1_000_000).removeprefix("1 ")
+    if width_us > DAY_US:
+        return f"Each card’s worst standing at the end of a day, over every {span}"
+    return f"Each card’s standing at the end of every {span}"
 
 
 def column_labels(columns: list[Column]) -> list[tuple[str, int]]:
@@ -162,14 +164,15 @@ def column_labels(columns: list[Column]) -> list[tuple[str, int]]:
     every = max(1, -(-len(columns) // 10))
     if width_us == DAY_US and len(columns) > 10:
         every = 7 if len(columns) > 28 else 3
+    one_day = columns[-1].end_us - columns[0].start_us <= DAY_US
     labels = []
     for at in range(0, len(columns), every):
-        moment = to_datetime(columns[at].start_us)
-        text = phrases.day(columns[at].start_us)
-        if width_us < DAY_US:
-            text = f"{moment:%H:%M}"
+        start_us = columns[at].start_us
+        text = phrases.day(start_us)
+        if width_us < DAY_US and (one_day or start_us % DAY_US):
+            text = f"{to_datetime(start_us):%H:%M}"
         elif width_us > 60 * DAY_US:
-            text = f"{moment:%b %Y}"
+            text = f"{to_datetime(start_us):%b %Y}"
         wide = min(every, len(columns) - at)
         labels.append((text if wide > 1 or every == 1 else "", wide))
     return labels

@@ -36,6 +36,23 @@ def test_card_states_equal_those_folded_from_scratch_for_each_day(month: Runledg
         assert shown == expected
 
 
+def test_a_card_that_sat_out_for_a_day_shows_in_a_column_of_a_week(tmp_path: Path) -> None:
+    story = Story()
+    for day in range(0, 300, 10):
+        story.healthy(day * D)
+    story.override("gpu/rig/0000:21:00.0", "exclude", 100 * D)
+    story.override("gpu/rig/0000:21:00.0", "reinstate", 101 * D + H)
+    with ledger_with(tmp_path, story.events) as opened:
+        judge = opened.catalog.judge(opened.policy, opened.fleet)
+        selection = choose(
+            opened.ledger, opened.fleet, since_us=NOON, until_us=NOON + 290 * D, now_us=NOW
+        )
+        cards = read(opened.ledger, judge, selection).cards
+    assert cards.columns[0].end_us - cards.columns[0].start_us == 7 * D
+    shown = [cell.shown for cell in cards.rows["rig", "0000:21:00.0"].cells.values()]
+    assert shown.count("excluded") == 1
+
+
 def test_a_report_leaves_the_ledger_as_it_was(month: Runledger) -> None:
     def kept() -> tuple[object, list[object]]:
         with month.ledger.engine.connect() as connection:
