@@ -16,7 +16,7 @@ from ledger.database import BUSY_TIMEOUT_S, connect, locate
 from ledger.errors import SchemaMismatch, Unavailable
 from ledger.translation import translated
 
-HEAD_REVISION = "0001"
+HEAD_REVISION = "0002"
 """The revision this program works with; a test holds it to the newest migration."""
 
 _OURS = re.compile(r"\d{4}")

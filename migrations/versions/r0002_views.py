@@ -1,0 +1,478 @@
+"""Views for analysts, the same on both databases: names, columns, types and values.
+
+They are documented in ``docs/views.md``, and stable: a later revision may add a
+view or a column at the end, and takes none away. Each is only a way of reading
+``events``; none stores anything.
+"""
+
+from __future__ import annotations
+
+import re
+
+from alembic import op
+
+from migrations.words import Postgres, Sqlite, Words
+
+revision = "0002"
+down_revision = "0001"
+
+# Judged anew by `reclassify`: the older judgement is kept, and counts no more.
+_SUPERSEDED = (
+    "e.id IN (SELECT causationid FROM events "
+    "WHERE substr(source, 1, 11) = 'reclassify/' AND causationid IS NOT NULL)"
+)
+
+_Columns = dict[str, str]
+
+_INTEGERS = frozenset(
+    "superseded number survivors seed_count nth trials as_of_sequence card_index processes probes "
+    "probes_not_ok smu_errors gpu_faults job_failures last_trouble_us count first_us last_us runs "
+    "completed_trials unique_survivors seeds_covered jobs_expected jobs_ok preflights "
+    "trials_recorded jobs_finished jobs_failed events".split()
+)
+_REALS = frozenset(
+    "value duration_s busy_pct vram_used_mib vram_total_mib temp_c sclk_mhz timeout_s".split()
+)
+
+
+def upgrade() -> None:
+    """Create the views."""
+    words = Postgres() if op.get_bind().dialect.name == "postgresql" else Sqlite()
+    for name, body in views(words).items():
+        op.execute(f"CREATE VIEW {name} AS {body}")
+
+
+def views(words: Words) -> dict[str, str]:
+    """The statements behind the views, by name, in an order in which they can be made."""
+    return {
+        "v_events": _events(words),
+        "v_trials": _trials(words),
+        "v_decisions": _decisions(words),
+        "v_findings": _findings(words),
+        "v_gpu_probes": _gpu_probes(words),
+        "v_gpu_health": _gpu_health(words),
+        "v_failures": _failures(words),
+        "v_runs": _runs(words),
+    }
+
+
+def _select(columns: _Columns, rest: str) -> str:
+    listed = ",\n  ".join(f"{_typed(name, column)} AS {name}" for name, column in columns.items())
+    return f"SELECT\n  {listed}\n{rest}"
+
+
+def _typed(name: str, expression: str) -> str:
+    """The expression with its type declared: SQLite knows none of an expression's otherwise."""
+    if re.fullmatch(r"[a-z]\.[a-z_]+", expression) and name not in _INTEGERS:
+        return expression
+    kind = "BIGINT" if name in _INTEGERS else "DOUBLE PRECISION" if name in _REALS else "TEXT"
+    return f"CAST({expression} AS {kind})"
+
+
+def _event(w: Words) -> _Columns:
+    return {"sequence": "e.sequence", "time": w.time("e.time_us"), "time_us": "e.time_us"}
+
+
+def _place(w: Words) -> _Columns:
+    """Node and card of an event: those of its payload, else those of its subject."""
+    of_node = "substr(e.subject, 1, 5) = 'node/' OR substr(e.subject, 1, 4) = 'gpu/'"
+    node = f"CASE WHEN {of_node} THEN {w.part('e.subject', 1)} END"
+    pci = f"CASE WHEN substr(e.subject, 1, 4) = 'gpu/' THEN {w.part('e.subject', 2)} END"
+    return {
+        "node": f"coalesce({w.text(w.doc, 'node')}, {node})",
+        "pci": f"coalesce({w.text(w.doc, 'pci')}, {pci})",
+    }
+
+
+def _events(w: Words) -> str:
+    columns = {
+        "sequence": "e.sequence",
+        "id": "e.id",
+        "type": "e.type",
+        **_event(w),
+        "source": "e.source",
+        "subject": "e.subject",
+        **_place(w),
+        "run": "e.runid",
+        "step": "e.step",
+        "correlationid": "e.correlationid",
+        "causationid": "e.causationid",
+        "superseded": f"CASE WHEN {_SUPERSEDED} THEN 1 ELSE 0 END",
+        "dataschemaversion": "e.dataschemaversion",
+        "recorded": w.time("e.recorded_us"),
+        "recorded_us": "e.recorded_us",
+        "data": "e.data",
+        "hash": "e.hash",
+    }
+    return _select(columns, f"FROM events e {w.payload}")
+
+
+def _trials(w: Words) -> str:
+    columns = {
+        **_event(w),
+        "event": "e.id",
+        "run": "e.runid",
+        "study": w.text(w.doc, "study"),
+        "number": w.integer(w.doc, "number"),
+        "state": w.text(w.doc, "state"),
+        "value": w.first_number(w.doc, "values"),
+        "objectives": w.json(w.doc, "values"),
+        "params": w.json(w.doc, "params"),
+        "duration_s": w.real(w.doc, "duration_s"),
+        "survivors": w.integer(w.doc, "survivors"),
+        "seed_count": w.integer(w.doc, "seed_count"),
+        "node": w.text(w.doc, "node"),
+        "pci": w.text(w.doc, "pci"),
+    }
+    return _select(columns, f"FROM events e {w.payload} WHERE e.type = 'trial_completed'")
+
+
+_DECIDED = "e.type IN ('preflight_decided', 'exclusions_decided', 'parameters_decided')"
+
+
+def _decision(w: Words) -> _Columns:
+    return {
+        "decision": "e.id",
+        **_event(w),
+        "kind": w.text(w.doc, "kind"),
+        "verdict": w.text(w.doc, "verdict"),
+        "run": f"coalesce({w.text(w.doc, 'question', 'run')}, e.runid)",
+        "step": f"coalesce({w.text(w.doc, 'question', 'step')}, e.step)",
+    }
+
+
+def _decisions(w: Words) -> str:
+    columns = {
+        **_decision(w),
+        "study": w.text(w.doc, "question", "study"),
+        "blocked_by": w.blocking_rules(w.doc),
+        "rule": w.text(w.doc, "outcome", "rule"),
+        "clause": w.text(w.doc, "outcome", "clause"),
+        "trials": w.integer(w.doc, "outcome", "trials"),
+        "seed_count": w.integer(w.doc, "outcome", "seed_count"),
+        "as_of_sequence": w.integer(w.doc, "as_of", "sequence"),
+        "policy": w.text(w.doc, "policy", "name"),
+        "policy_digest": w.text(w.doc, "policy", "digest"),
+        "fleet_digest": w.text(w.doc, "fleet", "digest"),
+        "engine_version": w.text(w.doc, "engine", "version"),
+        "rules_digest": w.text(w.doc, "engine", "rules"),
+        "question": w.json(w.doc, "question"),
+        "findings": w.json(w.doc, "findings"),
+        "outcome": w.json(w.doc, "outcome"),
+    }
+    return _select(columns, f"FROM events e {w.payload} WHERE {_DECIDED}")
+
+
+def _findings(w: Words) -> str:
+    columns = {
+        **_decision(w),
+        "nth": w.element_order,
+        "severity": w.text(w.element, "severity"),
+        "rule": w.text(w.element, "rule"),
+        "subject": w.text(w.element, "subject"),
+        "message": w.text(w.element, "message"),
+        "remedy": w.text(w.element, "remedy"),
+        "evidence": w.json(w.element, "evidence"),
+    }
+    rest = f"FROM events e {w.payload} {w.elements(w.doc, 'findings')} WHERE {_DECIDED}"
+    return _select(columns, rest)
+
+
+def _gpu_probes(w: Words) -> str:
+    card = w.element
+    columns = {
+        **_event(w),
+        "event": "e.id",
+        "run": "e.runid",
+        "node": w.text(w.doc, "node"),
+        "pci": w.text(card, "pci"),
+        "card_index": w.integer(card, "index"),
+        "card_uid": w.text(card, "card_uid"),
+        "model": w.text(card, "model"),
+        "state": w.text(card, "state"),
+        "busy_pct": w.real(card, "busy_pct"),
+        "vram_used_mib": w.real(card, "vram_used_mib"),
+        "vram_total_mib": w.real(card, "vram_total_mib"),
+        "temp_c": w.real(card, "temp_c"),
+        "sclk_mhz": w.real(card, "sclk_mhz"),
+        "processes": w.integer(card, "processes"),
+        "compute_mode": w.text(card, "compute_mode"),
+        "method": w.text(w.doc, "method"),
+    }
+    rest = f"FROM events e {w.payload} {w.elements(w.doc, 'gpus')} WHERE e.type = 'gpu_probe'"
+    return _select(columns, rest)
+
+
+def _newest(w: Words, alias: str, when: str | None = None) -> str:
+    """A text whose greatest value is that of the newest row, by (time, position)."""
+    key = f"{alias}.time || {w.padded(f'{alias}.sequence')}"
+    return f"max({key})" if when is None else f"max(CASE WHEN {when} THEN {key} END)"
+
+
+def _sequence_in(key: str) -> str:
+    return f"CAST(substr({key}, 28) AS BIGINT)"
+
+
+def _since(text: str) -> str:
+    """A canonical time with the six fractional digits that sort."""
+    return f"CASE WHEN length({text}) = 20 THEN substr({text}, 1, 19) || '.000000Z' ELSE {text} END"
+
+
+def _count(when: str) -> str:
+    return f"count(CASE WHEN {when} THEN 1 END)"
+
+
+def _gpu_health(w: Words) -> str:
+    trouble = "'smu_error', 'gpu_fault', 'job_failed_with_traceback'"
+    card = w.element
+    standing = _select(
+        {
+            "node": w.text(card, "node"),
+            "pci": w.text(card, "pci"),
+            "state": w.text(card, "state"),
+            "since": _since(w.text(card, "since")),
+            "reason": w.text(card, "reason"),
+        },
+        f"FROM events e {w.payload} {w.elements(w.doc, 'outcome', 'gpus')} "
+        f"WHERE e.sequence = (SELECT {_sequence_in('newest')} FROM judged)",
+    )
+    columns = {
+        "node": "c.node",
+        "pci": "c.pci",
+        "card_index": "g.card_index",
+        "card_uid": "g.card_uid",
+        "model": "g.model",
+        "state": "g.state",
+        "probed": "g.time",
+        "probed_us": "g.time_us",
+        "temp_c": "g.temp_c",
+        "vram_used_mib": "g.vram_used_mib",
+        "vram_total_mib": "g.vram_total_mib",
+        "probes": "coalesce(l.probes, 0)",
+        "probes_not_ok": "coalesce(l.probes_not_ok, 0)",
+        "smu_errors": "coalesce(t.smu_errors, 0)",
+        "gpu_faults": "coalesce(t.gpu_faults, 0)",
+        "job_failures": "coalesce(t.job_failures, 0)",
+        "first_trouble": w.time("t.first_us"),
+        "last_trouble": w.time("t.last_us"),
+        "last_trouble_us": "t.last_us",
+        "standing": "CASE WHEN s.state IS NOT NULL THEN s.state "
+        "WHEN (SELECT newest FROM judged) IS NOT NULL THEN 'ok' END",
+        "standing_since": "s.since",
+        "standing_reason": "s.reason",
+    }
+    rest = """FROM cards c
+LEFT JOIN looks l ON l.node = c.node AND l.pci = c.pci
+LEFT JOIN v_gpu_probes g ON g.sequence = {seen} AND g.pci = c.pci
+LEFT JOIN troubles t ON t.node = c.node AND t.pci = c.pci
+LEFT JOIN standings s ON s.node = c.node AND s.pci = c.pci""".format(seen=_sequence_in("l.newest"))
+    return f"""WITH looks AS (
+  SELECT v.node, v.pci, count(*) AS probes, {_count("v.state <> 'ok'")} AS probes_not_ok,
+    {_newest(w, "v")} AS newest
+  FROM v_gpu_probes v GROUP BY v.node, v.pci
+), troubles AS (
+  SELECT v.node, v.pci, {_count("v.type = 'smu_error'")} AS smu_errors,
+    {_count("v.type = 'gpu_fault'")} AS gpu_faults,
+    {_count("v.type = 'job_failed_with_traceback'")} AS job_failures,
+    min(v.time_us) AS first_us, max(v.time_us) AS last_us
+  FROM v_events v
+  WHERE v.type IN ({trouble}) AND v.node IS NOT NULL AND v.pci IS NOT NULL AND v.superseded = 0
+  GROUP BY v.node, v.pci
+), judged AS (
+  SELECT {_newest(w, "v")} AS newest FROM v_events v WHERE v.type = 'exclusions_decided'
+), standings AS (
+  {standing}
+), cards AS (
+  SELECT node, pci FROM looks UNION SELECT node, pci FROM troubles
+  UNION SELECT node, pci FROM standings
+)
+{_select(columns, rest)}"""
+
+
+_SAYS: tuple[tuple[str, str], ...] = (
+    ("device_mode", "device is busy|devices are busy|device is unavailable|devices are unavailable"
+     "|busy or unavailable|device or resource busy|exclusive process|exclusive-process"
+     "|exclusive_process|compute mode|compute-mode|compute_mode|device unavailable"),
+    ("out_of_memory", "out of memory|outofmemory| oom |memoryerror|cannot allocate memory"
+     "|bad_alloc|unable to allocate| enomem "),
+    ("out_of_memory", " killed | sigkill | signal 9 | exit code 137 | exit status 137 "
+     "|exited with 137| returncode -9 | exit code -9 | exit status -9 "),
+    ("operator", " sigterm | sigint |keyboardinterrupt| signal 2 | signal 15 | exit code 130 "
+     "| exit code 143 | exit status 130 | exit status 143 | terminated | returncode -2 "
+     "| returncode -15 | exit code -2 | exit code -15 | exit status -2 | exit status -15 "),
+    ("deploy", "no module named|modulenotfounderror|importerror|cannot import name"
+     "|error while loading shared libraries|command not found"),
+    ("gpu", "gpu hang| hip error| hip exception| hip runtime error| hiperror|hsa_status_error"
+     "|hardware exception|gpu dump|gpu core dump|device lost|device was lost"
+     "|gpu has fallen off|memory access fault by gpu|cuda error|cudaerror| xid | ring % timeout"
+     "|gpu node-"),
+    ("smu", " smu |smn_c2pmsg"),
+    ("input", "filenotfounderror|no such file or directory|file_missing|file_empty| enoent "
+     "|file missing|file is missing|file not found|file is not found|invalid_json"),
+    ("ssh", "connection reset|connection was reset|connection lost|connection was lost"
+     "|connection closed|connection was closed|connection refused|connection was refused"
+     "|connection aborted|connection was aborted|connection timed out|connection was timed out"
+     "|connectionreset|connectionlost|connectionerror|connectionrefused|connectionaborted"
+     "|broken pipe|brokenpipe|ssh_error|no route to host|host is unreachable| ssh "),
+)  # fmt: skip
+_CODE = (
+    "type value key index attribute name zerodivision assertion notimplemented syntax recursion "
+    "unboundlocal indentation overflow lookup arithmetic unicodedecode unicodeencode jsondecode"
+)
+
+
+def _cause(words: str, exception: str) -> str:
+    """What a failure's text says, as far as LIKE can tell; compare ``rules/causes.py``."""
+    cases = [
+        "WHEN " + " OR ".join(f"{words} LIKE '%{each}%'" for each in listed.split("|"))
+        + f" THEN '{cause}'"
+        for cause, listed in _SAYS
+    ]  # fmt: skip
+    names = ", ".join(f"'{name}error'" for name in _CODE.split())
+    cases.append(f"WHEN {exception} IN ({names}, 'stopiteration') THEN 'code'")
+    return "CASE " + "\n    ".join(cases) + " END"
+
+
+def _spaced(text: str) -> str:
+    """Lower case, with a space for what ends a word, so that LIKE can see words."""
+    expression = f"lower({text})"
+    for mark in (":", ",", ".", "(", ")", "[", "]", "=", "\n", ";"):
+        expression = f"replace({expression}, '{mark}', ' ')"
+    return f"' ' || {expression} || ' '"
+
+
+def _last_part(name: str) -> str:
+    """``KeyError`` of ``package.module.KeyError``, in lower case."""
+    lowered = f"lower(substr({name}, 1, 500))"
+    return f"replace({lowered}, rtrim({lowered}, replace({lowered}, '.', '')), '')"
+
+
+def _failures(w: Words) -> str:
+    kinds = (
+        "CASE v.type WHEN 'smu_error' THEN 'smu_error' WHEN 'gpu_fault' THEN 'gpu_fault' "
+        "ELSE 'job' END"
+    )
+    inner = _select(
+        {
+            **_event(w),
+            "event": "e.id",
+            "run": "e.runid",
+            "type": "e.type",
+            "fingerprint": f"coalesce({w.text(w.doc, 'fingerprint')}, "
+            f"{w.text(w.doc, 'signature')}, {w.text(w.doc, 'fault')})",
+            "exception": w.text(w.doc, "exception"),
+            **_place(w),
+        },
+        f"FROM events e {w.payload} "
+        "WHERE e.type IN ('job_failed_with_traceback', 'smu_error', 'gpu_fault') "
+        f"AND NOT ({_SUPERSEDED})",
+    )
+    said = f"coalesce({w.text(w.doc, 'exception')} || ': ' || {w.text(w.doc, 'message')}, '')"
+    last = w.last_line(w.text(w.doc, "traceback"))
+    first_word = f"substr({last}, 1, {_position(w, last, ':')})"
+    newest = _select(
+        {
+            "sequence": "e.sequence",
+            "event": "e.id",
+            "run": "e.runid",
+            "message": f"coalesce({w.text(w.doc, 'message')}, {w.text(w.doc, 'raw')})",
+            "exception": w.text(w.doc, "exception"),
+            "said": _spaced(f"substr({said}, 1, 4000)"),
+            "ended": _spaced(f"coalesce({last}, '')"),
+            "ended_with": _last_part(f"coalesce({first_word}, '')"),
+        },
+        f"FROM events e {w.payload}",
+    )
+    columns = {
+        "kind": "CAST(g.kind AS TEXT)",
+        "fingerprint": "g.fingerprint",
+        "exception": "g.exception",
+        "node": "g.node",
+        "pci": "g.pci",
+        "count": "g.count",
+        "first_time": w.time("g.first_us"),
+        "first_us": "g.first_us",
+        "last_time": w.time("g.last_us"),
+        "last_us": "g.last_us",
+        "runs": "g.runs",
+        "last_run": "n.run",
+        "last_event": "n.event",
+        "message": "n.message",
+        "cause": "CASE g.kind WHEN 'smu_error' THEN 'smu' WHEN 'gpu_fault' THEN 'gpu' "
+        f"ELSE coalesce({_cause('n.said', _last_part('n.exception'))}, "
+        f"{_cause('n.ended', 'n.ended_with')}, 'unknown') END",
+    }
+    return f"""WITH failed AS (
+  {inner}
+), grouped AS (
+  SELECT {kinds} AS kind, v.fingerprint, v.exception, v.node, v.pci, count(*) AS count,
+    min(v.time_us) AS first_us, max(v.time_us) AS last_us, count(DISTINCT v.run) AS runs,
+    {_newest(w, "v")} AS newest
+  FROM failed v GROUP BY v.type, v.fingerprint, v.exception, v.node, v.pci
+), newest AS (
+  {newest}
+)
+{_select(columns, f"FROM grouped g JOIN newest n ON n.sequence = {_sequence_in('g.newest')}")}"""
+
+
+def _position(w: Words, text: str, mark: str) -> str:
+    name = "strpos" if isinstance(w, Postgres) else "instr"
+    return f"{name}({text} || '{mark}', '{mark}') - 1"
+
+
+def _runs(w: Words) -> str:
+    started, counted = "'run_started'", "'survivors_counted'"
+    scoped = f"coalesce({w.json('s.d', 'scope')}, {w.json('k.d', 'scope')})"
+    columns = {
+        "run": "g.run",
+        "pipeline": w.text("s.d", "pipeline"),
+        "study": f"coalesce({w.text('s.d', 'study')}, {w.text('k.d', 'study')})",
+        "scope": scoped,
+        "nodes": w.json("s.d", "nodes"),
+        "trials": f"coalesce({w.integer('s.d', 'trials')}, {w.integer('k.d', 'trials')})",
+        "seed_count": f"coalesce({w.integer('s.d', 'seed_count')}, "
+        f"{w.integer('k.d', 'seed_count')})",
+        "timeout_s": w.real("s.d", "timeout_s"),
+        "started": w.time("s.time_us"),
+        "started_us": "s.time_us",
+        "finished": w.time("f.time_us"),
+        "finished_us": "f.time_us",
+        "outcome": w.text("f.d", "outcome"),
+        "reason": w.text("f.d", "reason"),
+        "duration_s": w.real("f.d", "duration_s"),
+        "completed_trials": w.integer("k.d", "completed_trials"),
+        "survivors": w.integer("k.d", "survivors"),
+        "unique_survivors": w.integer("k.d", "unique_survivors"),
+        "seeds_covered": w.integer("k.d", "seeds_covered"),
+        "jobs_expected": w.integer("k.d", "jobs_expected"),
+        "jobs_ok": w.integer("k.d", "jobs_ok"),
+        "preflight": w.text("d.d", "verdict"),
+        "preflights": "g.preflights",
+        "trials_recorded": "g.trials_recorded",
+        "jobs_finished": "g.jobs_finished",
+        "jobs_failed": "g.jobs_failed",
+        "events": "g.events",
+    }
+    document = "CAST(e.data AS json)" if isinstance(w, Postgres) else "e.data"
+    joins = "\n".join(
+        f"LEFT JOIN documents {alias} ON {alias}.sequence = {_sequence_in(f'g.{key}')}"
+        for alias, key in (("s", "start"), ("f", "finish"), ("k", "counting"), ("d", "judgement"))
+    )
+    return f"""WITH documents AS (
+  SELECT e.sequence, e.time_us, {document} AS d FROM events e
+), marked AS (
+  SELECT e.sequence, e.runid AS run, e.type, {w.time("e.time_us")} AS time
+  FROM events e WHERE e.runid IS NOT NULL
+), grouped AS (
+  SELECT v.run, count(*) AS events,
+    {_newest(w, "v", f"v.type = {started}")} AS start,
+    {_newest(w, "v", "v.type = 'run_finished'")} AS finish,
+    {_newest(w, "v", f"v.type = {counted}")} AS counting,
+    {_newest(w, "v", "v.type = 'preflight_decided'")} AS judgement,
+    {_count("v.type = 'preflight_decided'")} AS preflights,
+    {_count("v.type = 'trial_completed'")} AS trials_recorded,
+    {_count("v.type = 'job_finished'")} AS jobs_finished,
+    {_count("v.type = 'job_failed_with_traceback'")} AS jobs_failed
+  FROM marked v GROUP BY v.run
+)
+{_select(columns, f"FROM grouped g{chr(10)}{joins}")}"""
