@@ -102,9 +102,11 @@ class _Reading:
         reach = ssh_probe(self.result, report.boot_id, uptime_s)
         if reach.detail is None and self.problems:
             reach = msgspec.structs.replace(reach, detail="; ".join(self.problems)[:2000])
+        # In the order of boots: a node that was seen in a later one does not go back.
+        earlier = [each for each in scans if each.boot_id != report.boot_id]
+        self._add_all(earlier)
         self._add(reach)
-        for each in scans:
-            self._add(each)
+        self._add_all(each for each in scans if each not in earlier)
         if self.result.reachable:
             self._findings(report)
 
