@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ledger.payloads import DecisionPayload as Decision
     from runledger.errors import BadInput, Missing, RunledgerError
     from runledger.facade import Runledger, next_parameters, open
+    from runledger.guarding import guarded, job
     from runledger.searching import run
 
 _HOMES = {
@@ -33,6 +34,8 @@ _HOMES = {
     "Missing": "runledger.errors",
     "Runledger": "runledger.facade",
     "RunledgerError": "runledger.errors",
+    "guarded": "runledger.guarding",
+    "job": "runledger.guarding",
     "new_event": "ledger",
     "next_parameters": "runledger.facade",
     "open": "runledger.facade",
@@ -48,6 +51,8 @@ __all__ = [
     "Runledger",
     "RunledgerError",
     "__version__",
+    "guarded",
+    "job",
     "new_event",
     "next_parameters",
     "open",

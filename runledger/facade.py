@@ -31,6 +31,7 @@ from runledger.collecting import Collecting
 from runledger.collecting import Time as Time
 from runledger.deciding import Decider
 from runledger.errors import BadInput, Missing, RunledgerError
+from runledger.guarding import Guarding
 from runledger.replay import DECIDED_TYPES, Replayed, replay
 from runledger.searching import Searching
 from runledger.settings import Settings, load_settings
@@ -71,7 +72,7 @@ def next_parameters(
         return opened.next_parameters(study=study, scope=scope, step=step)
 
 
-class Runledger(Collecting, Searching):
+class Runledger(Collecting, Searching, Guarding):
     """An open ledger with its settings."""
 
     def __init__(self, ledger: Ledger, settings: Settings, *, clock: Callable[[], int]) -> None:
@@ -258,6 +259,7 @@ class Runledger(Collecting, Searching):
     ) -> DecisionPayload:
         if as_of is not None and as_of < 0:
             raise BadInput(f"{as_of} is not a position: give 0 or more")
+        self._take_in_spooled()
         policy, fleet = self.policy, self.fleet
         self.catalog.activate(policy, fleet, now_us=self._clock(), source=SOURCE)
         return self._decider.decide(

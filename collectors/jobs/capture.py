@@ -62,6 +62,7 @@ def describe(
     *,
     secrets: Iterable[str] = (),
     names: Iterable[str] = (),
+    place: str = "",
 ) -> Captured:
     """A failure from its parts: redacted, then fingerprinted, then cut to size."""
     secrets = tuple(secrets)
@@ -72,7 +73,7 @@ def describe(
         exception,
         shorten(message, MAX_MESSAGE),
         shorten(text, MAX_TRACEBACK),
-        fingerprint(exception, message, text, names=names),
+        fingerprint(exception, message, text, names=names, place=place),
     )
 
 

@@ -65,6 +65,17 @@ def run_command(argv: Sequence[str], *, tail_bytes: int = TAIL_BYTES) -> Ended:
     )
 
 
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Signals that would end this process wait until the end of the block."""
+    ending = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ending)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class _Orders:
     """Signals for us, passed on to the child. One that was ignored stays ignored, for both."""
 

@@ -6,6 +6,7 @@ import shlex
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from collectors.jobs.redact import redact_words
 from collectors.jobs.stderr import cleaned, last_lines, last_python_error
@@ -41,42 +42,59 @@ class Ended:
         return self.returncode if self.returncode >= 0 else 128 - self.returncode
 
     @property
+    def may_be_tried_again(self) -> bool:
+        """Whether it failed by itself: nobody ordered its end, and it could begin."""
+        ordered = _ORDERS.intersection(self.orders)
+        return not (self.ok or ordered or self.not_started is not None)
+
+    @property
     def ok(self) -> bool:
         """Whether it ended well."""
         return self.returncode == 0
 
 
-def told(ended: Ended, argv: Sequence[str], secrets: Sequence[str] = ()) -> tuple[str, str, str]:
-    """Exception, message and traceback of a command that failed, not yet redacted.
+class Told(NamedTuple):
+    """A failed command in words, not yet redacted; ``is_python``: by its own traceback."""
+
+    exception: str
+    message: str
+    traceback: str
+    is_python: bool
+
+
+def told(ended: Ended, argv: Sequence[str], secrets: Sequence[str] = ()) -> Told:
+    """What to say of a command that failed.
 
     The exception is that of the last Python traceback on stderr where there is
     one, else the signal or the exit code. A command that was killed by somebody's
-    order says so, whatever it had logged before.
+    order says so, whatever it had logged before. Of the command line itself
+    ``secrets`` and what follows options such as ``--token`` are left out here.
     """
     command = shlex.join(redact_words(argv, secrets))
     if ended.not_started is not None:
         message = f"{_WORDS.get(ended.returncode, 'not started')}: {ended.not_started}"
-        return f"ExitCode {ended.returncode}", message, f"$ {command}\n{message}\n"
+        return Told(f"ExitCode {ended.returncode}", message, f"$ {command}\n{message}\n", False)
     text = cleaned(ended.stderr)
     if ended.left_out:
         # The first line is half a line, and may be half a secret.
         text = f"[… {ended.left_out} bytes left out …]\n{text.partition(chr(10))[2]}"
-    exception, message = _named(ended, text)
-    return exception, message, f"$ {command}\n{text}"
+    return _named(ended, text, f"$ {command}\n{text}")
 
 
-def _named(ended: Ended, text: str) -> tuple[str, str]:
+def _named(ended: Ended, text: str, traceback: str) -> Told:
     by_signal = -ended.returncode if ended.returncode < 0 else 0
     ending = _ending(ended)
     if by_signal in _ORDERS:
-        return signal_name(by_signal), ending
+        return Told(signal_name(by_signal), ending, traceback, False)
     error = last_python_error(text)
     if error is not None:
         exception, message = error
-        return exception, message if ended.returncode == 1 else f"{message} ({ending})".strip()
+        message = message if ended.returncode == 1 else f"{message} ({ending})".strip()
+        return Told(exception, message, traceback, True)
     exception = signal_name(by_signal) if by_signal else f"ExitCode {ended.returncode}"
     said = last_lines(text)
-    return exception, f"{ending}: {said}" if said else f"{ending}, and nothing on stderr"
+    message = f"{ending}: {said}" if said else f"{ending}, and nothing on stderr"
+    return Told(exception, message, traceback, False)
 
 
 def _ending(ended: Ended) -> str:

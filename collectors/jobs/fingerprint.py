@@ -34,15 +34,21 @@ _SPACES = re.compile(r"\s+")
 
 
 def fingerprint(
-    exception: str, message: str, traceback: str = "", *, names: Iterable[str] = ()
+    exception: str,
+    message: str,
+    traceback: str = "",
+    *,
+    names: Iterable[str] = (),
+    place: str = "",
 ) -> str:
     """16 hexadecimal digits (of a SHA-256).
 
     ``traceback`` is Python's text; any other text has no frames and adds
     nothing. ``names`` are those of the node and the job, which may stand in the
-    message and are no part of the fault.
+    message and are no part of the fault. ``place`` says where it happened, for
+    want of frames: a program's name.
     """
-    parts = [str(_VERSION), exception, _general(message, names), *_frames(traceback)]
+    parts = [str(_VERSION), exception, _general(message, names), place, *_frames(traceback)]
     whole = "\n".join(parts).encode("utf-8", "backslashreplace")
     return hashlib.sha256(whole).hexdigest()[:_LENGTH]
 

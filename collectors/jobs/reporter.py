@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from collectors.jobs.capture import Captured, capture
 from collectors.jobs.job import Job
-from collectors.jobs.redact import environment_secrets, redact_value
+from collectors.jobs.redact import environment_secrets, redact, redact_value
 from ledger.event import Event
 
 
@@ -37,7 +37,11 @@ def now_us() -> int:
 
 
 class Reporter:
-    """Tells the story of one job. ``clock`` gives microseconds since the epoch."""
+    """Tells the story of one job.
+
+    ``warn`` is told, in a sentence, where the ledger did not take it (default:
+    the log). ``clock`` gives microseconds since the epoch.
+    """
 
     def __init__(
         self,
@@ -45,6 +49,7 @@ class Reporter:
         job: Job,
         *,
         gpu_state: GpuState | None = None,
+        warn: Callable[[str], object] | None = None,
         clock: Callable[[], int] = now_us,
     ) -> None:
         self.job = job
@@ -52,6 +57,7 @@ class Reporter:
         """Where the last event went: ``ledger``, ``spool``, or None where it was lost."""
         self._recorder = recorder
         self._gpu_state = gpu_state
+        self._warn = _log.warning if warn is None else warn
         self._clock = clock
         self._secrets = environment_secrets(os.environ)
 
@@ -104,8 +110,12 @@ class Reporter:
         try:
             self.stored_in = self._recorder.record([make()])
         except Exception as error:
-            _log.error("what became of job %s could not be stored: %s", self.job.name, error)
+            self._warn(self._sentence("could not be stored", error))
             return
         if self.stored_in == "spool":
             reason = getattr(self._recorder, "last_error", None)
-            _log.warning("job %s was spooled, to be stored later (%s)", self.job.name, reason)
+            self._warn(self._sentence("is spooled, to be stored later", reason))
+
+    def _sentence(self, what: str, reason: object) -> str:
+        text = f"what became of job {self.job.name} {what}: {reason or 'the ledger is away'}"
+        return redact(text, self._secrets)

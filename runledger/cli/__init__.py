@@ -20,6 +20,7 @@ _GROUPS = (
     "recording",
     "importing",
     "probing",
+    "executing",
     "deciding",
     "tuning",
     "history",

@@ -1,0 +1,98 @@
+"""Run a command under guard: its failure is stored before anything else happens."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from collectors.jobs import Ended, Reporter, describe, run_command, told
+from collectors.jobs.command import undisturbed
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
+
+_INTERPRETERS = ("python", "pypy", "sh", "bash", "dash", "zsh", "perl", "ruby", "node", "env")
+
+
+class Attempts(NamedTuple):
+    """How often a command is run: the number of its first attempt, and how many more.
+
+    ``wait_s`` passes between two. ``will_retry``: the caller tries again after
+    the last one.
+    """
+
+    first: int = 1
+    retries: int = 0
+    wait_s: float = 1.0
+    will_retry: bool = False
+
+
+def execute(
+    argv: Sequence[str],
+    reporter: Reporter,
+    attempts: Attempts,
+    *,
+    run: Callable[[Sequence[str]], Ended] = run_command,
+) -> int:
+    """Run ``argv`` until it ends well or is not tried again; returns its exit code.
+
+    What was ordered to end, or could not begin, is not tried again.
+    """
+    from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_fixed
+
+    def tell(state: RetryCallState, *, will_retry: bool) -> Ended:
+        assert state.outcome is not None
+        ended: Ended = state.outcome.result()
+        attempt = attempts.first + state.attempt_number - 1
+        with undisturbed():
+            _tell(reporter, argv, ended, attempt=attempt, will_retry=will_retry)
+        return ended
+
+    def tell_before_the_next(state: RetryCallState) -> None:
+        tell(state, will_retry=True)
+
+    last: list[RetryCallState] = []
+    retrying = Retrying(
+        before=last.append,
+        retry=retry_if_result(lambda ended: ended.may_be_tried_again),
+        stop=stop_after_attempt(attempts.retries + 1),
+        wait=wait_fixed(attempts.wait_s),
+        before_sleep=tell_before_the_next,
+        retry_error_callback=lambda state: state.outcome,
+    )
+    retrying(run, argv)
+    ended = tell(last[-1], will_retry=attempts.will_retry)
+    return ended.exit_code
+
+
+def _tell(
+    reporter: Reporter, argv: Sequence[str], ended: Ended, *, attempt: int, will_retry: bool
+) -> None:
+    if ended.ok:
+        reporter.finished(attempt=attempt, duration_s=ended.duration_s)
+        return
+    failure = told(ended, argv, reporter.secrets)
+    captured = describe(
+        failure.exception,
+        failure.message,
+        failure.traceback,
+        secrets=reporter.secrets,
+        names=reporter.job.names,
+        # Without frames, an exit code alone would make one fault of all programs'.
+        place="" if failure.is_python else job_name(argv),
+    )
+    reporter.failed(captured, attempt=attempt, will_retry=will_retry)
+
+
+def job_name(argv: Sequence[str]) -> str:
+    """A name for a job that was given none: that of its program, or of its script.
+
+    >>> job_name(["/usr/bin/python3", "/srv/train.py", "--lr", "1"]), job_name(["make", "all"])
+    ('train.py', 'make')
+    """
+    words = [os.path.basename(word) or word for word in argv[:2]]
+    is_script = len(words) == 2 and words[0].startswith(_INTERPRETERS)
+    name = words[1] if is_script and not argv[1].startswith("-") else words[0]
+    printable = "".join(letter if letter.isprintable() else "?" for letter in name)
+    return printable.strip()[:200] or "command"

@@ -1,0 +1,218 @@
+"""The part of the facade that guards jobs: a failure is stored before anyone tries again.
+
+Nothing here makes a job wait for a ledger that is away, nor fail with it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rules.fleet import Fleet
+from runledger.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from collectors.jobs import Guard, Reporter
+    from collectors.recorder import Recorder
+    from collectors.spool import Delivered
+
+_DELIVERY_S = 10.0
+"""How long a decision waits at most for spooled events to be delivered."""
+
+_log = logging.getLogger("runledger.spool")
+
+Named = str | Callable[..., str] | None
+"""A name, or what makes one of a call's arguments."""
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class Guarding:
+    """What `Runledger` can do for a program that runs jobs."""
+
+    settings: Settings
+
+    @property
+    def fleet(self) -> Fleet:
+        """The fleet in force."""
+        raise NotImplementedError
+
+    @property
+    def recorder(self) -> Recorder:
+        """Stores events in this ledger or, while it is away, in a spool."""
+        raise NotImplementedError
+
+    def job(self, name: str, *, attempt: int = 1, will_retry: bool = False, **about: Any) -> Guard:
+        """Around one attempt at a job: ``with fleet.job("step3-0007", node=…, pci=…):``.
+
+        ``about`` may be ``node``, ``pci``, ``index`` (of the card), ``run`` and
+        ``step``. Records ``job_finished``, or ``job_failed_with_traceback`` before
+        the exception goes on its way; ``async with`` works as well.
+        """
+        from collectors.jobs import Guard
+
+        reporter = reporter_of(self.recorder, name, fleet=self.fleet, **about)
+        return Guard(reporter, attempt=attempt, will_retry=will_retry)
+
+    def guarded(self, function: Any = None, /, **options: Any) -> Any:
+        """As the function `guarded`, with this ledger."""
+        return _decorate(lambda: (self.recorder, self.fleet), function, **options)
+
+    def deliver_spooled(self, *, budget_s: float | None = None) -> Delivered:
+        """Store what was spooled while the ledger was away; see `collectors.spool`."""
+        return self.recorder.deliver(budget_s=budget_s)
+
+    def _take_in_spooled(self) -> None:
+        """Before a decision, as what waits is evidence; where nothing waits it costs nothing."""
+        try:
+            self.deliver_spooled(budget_s=_DELIVERY_S)
+        except Exception:  # a decision is due, with or without it
+            _log.warning("what is spooled could not be delivered", exc_info=True)
+
+
+def job(
+    name: str,
+    *,
+    attempt: int = 1,
+    will_retry: bool = False,
+    ledger: str | Path | None = None,
+    config: str | Path | None = None,
+    **about: Any,
+) -> Guard:
+    """`Runledger.job` without opening a ledger first: the job runs even if it is away."""
+    from collectors.jobs import Guard
+    from runledger.spooling import recorder_at
+
+    settings = load_settings(ledger=None if ledger is None else str(ledger), config=config)
+    recorder = recorder_at(settings)
+    reporter = reporter_of(recorder, name, fleet=settings.fleet, **about)
+    return Guard(reporter, attempt=attempt, will_retry=will_retry, closing=recorder.close)
+
+
+def guarded(
+    function: Any = None,
+    /,
+    *,
+    ledger: str | Path | None = None,
+    config: str | Path | None = None,
+    **options: Any,
+) -> Any:
+    """A decorator: each attempt at the function is an event, stored before the next one.
+
+    ``@guarded``, ``@guarded("step3")`` or ``@guarded(job=…, node=…, pci=…, index=…,
+    run=…, step=…, attempt=…, retries=2, on=OSError, wait=5.0, stop=…)``. The job is
+    named after the function unless said otherwise; ``job``, ``node`` and ``pci``
+    may be functions of the call's arguments. ``on``, ``wait`` and ``stop`` take
+    tenacity's objects, too: see `collectors.jobs.Retries`. For functions and
+    ``async`` functions.
+    """
+
+    def found() -> tuple[Recorder, Fleet | None]:
+        from runledger.spooling import recorder_at
+
+        settings = load_settings(ledger=None if ledger is None else str(ledger), config=config)
+        return recorder_at(settings), settings.fleet
+
+    return _decorate(found, function, **options)
+
+
+def reporter_of(
+    recorder: Recorder,
+    name: str,
+    *,
+    fleet: Fleet | None,
+    node: str | None = None,
+    pci: str | None = None,
+    index: int | None = None,
+    run: str | None = None,
+    step: str | int | float | None = None,
+    warn: Callable[[str], object] | None = None,
+) -> Reporter:
+    """Who tells of a job. Raises `InvalidEvents` for names that no event can bear."""
+    from collectors.jobs import Job, Reporter, read_gpu_state
+
+    told = Job(
+        name=name,
+        source=f"collector/jobs@{socket.gethostname() or 'unknown'}",
+        node=node,
+        pci=pci,
+        index=index,
+        run=run,
+        step=None if step is None else str(step),
+    )
+    here = node is None or not is_elsewhere(node, fleet)
+    state = (lambda: read_gpu_state(told.pci)) if here else None
+    return Reporter(recorder, told, gpu_state=state, warn=warn)
+
+
+def is_elsewhere(node: str, fleet: Fleet | None) -> bool:
+    """Whether a node is known to be another machine than this one: its cards are not ours."""
+    own = socket.gethostname()
+    if node in (own, own.partition(".")[0], "localhost"):
+        return False
+    known = next((each for each in fleet.nodes if each.name == node), None) if fleet else None
+    if known is None:
+        return False  # nothing is known of it; the event says on which host it was read
+    address = known.address or known.name
+    if address in ("localhost", own, own.partition(".")[0]):
+        return False
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return True  # another name; asking the network could take for ever
+    family = socket.AF_INET if ip.version == 4 else socket.AF_INET6
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((str(ip), 0))
+        except OSError:
+            return True
+    return False
+
+
+def _decorate(
+    found: Callable[[], tuple[Recorder, Fleet | None]],
+    function: Any,
+    *,
+    job: Named = None,
+    node: Named = None,
+    pci: Named = None,
+    index: int | None = None,
+    run: Named = None,
+    step: str | None = None,
+    attempt: int = 1,
+    **retry: Any,
+) -> Any:
+    from collectors.jobs import Retries
+    from collectors.jobs import guarded as decorated
+
+    if isinstance(function, str):
+        job, function = function, None
+    retries = Retries(**retry)
+    where: list[tuple[Recorder, Fleet | None]] = []
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        def reporter(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Reporter:
+            def named(name: Named) -> str | None:
+                return name(*args, **kwargs) if callable(name) else name
+
+            if not where:
+                where.append(found())
+            recorder, fleet = where[0]
+            return reporter_of(
+                recorder,
+                named(job) or function.__qualname__,
+                fleet=fleet,
+                node=named(node),
+                pci=named(pci),
+                index=index,
+                run=named(run),
+                step=step,
+            )
+
+        return decorated(reporter, attempt=attempt, retries=retries)(function)
+
+    return decorate if function is None else decorate(function)
