@@ -93,7 +93,7 @@ def make_report(
     """
     gathered = read(ledger, judge, selection, progress)
     collected = gathered.collected
-    if not (collected.about if selection.kind == "node" else collected.events):
+    if not (collected.about if selection.kind == "node" else collected.told):
         raise Missing(_nothing(selection))
     values = view(ledger, judge, selection, gathered, title or _title(selection), now_us)
     runs = sum(not row.before for row in values["rows"])

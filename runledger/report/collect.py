@@ -18,7 +18,7 @@ from ledger.times import SECOND_US
 from runledger.report.decided import Decisions, told_briefly
 from runledger.report.gist import gist
 from runledger.report.reach import NodeTrack
-from runledger.report.selection import Selection
+from runledger.report.selection import CONFIGURING, Selection
 
 MARK_BINS = 160
 """Marks of a lane that fall into the same of so many bins are drawn as one."""
@@ -97,6 +97,7 @@ class Collected:
         self.selection = selection
         self.events = 0
         self.about = 0
+        self.told = 0
         self.types: Counter[str] = Counter()
         self.nodes: dict[str, NodeTrack] = {}
         self.marks: dict[tuple[str, str, int], Mark] = {}
@@ -114,6 +115,7 @@ class Collected:
         """Take one event that the selection includes."""
         self.events += 1
         self.types[event.type] += 1
+        self.told += event.type not in CONFIGURING
         node = self.selection.node_of(event)
         if node is not None and (self.selection.nodes is None or node in self.selection.nodes):
             self.about += 1

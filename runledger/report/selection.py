@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from ledger import Event, Ledger, parse_filters
 from ledger.errors import InvalidFilter
@@ -20,10 +20,14 @@ from ledger.times import SECOND_US, format_time
 from ledger.translation import translated
 from rules.fleet import Fleet
 from runledger.errors import BadInput, Missing
+from runledger.replay import DECIDED_TYPES
 
 DAY_US = 86_400 * SECOND_US
 DEFAULT_PERIOD_US = 30 * DAY_US
 """How much of a ledger is reported where nothing was selected."""
+
+CONFIGURING = ("policy_activated", "fleet_configured")
+"""What a ledger keeps to explain itself: it is not told, and makes no report by itself."""
 
 _MARGIN_US = 900 * SECOND_US
 _LONGEST_RUN_MARGIN = 0.1
@@ -134,12 +138,16 @@ def choose(
         raise Missing("the ledger is empty, so there is nothing to report: see `runledger record`")
     if run is not None:
         return _run(ledger, fleet, run, head)
-    first, last = _bounds(ledger, now_us)
+    first = _time(ledger, events.c.time_us) or 0
+    # Configurations are dated by when they were first used, which may be long after the fact.
+    last = _newest(ledger, now_us, CONFIGURING)
     default = node is None and since_us is None and until_us is None
     if until_us is None:
         until_us = last if since_us is None else max(last, since_us)
     if since_us is None:
-        since_us = max(first, until_us - DEFAULT_PERIOD_US) if default else min(first, until_us)
+        seen = _newest(ledger, now_us, (*CONFIGURING, *DECIDED_TYPES))
+        since_us = max(first, min(seen, until_us) - DEFAULT_PERIOD_US) if default else first
+        since_us = min(since_us, until_us)
     return Selection(
         kind="period" if node is None else "node",
         since_us=since_us,
@@ -151,19 +159,25 @@ def choose(
     )
 
 
-def _bounds(ledger: Ledger, now_us: int) -> tuple[int, int]:
-    """The earliest time in the ledger, and the latest that is not in the future.
+def _newest(ledger: Ledger, now_us: int, but: tuple[str, ...]) -> int:
+    """The latest time of an event of other types that does not claim to come from the future.
 
-    What claims to come from the future must not stretch the page; where there
-    is nothing else, it is what there is.
+    Where there is none, any event will do: it is what there is.
     """
-    first = select(events.c.time_us).order_by(events.c.time_us).limit(1)
-    newest = select(events.c.time_us).order_by(events.c.time_us.desc()).limit(1)
+    newest = events.c.time_us.desc()
+    not_later = events.c.time_us <= now_us
+    for which in ([not_later, events.c.type.not_in(but)], [not_later], []):
+        found = _time(ledger, newest, *which)
+        if found is not None:
+            return found
+    raise AssertionError("the ledger is not empty")
+
+
+def _time(ledger: Ledger, order: ColumnElement[int], *which: ColumnElement[bool]) -> int | None:
+    """The time of the first event in an order, of those for which all of ``which`` holds."""
+    statement = select(events.c.time_us).where(*which).order_by(order).limit(1)
     with translated("reading"), ledger.engine.connect() as connection:
-        last = connection.execute(newest.where(events.c.time_us <= now_us)).scalar()
-        if last is None:
-            last = connection.execute(newest).scalar_one()
-        return int(connection.execute(first).scalar_one()), int(last)
+        return connection.execute(statement).scalar()
 
 
 def _run(ledger: Ledger, fleet: Fleet, run: str, head: int) -> Selection:

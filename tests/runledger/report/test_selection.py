@@ -66,6 +66,22 @@ def test_with_nothing_chosen_it_is_the_last_thirty_days(tmp_path: Path) -> None:
     assert made.events == len(story.events) // 2
 
 
+def test_when_a_policy_was_first_used_moves_no_period(tmp_path: Path) -> None:
+    with ledger_with(tmp_path, Story().healthy().events) as opened:
+        opened.preflight("1", at=NOON + M)
+        assert opened.now() > NOON + 30 * D  # the policy is dated now
+        assert report_of(opened).summary()["until"] == format_time(NOON + M)
+        with pytest.raises(Missing):
+            opened.report(since=NOON + 30 * D)
+
+
+def test_a_decision_long_after_the_last_look_hides_neither(tmp_path: Path) -> None:
+    with ledger_with(tmp_path, Story().healthy().events) as opened:
+        opened.preflight("1", at=NOON + 39 * D)
+        made = report_of(opened)
+    assert (made.events, made.decisions) == (len(Story().healthy().events) + 1, 1)
+
+
 def test_an_event_from_the_future_does_not_stretch_the_page(tmp_path: Path) -> None:
     story = Story()
     story.healthy(0)
