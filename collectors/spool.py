@@ -103,6 +103,13 @@ class Spool:
         """How many events wait to be delivered; 0 where there is no folder."""
         return sum(_count(name) for name in self._waiting())
 
+    def refused(self) -> int:
+        """How many events were set aside for good, for a person to look at."""
+        try:
+            return sum(_count(name) for name in os.listdir(self.folder / REFUSED))
+        except (FileNotFoundError, NotADirectoryError):
+            return 0
+
     def deliver(
         self, append: Callable[[Sequence[Event]], object], *, budget_s: float | None = None
     ) -> Delivered:

@@ -6,10 +6,13 @@ import argparse
 import platform
 from collections.abc import Iterator
 from importlib import metadata
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runledger.cli import exits
 from runledger.cli.output import colour, plain, print_json, say
+
+if TYPE_CHECKING:
+    from runledger.settings import Settings
 
 
 class _Check(NamedTuple):
@@ -47,6 +50,7 @@ def _checks(arguments: argparse.Namespace) -> Iterator[_Check]:
     where = settings.config_path or "no runledger.toml here"
     yield _Check("configuration", True, f"{where}; {nodes} nodes")
     yield from _ledger_checks(arguments)
+    yield _spool_check(settings)
 
 
 def _ledger_checks(arguments: argparse.Namespace) -> Iterator[_Check]:
@@ -57,6 +61,9 @@ def _ledger_checks(arguments: argparse.Namespace) -> Iterator[_Check]:
 
     try:
         with opened(arguments, create=False) as runledger:
+            delivered = runledger.deliver_spooled()
+            if delivered.delivered:
+                yield _Check("delivered", True, f"{delivered.delivered} events from the spool")
             result = verify(runledger.ledger)
             head: Any = result.head
             detail = f"whole, head {head.sequence}:{head.hash}" if result.ok else result.reason
@@ -68,3 +75,21 @@ def _ledger_checks(arguments: argparse.Namespace) -> Iterator[_Check]:
             yield _Check("checkpoints", not bad, detail)
     except LedgerError as error:
         yield _Check("ledger", False, str(error))
+
+
+def _spool_check(settings: Settings) -> _Check:
+    from runledger.spooling import spools
+
+    waiting = refused = 0
+    where = []
+    for spool in spools(settings):
+        counts = spool.pending(), spool.refused()
+        waiting, refused = waiting + counts[0], refused + counts[1]
+        if any(counts):
+            where.append(str(spool.folder))
+    if not where:
+        return _Check("spool", True, "empty")
+    detail = f"{waiting} events wait, {refused} were refused; in {', '.join(where)}"
+    if refused:
+        detail += "; each file in refused/ has its reason beside it"
+    return _Check("spool", False, detail)
