@@ -156,15 +156,21 @@ def test_fresh_evidence_costs_no_smu_read_in_any_process(fleet: Fleet) -> None:
     assert all(node["reused"] for node in again["nodes"])
 
 
-def test_processes_that_ask_at_the_same_time_share_one_probe(fleet: Fleet) -> None:
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_processes_that_ask_at_the_same_time_share_one_probe(
+    fleet: Fleet, database: str, request: pytest.FixtureRequest
+) -> None:
     fleet.configure(STEP_3, probe="probe_min_interval_s = 60\n")
-    fleet.run("probe", "--node", "zeus")  # the ledger is there
+    ledger = ["--ledger", "runledger.db"]
+    if database == "postgresql":
+        ledger[1] = request.getfixturevalue("new_postgres_database")()
+    fleet.json("probe", "--node", "zeus", *ledger, code=0)  # the ledger is there
     for rig in fleet.rigs.values():
         (rig.bin / "journalctl").rename(rig.bin / "journalctl.real")
         rig.tool("journalctl", 'sleep 1; exec journalctl.real "$@"')
     asking = [
         subprocess.Popen(
-            fleet.command("preflight", "--step", "3"),
+            fleet.command("preflight", "--step", "3", *ledger),
             cwd=fleet.home,
             env=fleet.environment(),
             stdout=subprocess.PIPE,
@@ -175,7 +181,8 @@ def test_processes_that_ask_at_the_same_time_share_one_probe(fleet: Fleet) -> No
     said = [process.communicate(timeout=60)[0] for process in asking]
     assert [process.returncode for process in asking] == [0, 0, 0], said
     assert fleet.smu_reads == 3 * fleet.gpus
-    assert len(fleet.events("type=gpu_probe")) == 4
+    probes = fleet.json("events", "--where", "type=gpu_probe", *ledger)["events"]
+    assert len(probes) == 4
 
 
 def test_bad_news_that_costs_no_smu_read_is_looked_at_again(fleet: Fleet) -> None:
