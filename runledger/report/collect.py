@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from ledger import Event
@@ -17,6 +16,7 @@ from ledger.payloads import DecisionPayload
 from ledger.times import SECOND_US
 from runledger.report.decided import Decisions, told_briefly
 from runledger.report.gist import gist
+from runledger.report.noted import Failures, Faults, Mark, Moment, Step
 from runledger.report.reach import NodeTrack
 from runledger.report.selection import CONFIGURING, Selection
 
@@ -26,68 +26,6 @@ MARK_BINS = 160
 _MOMENTS_KEPT = 2_000
 _GROUPS_KEPT = 500
 _BURST_US = 600 * SECOND_US
-
-
-@dataclass(slots=True)
-class Mark:
-    """Things of one kind close together on one lane of the time line."""
-
-    lane: str
-    kind: str
-    first_us: int
-    last_us: int
-    text: str
-    count: int = 1
-
-
-@dataclass(slots=True)
-class Moment:
-    """Something worth a line in the chronicle; ``count`` of the same in one burst."""
-
-    time_us: int
-    kind: str
-    subject: str
-    text: str
-    count: int = 1
-    last_us: int = 0
-
-
-@dataclass(slots=True)
-class Faults:
-    """Faults of one kind on one card or node."""
-
-    subject: str
-    kind: str
-    first_us: int
-    last_us: int
-    text: str
-    count: int = 1
-
-
-@dataclass(slots=True)
-class Failures:
-    """Failed jobs with one fingerprint; the texts are the newest one's."""
-
-    fingerprint: str
-    exception: str
-    message: str
-    traceback: str
-    first_us: int
-    last_us: int
-    count: int = 0
-    given_up: int = 0
-    where: Counter[str] = field(default_factory=Counter)
-
-
-@dataclass(slots=True)
-class Step:
-    """One step of a run, from start to end; either may be unknown."""
-
-    run: str
-    step: str
-    started_us: int | None = None
-    finished_us: int | None = None
-    outcome: str | None = None
 
 
 class Collected:

@@ -17,11 +17,12 @@ from rules.facts.gpus import CardStanding
 from rules.policy import policy_digest
 from runledger.report import phrases
 from runledger.report.cards import DAY_US, CardMap, Cell, Column, Row
-from runledger.report.collect import Moment
+from runledger.report.happened import card_indexes
+from runledger.report.noted import Moment
 from runledger.report.reading import Pass
 from runledger.report.runs import FOUND_H, TRIALS_H, chart, run_rows
 from runledger.report.selection import Selection
-from runledger.report.summary import card_indexes, summarise
+from runledger.report.summary import summarise
 from runledger.report.timeline import draw
 from runledger.report.verdicts import tell
 from runledger.version import __version__
