@@ -20,7 +20,7 @@ from typing import Any, Self
 import runledger
 from runledger.facade import Runledger
 from tests.rigs import Rig
-from tests.sshd import Sshd
+from tests.sshd import Sshd, sshd_path
 
 RIGS = {"rig-6600": "127.0.0.2", "rig-6600b": "127.0.0.3", "rig-6600c": "127.0.0.4"}
 CONTROLLER = "zeus"
@@ -37,6 +37,7 @@ class Fleet:
         rigs: Mapping[str, str] = RIGS,
         controller: bool = True,
     ) -> None:
+        sshd_path()  # skips the test where there is none
         self.folder = folder
         self.home = folder / "home"
         self.home.mkdir(parents=True)

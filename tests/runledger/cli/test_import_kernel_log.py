@@ -14,6 +14,7 @@ import pytest
 import runledger
 from ledger import new_event
 from ledger.payloads import GpuFault
+from runledger import kernel_logs
 from tests.runledger.cli.conftest import Type
 
 LOST = "amdgpu 0000:22:00.0: amdgpu: SMU: response:0xFFFFFFFF for index:18 param:0x00000005 message:TransferTableSmu2Dram?"  # noqa: E501
@@ -69,6 +70,28 @@ def test_the_same_file_again_and_a_copy_with_more_lines_store_nothing_twice(
     assert (more["stored"], more["duplicates"]) == (1, 4)
     other = type_("import", "kernel-log", "a.log", "--node", "rig-6600", *BOOT, "--json").json
     assert other["stored"] == 4
+
+
+def test_an_import_that_is_killed_goes_on_where_it_was(
+    folder: Path, type_: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [f"[  {100 + at}.000000] {STUCK}" for at in range(5)]
+    (folder / "kern.log").write_text("\n".join(lines) + "\n")
+    monkeypatch.setattr(kernel_logs, "_AT_ONCE", 2)
+    real, calls = kernel_logs.append_new, []
+
+    def killed(*arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(kernel_logs, "append_new", killed)
+    arguments = ("import", "kernel-log", "kern.log", "--node", "n", *BOOT, "--json")
+    assert type_(*arguments).code == 130
+    done = type_(*arguments).json
+    assert (done["stored"], done["duplicates"]) == (3, 2)
+    assert len(type_("events", "--json").json["events"]) == 5
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
