@@ -7,14 +7,18 @@ from pathlib import Path
 import msgspec
 from sqlalchemy import select
 
+from ledger import open_ledger
 from ledger.sql import checkpoints
+from rules.policy import default_policy
 from runledger.facade import Runledger
 from runledger.history import History
 from runledger.report import choose
 from runledger.report.reading import read
-from tests.rules.histories import NOON, H, M, Story
-from tests.runledger.nights import NOW, ledger_with
-from tests.runledger.report.month import END, START, D
+from runledger.settings import Settings
+from tests.postgres import NewDatabase
+from tests.rules.histories import FLEET, NOON, D, H, M, Story
+from tests.runledger.nights import NOW, eventful, ledger_with
+from tests.runledger.report.month import END, START
 from tests.runledger.report.reading_pages import Page
 
 
@@ -87,3 +91,17 @@ def test_an_event_that_was_judged_anew_is_not_told(tmp_path: Path) -> None:
     said = page.id("failures").text
     assert "SMU send_failed" in said
     assert "SMU response_ff" not in said
+
+
+def test_a_ledger_on_postgresql_gives_the_same_page(
+    tmp_path: Path, new_postgres_database: NewDatabase
+) -> None:
+    def page(location: str | Path) -> str:
+        settings = Settings(ledger=str(location), fleet=FLEET, policy=default_policy())
+        ledger = open_ledger(location, clock=lambda: NOW)
+        with Runledger(ledger, settings, clock=lambda: NOW) as opened:
+            opened.record([msgspec.structs.replace(each, sequence=0) for each in events])
+            return opened.report()
+
+    events = list(eventful(1).events)
+    assert page(new_postgres_database()) == page(tmp_path / "same.db")
