@@ -1,0 +1,72 @@
+"""The database itself refuses to change what is stored, whoever asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from ledger import Ledger, open_ledger, verify
+from ledger.sql import EVENT_COLUMNS
+from ledger.testing import sample_events
+from tests.postgres import NewDatabase
+
+_COLUMNS = ", ".join(f'"{name}"' for name in EVENT_COLUMNS)
+_SHIFTED = _COLUMNS.replace('"sequence"', '"sequence" + 3')
+
+BOTH = [
+    "UPDATE events SET data = '{}' WHERE sequence = 2",
+    "UPDATE events SET sequence = 9 WHERE sequence = 3",
+    "UPDATE events SET hash = hash",
+    "DELETE FROM events WHERE sequence = 3",
+    "DELETE FROM events",
+    # A row that leaves a gap, goes before the others, or repeats one.
+    f"INSERT INTO events ({_COLUMNS}) SELECT {_SHIFTED} FROM events WHERE sequence = 3",
+    f"INSERT INTO events ({_COLUMNS}) SELECT {_COLUMNS} FROM events WHERE sequence = 1",
+]
+SQLITE = [
+    f"REPLACE INTO events ({_COLUMNS}) SELECT {_COLUMNS} FROM events WHERE sequence = 1",
+    f"INSERT OR REPLACE INTO events ({_COLUMNS}) SELECT {_COLUMNS} FROM events",
+    "UPDATE OR REPLACE events SET sequence = 2 WHERE sequence = 1",
+]
+POSTGRES = [
+    "TRUNCATE events",
+    "TRUNCATE events CASCADE",
+    f"INSERT INTO events ({_COLUMNS}) SELECT {_COLUMNS} FROM events WHERE sequence = 1 "
+    "ON CONFLICT (sequence) DO UPDATE SET data = '{}'",
+]
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Iterator[Ledger]:
+    with open_ledger(tmp_path / "l.db") as ledger:
+        yield ledger
+
+
+@pytest.fixture
+def postgres(new_postgres_database: NewDatabase) -> Iterator[Ledger]:
+    with open_ledger(new_postgres_database()) as ledger:
+        yield ledger
+
+
+def _refuses(ledger: Ledger, statement: str) -> None:
+    ledger.append(sample_events(3))
+    before = list(ledger.read())
+    with ledger.engine.connect() as connection:
+        with pytest.raises(Exception, match=r"append-only|UNIQUE|unique|gap|in order"):
+            connection.execute(text(statement))
+        connection.rollback()
+    assert list(ledger.read()) == before
+    assert verify(ledger).ok
+
+
+@pytest.mark.parametrize("statement", [*BOTH, *SQLITE])
+def test_sqlite_refuses(sqlite: Ledger, statement: str) -> None:
+    _refuses(sqlite, statement)
+
+
+@pytest.mark.parametrize("statement", [*BOTH, *POSTGRES])
+def test_postgres_refuses(postgres: Ledger, statement: str) -> None:
+    _refuses(postgres, statement)
