@@ -42,10 +42,11 @@ HEALTHY_CONFIG = bytes.fromhex("0210ff73") + bytes(60)
 DEAD_CONFIG = b"\xff" * 64
 KERNEL_START = "Linux version 6.8.0-51-generic (buildd@lcy02-amd64-075)"
 
-_PROGRAMS = (
-    "sh bash dash busybox cat cp rm head od stat df mktemp sleep timeout grep sort awk "
-    "sha256sum dd env ln ls touch setsid"
-).split()
+_PROGRAMS = [
+    "sh", "bash", "dash", "busybox", "cat", "cp", "rm", "head", "od", "stat", "df", "mktemp",
+    "sleep", "timeout", "grep", "sort", "awk", "sha256sum", "dd", "env", "ln", "ls", "touch",
+    "setsid",
+]  # fmt: skip
 
 
 class Rig:

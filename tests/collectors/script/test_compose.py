@@ -36,7 +36,7 @@ def test_a_value_arrives_as_it_was_and_runs_nothing(tmp_path, value):
 
 @pytest.mark.parametrize("value", ["a\nb", "a\rb", "\x1b[31m", "\x00", "\x7f"])
 def test_control_characters_are_refused_by_name(value):
-    with pytest.raises(InvalidScriptInput, match="workdir .* control character"):
+    with pytest.raises(InvalidScriptInput, match=r"workdir .* control character"):
         compose([], "main", NONCE, [("workdir", value)])
 
 
