@@ -36,6 +36,7 @@ from rules.facts.preflight import PreflightFacts
 from rules.facts.proposals import judge_proposal
 from rules.fleet import Fleet
 from rules.fold import Fold
+from rules.folds.context import Context
 from rules.policy import Policy
 from rules.ruleset import SEVERITIES, Fact, Fired, Rule, resolve
 from rules.rulesets import ALL_RULES
@@ -70,7 +71,7 @@ class Judge:
         self.policy = policy
         self.fleet = fleet
         self.fold = Fold(policy, fleet)
-        self._context = self.fold.context
+        self._context = Context(policy, fleet)
         self._engine = Engine(resolve(ALL_RULES, policy))
         self._watch = watch
 

@@ -12,16 +12,16 @@ from typing import Any
 
 from ledger import Event
 from ledger.canonical import digest
-from rules.fleet import Fleet, fleet_digest
+from rules.fleet import Fleet
 from rules.folds import cards, jobs, nodes, runs
-from rules.folds.context import Context
-from rules.policy import Policy, policy_digest
+from rules.folds.context import FoldSettings
+from rules.policy import Policy
 from rules.state import State
 
 FOLD_VERSION = 2
 """Raised with every change of what a fold remembers: older checkpoints are then rebuilt."""
 
-Handler = Callable[[State, Event, Any, Context], None]
+Handler = Callable[[State, Event, Any, FoldSettings], None]
 
 _HANDLERS: dict[str, Handler] = {
     "ssh_probe": nodes.ssh_probe,
@@ -52,11 +52,15 @@ _WITH_BOOT = frozenset({"smu_error", "gpu_fault"})
 
 
 class Fold:
-    """The fold under one policy and fleet; it holds no state of its own."""
+    """The fold under one policy and fleet; it holds no state of its own.
+
+    Folds with the same ``key`` give the same states: most keys of a policy
+    matter only when a state is judged.
+    """
 
     def __init__(self, policy: Policy, fleet: Fleet) -> None:
-        self.context = Context(policy, fleet)
-        self.key = digest(f"{FOLD_VERSION} {policy_digest(policy)} {fleet_digest(fleet)}".encode())
+        self.settings = FoldSettings(policy, fleet)
+        self.key = digest(f"{FOLD_VERSION} {self.settings.key}".encode())
 
     def apply(self, state: State, event: Event) -> None:
         """Take one event into the state. Events must come in order of (time, position)."""
@@ -65,9 +69,9 @@ class Fold:
             return
         data: Any = event.data
         if event.type in _WITH_BOOT and data.boot_id is not None:
-            name = self.context.node(data.node)
-            nodes.observe_boot(state, event, name, data.boot_id, self.context)
-        handler(state, event, data, self.context)
+            name = self.settings.node(data.node)
+            nodes.observe_boot(state, event, name, data.boot_id, self.settings)
+        handler(state, event, data, self.settings)
         state.newest_us = event.time_us
 
     def run(

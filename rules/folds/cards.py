@@ -11,7 +11,7 @@ from ledger import Event
 from ledger.payloads import GpuFault, GpuProbe, OverrideSet, SmuError
 from ledger.times import parse_time
 from rules.folds import jobs
-from rules.folds.context import Context
+from rules.folds.context import FoldSettings
 from rules.folds.identity import card_at, identifying, settle, sight
 from rules.state import (
     Card,
@@ -35,9 +35,9 @@ _CLEAN_RUNS_KEPT = 2
 # -- probes ----------------------------------------------------------------
 
 
-def gpu_probe(state: State, event: Event, data: GpuProbe, context: Context) -> None:
+def gpu_probe(state: State, event: Event, data: GpuProbe, settings: FoldSettings) -> None:
     """The newest probe of a node: where its cards are and how they are."""
-    name = context.node(data.node)
+    name = settings.node(data.node)
     node = state.node(name)
     gone = sight(state, name, node, data)
     seen: list[Seen] = []
@@ -47,7 +47,7 @@ def gpu_probe(state: State, event: Event, data: GpuProbe, context: Context) -> N
         card.index, card.probed = gpu.index, True
         seen.append(Seen(pci=gpu.pci, state=gpu.state, card=key, index=gpu.index, uid=gpu.card_uid))
         if gpu.state == "ok":
-            _shown_ok(card, event, context)
+            _shown_ok(card, event, settings)
         else:
             card.ok_first_us, card.ok_probes = None, 0
     node.probe = Probe(time_us=event.time_us, event=event.id, expected=data.expected, gpus=seen)
@@ -56,13 +56,13 @@ def gpu_probe(state: State, event: Event, data: GpuProbe, context: Context) -> N
         settle(state, uid)
 
 
-def _shown_ok(card: Card, event: Event, context: Context) -> None:
+def _shown_ok(card: Card, event: Event, settings: FoldSettings) -> None:
     if card.ok_first_us is None:
         card.ok_first_us, card.ok_probes = event.time_us, 0
     card.ok_probes += 1
     if (
-        card.ok_probes < context.policy.gpu.reinstate_clean_probes
-        or event.time_us - card.ok_first_us < context.reinstate_after_us
+        card.ok_probes < settings.reinstate_clean_probes
+        or event.time_us - card.ok_first_us < settings.reinstate_after_us
     ):
         return
     card.last_clean = CleanRun(time_us=event.time_us, first_us=card.ok_first_us, event=event.id)
@@ -76,38 +76,44 @@ def _shown_ok(card: Card, event: Event, context: Context) -> None:
 # -- errors ----------------------------------------------------------------
 
 
-def smu_error(state: State, event: Event, data: SmuError, context: Context) -> None:
+def smu_error(state: State, event: Event, data: SmuError, settings: FoldSettings) -> None:
     """A card's controller failed; without a card it is the node's."""
-    name = context.node(data.node)
+    name = settings.node(data.node)
     if data.pci is None:
         state.node(name).smu = Scan(time_us=event.time_us, event=event.id, readable=True)
         return
     key = card_at(state, name, data.pci, identifying(state, data.card_uid))
-    _error(state, event, name, key, data.boot_id, f"SMU {data.signature}", context)
+    _error(state, event, name, key, data.boot_id, f"SMU {data.signature}", settings)
 
 
-def gpu_fault(state: State, event: Event, data: GpuFault, context: Context) -> None:
+def gpu_fault(state: State, event: Event, data: GpuFault, settings: FoldSettings) -> None:
     """A fault of a kind that counts as an incident; others are recorded and pass."""
-    if data.pci is None or data.fault not in context.incident_faults:
+    if data.pci is None or data.fault not in settings.incident_faults:
         return
-    name = context.node(data.node)
+    name = settings.node(data.node)
     key = card_at(state, name, data.pci)
-    _error(state, event, name, key, data.boot_id, data.fault.replace("_", " "), context)
+    _error(state, event, name, key, data.boot_id, data.fault.replace("_", " "), settings)
 
 
 def _error(
-    state: State, event: Event, name: str, key: str, boot: str | None, kind: str, context: Context
+    state: State,
+    event: Event,
+    name: str,
+    key: str,
+    boot: str | None,
+    kind: str,
+    settings: FoldSettings,
 ) -> None:
     card, node, now = state.cards[key], state.node(name), event.time_us
     previous, card.last_error_us = card.last_error_us, now
     card.ok_first_us, card.ok_probes = None, 0
-    jobs.mark(state, name, Mark(time_us=now, kind="smu", card=key), context)
-    node.errors = [each for each in node.errors if now - each.time_us < context.incident_gap_us]
+    jobs.mark(state, name, Mark(time_us=now, kind="smu", card=key), settings)
+    node.errors = [each for each in node.errors if now - each.time_us < settings.incident_gap_us]
     node.errors.append(CardError(time_us=now, card=key, event=event.id))
-    if _common(node, name, context):
+    if _common(node, name, settings):
         _blame(state, node, now)
         return
-    if previous is not None and now - previous < context.incident_gap_us:
+    if previous is not None and now - previous < settings.incident_gap_us:
         if card.incidents and card.incidents[-1].last_us == previous:
             incident = card.incidents[-1]
             incident.last_us, incident.last_event = now, event.id
@@ -120,17 +126,16 @@ def _error(
     )
 
 
-def _common(node: NodeState, name: str, context: Context) -> bool:
+def _common(node: NodeState, name: str, settings: FoldSettings) -> bool:
     """Whether so many cards failed within the gap that the node is to blame."""
     failing = len({each.card for each in node.errors})
-    total = context.configured_gpus.get(name)
+    total = settings.configured_gpus.get(name)
     if total is None and node.probe is not None:
         total = len(node.probe.gpus)
-    gpu = context.policy.gpu
     return (
         bool(total)
-        and failing >= gpu.common_cause_min_gpus
-        and failing >= gpu.common_cause_share * (total or 0)
+        and failing >= settings.common_cause_min_gpus
+        and failing >= settings.common_cause_share * (total or 0)
     )
 
 
@@ -154,19 +159,19 @@ def _blame(state: State, node: NodeState, now: int) -> None:
     )
 
 
-def mark_crashes(state: State, name: str, lost_us: int, context: Context) -> None:
+def mark_crashes(state: State, name: str, lost_us: int, settings: FoldSettings) -> None:
     """The node was lost or rebooted: incidents shortly before were crashes."""
     for card in state.cards.values():
         if card.node == name and card.incidents:
             incident = card.incidents[-1]
-            if 0 <= lost_us - incident.last_us <= context.crash_link_us:
+            if 0 <= lost_us - incident.last_us <= settings.crash_link_us:
                 incident.crash = True
 
 
 # -- operators -------------------------------------------------------------
 
 
-def override_set(state: State, event: Event, data: OverrideSet, context: Context) -> None:
+def override_set(state: State, event: Event, data: OverrideSet, settings: FoldSettings) -> None:
     """An operator's word, on a card (kept with its record) or on another subject."""
     override = Override(
         time_us=event.time_us,
@@ -176,7 +181,7 @@ def override_set(state: State, event: Event, data: OverrideSet, context: Context
         reason=data.reason,
         expires_us=None if data.expires is None else parse_time(data.expires),
     )
-    subject = context.subject(data.subject)
+    subject = settings.subject(data.subject)
     kind, _, rest = subject.partition("/")
     node, slash, pci = rest.partition("/")
     if kind == "gpu" and slash and pci:

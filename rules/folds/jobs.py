@@ -5,14 +5,16 @@ from __future__ import annotations
 from ledger import Event
 from ledger.payloads import JobFailedWithTraceback
 from rules.causes import says
-from rules.folds.context import Context
+from rules.folds.context import FoldSettings
 from rules.folds.identity import card_at
 from rules.state import Failure, Mark, State
 
 
-def job_failed(state: State, event: Event, data: JobFailedWithTraceback, context: Context) -> None:
+def job_failed(
+    state: State, event: Event, data: JobFailedWithTraceback, settings: FoldSettings
+) -> None:
     """Remember a failure while it is within the window, with what may explain it."""
-    name = "" if data.node is None else context.node(data.node)
+    name = "" if data.node is None else settings.node(data.node)
     card = card_at(state, name, data.pci) if name and data.pci else ""
     failure = Failure(
         time_us=event.time_us,
@@ -23,42 +25,42 @@ def job_failed(state: State, event: Event, data: JobFailedWithTraceback, context
         says=says(data.exception, data.message, data.traceback),
     )
     for mark_ in state.node(name).marks if name else ():
-        _explain(failure, mark_, context)
+        _explain(failure, mark_, settings)
     state.failures.append(failure)
     if name:
         state.fingerprints.setdefault(data.fingerprint, {})[name] = event.time_us
     if len(state.failures) > 2 * state.failures_kept + 64:
-        _forget(state, event.time_us, context)
+        _forget(state, event.time_us, settings)
 
 
-def mark(state: State, name: str, new: Mark, context: Context) -> None:
+def mark(state: State, name: str, new: Mark, settings: FoldSettings) -> None:
     """Something happened on a node: it may explain failures shortly before and after."""
     node = state.node(name)
     node.marks = [
         each
         for each in node.marks
-        if new.time_us - each.time_us <= context.explains_us
+        if new.time_us - each.time_us <= settings.explains_us
         and (each.kind, each.card) != (new.kind, new.card)
     ]
     node.marks.append(new)
     for failure in reversed(state.failures):
-        if new.time_us - failure.time_us > context.explains_us:
+        if new.time_us - failure.time_us > settings.explains_us:
             break
         if failure.node == name:
-            _explain(failure, new, context)
+            _explain(failure, new, settings)
 
 
-def _explain(failure: Failure, near: Mark, context: Context) -> None:
-    if abs(failure.time_us - near.time_us) > context.explains_us or near.kind in failure.near:
+def _explain(failure: Failure, near: Mark, settings: FoldSettings) -> None:
+    if abs(failure.time_us - near.time_us) > settings.explains_us or near.kind in failure.near:
         return
     if near.kind != "smu" or (failure.card and near.card == failure.card):
         failure.near = sorted([*failure.near, near.kind])
 
 
-def _forget(state: State, now: int, context: Context) -> None:
+def _forget(state: State, now: int, settings: FoldSettings) -> None:
     """Drop what the window no longer holds, and more of the same than a rule can count."""
-    oldest = now - context.window_us
-    enough = context.policy.gpu.watch_after_job_failures
+    oldest = now - settings.window_us
+    enough = settings.job_failures_kept
     kept: dict[tuple[str, str, str], int] = {}
     failures: list[Failure] = []
     for failure in reversed(state.failures):

@@ -14,13 +14,13 @@ from ledger.payloads import (
 )
 from rules.folds import boots, jobs, runs
 from rules.folds.cards import mark_crashes
-from rules.folds.context import Context
+from rules.folds.context import FoldSettings
 from rules.state import Cleanup, File, Hung, Mark, Reach, Scan, State
 
 
-def ssh_probe(state: State, event: Event, data: SshProbe, context: Context) -> None:
+def ssh_probe(state: State, event: Event, data: SshProbe, settings: FoldSettings) -> None:
     """A node answered, or did not; a reboot shows in its boot id or uptime."""
-    name = context.node(data.node)
+    name = settings.node(data.node)
     node = state.node(name)
     node.reach = Reach(
         time_us=event.time_us,
@@ -37,12 +37,14 @@ def ssh_probe(state: State, event: Event, data: SshProbe, context: Context) -> N
     else:
         lost_us = event.time_us
     if lost_us is not None:
-        mark_crashes(state, name, lost_us, context)
+        mark_crashes(state, name, lost_us, settings)
         runs.node_lost(state, name, lost_us, event.id)
-        jobs.mark(state, name, Mark(time_us=event.time_us, kind="lost"), context)
+        jobs.mark(state, name, Mark(time_us=event.time_us, kind="lost"), settings)
 
 
-def observe_boot(state: State, event: Event, name: str, boot_id: str | None, c: Context) -> None:
+def observe_boot(
+    state: State, event: Event, name: str, boot_id: str | None, c: FoldSettings
+) -> None:
     """Note a boot id that came with another kind of event."""
     node = state.node(name)
     if boots.observe(node, event.time_us, event.id, boot_id):
@@ -52,31 +54,33 @@ def observe_boot(state: State, event: Event, name: str, boot_id: str | None, c: 
 
 
 def kernel_log_scanned(
-    state: State, event: Event, data: KernelLogScanned, context: Context
+    state: State, event: Event, data: KernelLogScanned, settings: FoldSettings
 ) -> None:
     """How far the kernel log was read, or that it could not be."""
-    name = context.node(data.node)
-    observe_boot(state, event, name, data.boot_id, context)
+    name = settings.node(data.node)
+    observe_boot(state, event, name, data.boot_id, settings)
     state.node(name).scan = Scan(time_us=event.time_us, event=event.id, readable=data.readable)
 
 
-def process_killed(state: State, event: Event, data: ProcessKilled, context: Context) -> None:
+def process_killed(state: State, event: Event, data: ProcessKilled, settings: FoldSettings) -> None:
     """The kernel killed a process for want of memory: it may explain a failed job."""
-    name = context.node(data.node)
-    observe_boot(state, event, name, data.boot_id, context)
-    jobs.mark(state, name, Mark(time_us=event.time_us, kind="oom"), context)
+    name = settings.node(data.node)
+    observe_boot(state, event, name, data.boot_id, settings)
+    jobs.mark(state, name, Mark(time_us=event.time_us, kind="oom"), settings)
 
 
-def command_hung(state: State, event: Event, data: CommandHung, context: Context) -> None:
+def command_hung(state: State, event: Event, data: CommandHung, settings: FoldSettings) -> None:
     """A tool hung: its card, or the node, is unknown until the next GPU probe."""
-    state.node(context.node(data.node)).hung.append(
+    state.node(settings.node(data.node)).hung.append(
         Hung(event=event.id, command=data.command, timeout_s=data.timeout_s, pci=data.pci)
     )
 
 
-def ramdisk_checked(state: State, event: Event, data: RamdiskChecked, context: Context) -> None:
+def ramdisk_checked(
+    state: State, event: Event, data: RamdiskChecked, settings: FoldSettings
+) -> None:
     """The newest look at each ramdisk file."""
-    files = state.node(context.node(data.node)).ramdisk
+    files = state.node(settings.node(data.node)).ramdisk
     for file in data.files:
         files[file.path] = File(
             time_us=event.time_us,
@@ -88,9 +92,11 @@ def ramdisk_checked(state: State, event: Event, data: RamdiskChecked, context: C
         )
 
 
-def inputs_checked(state: State, event: Event, data: InputsChecked, context: Context) -> None:
+def inputs_checked(state: State, event: Event, data: InputsChecked, settings: FoldSettings) -> None:
     """The newest look at each input file; without a node, on the controller."""
-    files = state.node(context.controller if data.node is None else context.node(data.node)).inputs
+    files = state.node(
+        settings.controller if data.node is None else settings.node(data.node)
+    ).inputs
     for file in data.files:
         files[file.path] = File(
             time_us=event.time_us,
@@ -102,9 +108,11 @@ def inputs_checked(state: State, event: Event, data: InputsChecked, context: Con
         )
 
 
-def cleanup_completed(state: State, event: Event, data: CleanupCompleted, context: Context) -> None:
+def cleanup_completed(
+    state: State, event: Event, data: CleanupCompleted, settings: FoldSettings
+) -> None:
     """What the newest clean-up warned of."""
     orphans = {pci: float(size) for pci, size in (data.orphaned_vram_mib or {}).items() if size > 0}
-    state.node(context.node(data.node)).cleanup = Cleanup(
+    state.node(settings.node(data.node)).cleanup = Cleanup(
         time_us=event.time_us, event=event.id, warnings=list(data.warnings), orphans=orphans
     )

@@ -7,7 +7,7 @@ from typing import Any
 from ledger import Event
 from ledger.canonical import canonical
 from ledger.payloads import RunFinished, RunStarted, SurvivorsCounted, TrialCompleted
-from rules.folds.context import Context
+from rules.folds.context import FoldSettings
 from rules.state import Counted, Loss, Run, State
 
 _RUNS_KEPT = 400
@@ -55,7 +55,7 @@ def scope_key(scope: dict[str, Any] | None) -> str:
     return "" if scope is None else canonical(scope).decode()
 
 
-def run_started(state: State, event: Event, data: RunStarted, context: Context) -> None:
+def run_started(state: State, event: Event, data: RunStarted, settings: FoldSettings) -> None:
     """A run began. The newest start of a run speaks."""
     id = run_of(event)
     if id is None:
@@ -64,7 +64,7 @@ def run_started(state: State, event: Event, data: RunStarted, context: Context) 
     run.started_us = event.time_us
     run.started_event = event.id
     run.study, run.scope = data.study, data.scope
-    run.nodes = None if data.nodes is None else [context.node(each) for each in data.nodes]
+    run.nodes = None if data.nodes is None else [settings.node(each) for each in data.nodes]
     run.trials, run.seed_count = data.trials, data.seed_count
     run.timeout_s = data.timeout_s
     run.dropped = _differing(data.requested, data.effective)
@@ -85,7 +85,7 @@ def _shown(parameters: dict[str, Any], key: str) -> str:
     return canonical(parameters[key]).decode() if key in parameters else "nothing"
 
 
-def run_finished(state: State, event: Event, data: RunFinished, context: Context) -> None:
+def run_finished(state: State, event: Event, data: RunFinished, settings: FoldSettings) -> None:
     """A run ended."""
     id = run_of(event)
     if id is None:
@@ -96,7 +96,9 @@ def run_finished(state: State, event: Event, data: RunFinished, context: Context
     run.outcome, run.reason = data.outcome, data.reason or ""
 
 
-def survivors_counted(state: State, event: Event, data: SurvivorsCounted, context: Context) -> None:
+def survivors_counted(
+    state: State, event: Event, data: SurvivorsCounted, settings: FoldSettings
+) -> None:
     """A run's yield was counted; the newest count of a run speaks."""
     partial = ""
     if data.seeds_covered is not None and data.seeds_covered < data.seed_count:
@@ -122,12 +124,14 @@ def survivors_counted(state: State, event: Event, data: SurvivorsCounted, contex
     )
 
 
-def trial_completed(state: State, event: Event, data: TrialCompleted, context: Context) -> None:
+def trial_completed(
+    state: State, event: Event, data: TrialCompleted, settings: FoldSettings
+) -> None:
     """How long a trial of this many seeds took."""
     if data.state == "COMPLETE" and data.duration_s is not None and data.seed_count is not None:
         times = state.trial_times.setdefault(str(data.seed_count), [])
         times.append(float(data.duration_s))
-        if len(times) > context.policy.preflight.comparable_trials:
+        if len(times) > settings.trials_kept:
             del times[0]
         named = state.trial_events.setdefault(str(data.seed_count), [])
         named.append(event.id)

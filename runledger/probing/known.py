@@ -43,7 +43,7 @@ class Memory:
                 failed=frozenset(failed),
                 node_hung_us=node_hung_us,
             )
-        controller = self._fold.context.controller
+        controller = self._fold.settings.controller
         return known, state.nodes.get(controller) or NodeState()
 
     def state(self, now_us: int) -> State:
@@ -81,7 +81,7 @@ class Memory:
         for event in map(to_event, self._ledger.read_rows(statement)):
             data = event.data
             assert isinstance(data, CommandHung | SmuError)
-            name = self._fold.context.node(data.node)
+            name = self._fold.settings.node(data.node)
             hung, failed, node_hung_us = found.setdefault(name, (set(), set(), None))
             if data.pci is None:
                 if isinstance(data, CommandHung):
