@@ -29,6 +29,7 @@ from ledger.writer import Head, Writer
 
 __all__ = ["Appended", "Head", "Ledger", "open_ledger", "to_event"]
 
+_POSITIONS_AT_A_TIME = 500
 _CONTENT = slice(2, 12)
 """The columns of a row that make up an event's content (type to data), without id."""
 
@@ -126,6 +127,18 @@ class Ledger:
         if found is None:
             raise NotFound(f"no event at position {sequence}")
         return str(found)
+
+    def hashes_at(self, sequences: Iterable[int]) -> dict[int, str]:
+        """The hashes at many positions; those beyond the head are left out."""
+        wanted = sorted(set(sequences))
+        found = {0: GENESIS} if 0 in wanted else {}
+        with translated("reading hashes"), self.engine.connect() as connection:
+            for start in range(0, len(wanted), _POSITIONS_AT_A_TIME):
+                part = wanted[start : start + _POSITIONS_AT_A_TIME]
+                statement = select(events.c.sequence, events.c.hash)
+                rows = connection.execute(statement.where(events.c.sequence.in_(part)))
+                found.update((sequence, chain_hash) for sequence, chain_hash in rows)
+        return found
 
     def get(self, id: str) -> Event:
         """The event with this id; raises `NotFound`."""

@@ -14,6 +14,7 @@ Nothing here knows of runs, policies or events.
 from __future__ import annotations
 
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
+from functools import lru_cache
 
 import msgspec
 
@@ -53,6 +54,7 @@ class Opinion(msgspec.Struct, frozen=True, kw_only=True):
     more_trials: int | None
 
 
+@lru_cache(maxsize=4096)
 def unlucky_or_dead(trials: int, prior: Prior, find_probability: float) -> Opinion:
     """The opinion after so many finished trials (0 or more) without a survivor.
 

@@ -76,11 +76,19 @@ class History:
         self._current = Folded(state, sequence, at_us)
         if self._persist:
             self._checkpoint(state, base.sequence, sequence, at_us)
-        else:
-            self._saved.append(_Saved(sequence, at_us, state.newest_us, dump_state(state)))
-            if len(self._saved) > 2 * _KEPT_IN_MEMORY:
-                self._saved = _thinned(self._saved, _KEPT_IN_MEMORY)
+        elif not self._saved or sequence - self._saved[-1].sequence >= CHECKPOINT_EVERY:
+            self.remember(state, sequence, at_us)
         return state
+
+    def remember(self, state: State, sequence: int, at_us: int) -> None:
+        """Keep a copy of a state, folded elsewhere, to start from later; in memory only."""
+        self._saved.append(_Saved(sequence, at_us, state.newest_us, dump_state(state)))
+        if len(self._saved) > 2 * _KEPT_IN_MEMORY:
+            self._saved = _thinned(self._saved, _KEPT_IN_MEMORY)
+
+    def release(self) -> None:
+        """Forget the state given out last: whoever has it may change it."""
+        self._current = None
 
     # -- where to start ------------------------------------------------------
 

@@ -6,7 +6,7 @@ id and the engine agree. Where something differs, the likeliest cause is named.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -23,7 +23,8 @@ from rules.decide import Judge
 from runledger.catalog import Catalog
 from runledger.deciding import compose
 from runledger.errors import RunledgerError
-from runledger.history import Edit, History
+from runledger.history import Edit
+from runledger.playback import Cut, Playback
 
 DECIDED_TYPES = ("preflight_decided", "exclusions_decided", "parameters_decided")
 COMPARED = ("kind", "question", "as_of", "policy", "fleet", "verdict", "findings", "outcome")
@@ -57,7 +58,7 @@ class Rerun(NamedTuple):
 
 
 Judges = Callable[[DecisionPayload], Judge]
-Cut = Callable[[DecisionPayload], tuple[int, int]]
+MakeCut = Callable[[DecisionPayload], Cut]
 
 
 def recorded_judges(catalog: Catalog) -> Judges:
@@ -78,46 +79,61 @@ def recorded_judges(catalog: Catalog) -> Judges:
     return cached
 
 
-def recorded_cut(decision: DecisionPayload) -> tuple[int, int]:
+def recorded_cut(decision: DecisionPayload) -> Cut:
     """Position and judging time that a decision was made at."""
-    return decision.as_of.sequence, parse_time(decision.as_of.time)
+    return Cut(decision.as_of.sequence, parse_time(decision.as_of.time))
 
 
 def rerun(
     ledger: Ledger,
     decided: Iterable[Event],
-    judges: Judges,
+    arms: Sequence[Judges],
     *,
-    cut: Cut = recorded_cut,
+    cut: MakeCut = recorded_cut,
     edit: Edit | None = None,
-) -> Iterator[Rerun]:
-    """Make decisions again, each fold in one pass over the events it needs."""
-    histories: dict[str, History] = {}
-    plan: list[tuple[tuple[int, int], Event, DecisionPayload]] = []
+) -> Iterator[tuple[Rerun, ...]]:
+    """Make decisions again, each in every arm, in one pass over the events.
+
+    In the order of their cuts. ``edit`` and ``cut`` hold for all arms.
+    """
+    plan: list[tuple[Cut, Event, DecisionPayload, list[Judge | str]]] = []
     for event in decided:
         assert isinstance(event.data, DecisionPayload)
-        plan.append((cut(event.data), event, event.data))
-    for (sequence, at_us), event, decision in sorted(plan, key=lambda each: each[0]):
-        try:
-            judge = judges(decision)
-            history = histories.get(judge.fold.key)
-            if history is None:
-                history = History(ledger, judge.fold, persist=False, edit=edit)
-                histories[judge.fold.key] = history
-            state = history.state_at(sequence, at_us)
-            draft = judge.decide(decision.kind, decision.question, state, at_us)
+        judges = [_judge(arm, event.data) for arm in arms]
+        plan.append((cut(event.data), event, event.data, judges))
+    plan.sort(key=lambda each: each[0])
+    hashes = ledger.hashes_at({each.as_of.sequence for _, _, each, _ in plan})
+    folds = [judge.fold for *_, judges in plan for judge in judges if isinstance(judge, Judge)]
+    upto = max((at.sequence for at, *_ in plan), default=0)
+    playback = Playback(ledger, folds, upto=upto, edit=edit)
+    for at, event, decision, judges in plan:
+        chain_hash = hashes.get(decision.as_of.sequence)
+        if chain_hash is None:
+            problem = f"no event at position {decision.as_of.sequence}"
+            judges = [problem] * len(judges)
+        states = playback.states(at)
+        made = []
+        for judge in judges:
+            if isinstance(judge, str):
+                made.append(Rerun(event, decision, None, judge))
+                continue
+            draft = judge.decide(decision.kind, decision.question, states[judge.fold.key], at.at_us)
             as_of = AsOf(
-                sequence=decision.as_of.sequence,
-                hash=ledger.hash_at(decision.as_of.sequence),
-                time=decision.as_of.time,
+                sequence=decision.as_of.sequence, hash=chain_hash or "", time=decision.as_of.time
             )
             again = compose(
                 decision.kind, decision.question, draft, as_of, judge, decision.decision
             )
-        except (LedgerError, RunledgerError) as error:
-            yield Rerun(event, decision, None, str(error))
-            continue
-        yield Rerun(event, decision, again)
+            made.append(Rerun(event, decision, again))
+        yield tuple(made)
+
+
+def _judge(judges: Judges, decision: DecisionPayload) -> Judge | str:
+    """The judge of a decision, or why there is none."""
+    try:
+        return judges(decision)
+    except (LedgerError, RunledgerError) as error:
+        return str(error)
 
 
 def replay(
@@ -129,7 +145,7 @@ def replay(
     """Rerun decisions unchanged and compare to the byte."""
     drifted: list[Drift] = []
     count = identical = 0
-    for each in rerun(ledger, decided, recorded_judges(catalog)):
+    for (each,) in rerun(ledger, decided, [recorded_judges(catalog)]):
         count += 1
         progress(count)
         found = _drift(ledger, each)

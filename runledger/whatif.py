@@ -7,7 +7,7 @@ the change. Nothing is written to the ledger.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -19,7 +19,16 @@ from rules.decide import Judge
 from rules.policy import Policy, with_settings
 from runledger.catalog import Catalog
 from runledger.history import Edit
-from runledger.replay import Cut, Judges, Rerun, recorded_cut, recorded_judges, rerun
+from runledger.playback import Cut
+from runledger.replay import (
+    Judges,
+    MakeCut,
+    Rerun,
+    recorded_cut,
+    recorded_judges,
+    rerun,
+)
+from runledger.totals import Totals
 
 
 class Change(NamedTuple):
@@ -48,7 +57,8 @@ class Changed(NamedTuple):
 class WhatIf(NamedTuple):
     """The outcome: how many decisions were rerun, which changed, which drift by themselves.
 
-    ``left_out`` counts the events that the filters matched.
+    ``left_out`` counts the events that the filters matched; ``totals`` are the
+    effect of all decisions, before and after, in the fleet's own units.
     """
 
     decisions: int
@@ -56,6 +66,7 @@ class WhatIf(NamedTuple):
     drifted: list[str]
     problems: dict[str, str]
     left_out: int
+    totals: dict[str, Any]
 
 
 def effect(decision: DecisionPayload) -> Any:
@@ -85,27 +96,45 @@ def what_if(
 ) -> WhatIf:
     """Rerun decisions under a change and compare with the control."""
     decided = list(decided)
-    control = {
-        each.recorded.decision: each for each in rerun(ledger, decided, recorded_judges(catalog))
-    }
-    edit = _edit(change)
-    after = rerun(ledger, decided, _judges(catalog, change), cut=_cut(ledger, change), edit=edit)
     changed: list[Changed] = []
     problems: dict[str, str] = {}
-    drifted = [id for id, each in control.items() if _drifts(each)]
-    for count, each in enumerate(after, 1):
-        progress(count)
-        before = control[each.recorded.decision].replayed
-        if each.replayed is None or before is None:
-            problems[each.recorded.decision] = (
-                each.problem or control[each.recorded.decision].problem
-            )
-        elif effect(before) != effect(each.replayed):
-            changed.append(Changed(each.recorded.decision, before, each.replayed))
+    drifted: list[str] = []
+    totals = Totals()
     order = {event.id: event.sequence for event in decided}
+    for count, (control, after) in enumerate(_arms(ledger, catalog, decided, change), 1):
+        progress(count)
+        id = control.recorded.decision
+        if _drifts(control):
+            drifted.append(id)
+        if control.replayed is None or after.replayed is None:
+            problems[id] = after.problem or control.problem
+            continue
+        totals.add(control.replayed, after.replayed)
+        if effect(control.replayed) != effect(after.replayed):
+            changed.append(Changed(id, control.replayed, after.replayed))
     changed.sort(key=lambda each: order[each.decision])
     left_out = sum(1 for _ in ledger.read(where=change.without)) if change.without else 0
-    return WhatIf(len(decided), changed, drifted, problems, left_out)
+    return WhatIf(len(decided), changed, drifted, problems, left_out, totals.result())
+
+
+def _arms(
+    ledger: Ledger, catalog: Catalog, decided: list[Event], change: Change
+) -> Iterator[tuple[Rerun, Rerun]]:
+    """Each decision with nothing changed, and under the change; in one pass where that serves both.
+
+    In the order of the recorded cuts.
+    """
+    recorded, judges = recorded_judges(catalog), _judges(catalog, change)
+    edit = _edit(change)
+    if edit is None and change.at_us is None and change.as_of is None:
+        for control, after in rerun(ledger, decided, [recorded, judges]):
+            yield control, after
+        return
+    controls = rerun(ledger, decided, [recorded])
+    afters = rerun(ledger, decided, [judges], cut=_cut(ledger, change), edit=edit)
+    by_id = {after.recorded.decision: after for (after,) in afters}
+    for (control,) in controls:
+        yield control, by_id[control.recorded.decision]
 
 
 def _drifts(each: Rerun) -> bool:
@@ -129,14 +158,14 @@ def _judges(catalog: Catalog, change: Change) -> Judges:
     return judge
 
 
-def _cut(ledger: Ledger, change: Change) -> Cut:
+def _cut(ledger: Ledger, change: Change) -> MakeCut:
     head = ledger.head().sequence
 
-    def cut(decision: DecisionPayload) -> tuple[int, int]:
+    def cut(decision: DecisionPayload) -> Cut:
         sequence, at_us = recorded_cut(decision)
         if change.as_of is not None:
             sequence = min(change.as_of, head)
-        return sequence, at_us if change.at_us is None else change.at_us
+        return Cut(sequence, at_us if change.at_us is None else change.at_us)
 
     return cut
 

@@ -11,6 +11,7 @@ import re
 
 from alembic import op
 
+from migrations.causes import cause, last_part, spaced
 from migrations.words import Postgres, Sqlite, Words
 
 revision = "0002"
@@ -24,15 +25,15 @@ _SUPERSEDED = (
 
 _Columns = dict[str, str]
 
-_INTEGERS = frozenset(
+_INTEGER_NAMES = (
     "superseded number survivors seed_count nth trials as_of_sequence card_index processes probes "
     "probes_not_ok smu_errors gpu_faults job_failures last_trouble_us count first_us last_us runs "
     "completed_trials unique_survivors seeds_covered jobs_expected jobs_ok preflights "
-    "trials_recorded jobs_finished jobs_failed events".split()
+    "trials_recorded jobs_finished jobs_failed events"
 )
-_REALS = frozenset(
-    "value duration_s busy_pct vram_used_mib vram_total_mib temp_c sclk_mhz timeout_s".split()
-)
+_REAL_NAMES = "value duration_s busy_pct vram_used_mib vram_total_mib temp_c sclk_mhz timeout_s"
+_INTEGERS = frozenset(_INTEGER_NAMES.split())
+_REALS = frozenset(_REAL_NAMES.split())
 
 
 def upgrade() -> None:
@@ -289,64 +290,6 @@ LEFT JOIN standings s ON s.node = c.node AND s.pci = c.pci""".format(seen=_seque
 {_select(columns, rest)}"""
 
 
-_SAYS: tuple[tuple[str, str], ...] = (
-    ("device_mode", "device is busy|devices are busy|device is unavailable|devices are unavailable"
-     "|busy or unavailable|device or resource busy|exclusive process|exclusive-process"
-     "|exclusive_process|compute mode|compute-mode|compute_mode|device unavailable"),
-    ("out_of_memory", "out of memory|outofmemory| oom |memoryerror|cannot allocate memory"
-     "|bad_alloc|unable to allocate| enomem "),
-    ("out_of_memory", " killed | sigkill | signal 9 | exit code 137 | exit status 137 "
-     "|exited with 137| returncode -9 | exit code -9 | exit status -9 "),
-    ("operator", " sigterm | sigint |keyboardinterrupt| signal 2 | signal 15 | exit code 130 "
-     "| exit code 143 | exit status 130 | exit status 143 | terminated | returncode -2 "
-     "| returncode -15 | exit code -2 | exit code -15 | exit status -2 | exit status -15 "),
-    ("deploy", "no module named|modulenotfounderror|importerror|cannot import name"
-     "|error while loading shared libraries|command not found"),
-    ("gpu", "gpu hang| hip error| hip exception| hip runtime error| hiperror|hsa_status_error"
-     "|hardware exception|gpu dump|gpu core dump|device lost|device was lost"
-     "|gpu has fallen off|memory access fault by gpu|cuda error|cudaerror| xid | ring % timeout"
-     "|gpu node-"),
-    ("smu", " smu |smn_c2pmsg"),
-    ("input", "filenotfounderror|no such file or directory|file_missing|file_empty| enoent "
-     "|file missing|file is missing|file not found|file is not found|invalid_json"),
-    ("ssh", "connection reset|connection was reset|connection lost|connection was lost"
-     "|connection closed|connection was closed|connection refused|connection was refused"
-     "|connection aborted|connection was aborted|connection timed out|connection was timed out"
-     "|connectionreset|connectionlost|connectionerror|connectionrefused|connectionaborted"
-     "|broken pipe|brokenpipe|ssh_error|no route to host|host is unreachable| ssh "),
-)  # fmt: skip
-_CODE = (
-    "type value key index attribute name zerodivision assertion notimplemented syntax recursion "
-    "unboundlocal indentation overflow lookup arithmetic unicodedecode unicodeencode jsondecode"
-)
-
-
-def _cause(words: str, exception: str) -> str:
-    """What a failure's text says, as far as LIKE can tell; compare ``rules/causes.py``."""
-    cases = [
-        "WHEN " + " OR ".join(f"{words} LIKE '%{each}%'" for each in listed.split("|"))
-        + f" THEN '{cause}'"
-        for cause, listed in _SAYS
-    ]  # fmt: skip
-    names = ", ".join(f"'{name}error'" for name in _CODE.split())
-    cases.append(f"WHEN {exception} IN ({names}, 'stopiteration') THEN 'code'")
-    return "CASE " + "\n    ".join(cases) + " END"
-
-
-def _spaced(text: str) -> str:
-    """Lower case, with a space for what ends a word, so that LIKE can see words."""
-    expression = f"lower({text})"
-    for mark in (":", ",", ".", "(", ")", "[", "]", "=", "\n", ";"):
-        expression = f"replace({expression}, '{mark}', ' ')"
-    return f"' ' || {expression} || ' '"
-
-
-def _last_part(name: str) -> str:
-    """``KeyError`` of ``package.module.KeyError``, in lower case."""
-    lowered = f"lower(substr({name}, 1, 500))"
-    return f"replace({lowered}, rtrim({lowered}, replace({lowered}, '.', '')), '')"
-
-
 def _failures(w: Words) -> str:
     kinds = (
         "CASE v.type WHEN 'smu_error' THEN 'smu_error' WHEN 'gpu_fault' THEN 'gpu_fault' "
@@ -377,9 +320,9 @@ def _failures(w: Words) -> str:
             "run": "e.runid",
             "message": f"coalesce({w.text(w.doc, 'message')}, {w.text(w.doc, 'raw')})",
             "exception": w.text(w.doc, "exception"),
-            "said": _spaced(f"substr({said}, 1, 4000)"),
-            "ended": _spaced(f"coalesce({last}, '')"),
-            "ended_with": _last_part(f"coalesce({first_word}, '')"),
+            "said": spaced(f"substr({said}, 1, 4000)"),
+            "ended": spaced(f"coalesce({last}, '')"),
+            "ended_with": last_part(f"coalesce({first_word}, '')"),
         },
         f"FROM events e {w.payload}",
     )
@@ -399,8 +342,8 @@ def _failures(w: Words) -> str:
         "last_event": "n.event",
         "message": "n.message",
         "cause": "CASE g.kind WHEN 'smu_error' THEN 'smu' WHEN 'gpu_fault' THEN 'gpu' "
-        f"ELSE coalesce({_cause('n.said', _last_part('n.exception'))}, "
-        f"{_cause('n.ended', 'n.ended_with')}, 'unknown') END",
+        f"ELSE coalesce({cause('n.said', last_part('n.exception'))}, "
+        f"{cause('n.ended', 'n.ended_with')}, 'unknown') END",
     }
     return f"""WITH failed AS (
   {inner}

@@ -25,6 +25,7 @@ _GROUPS = (
     "tuning",
     "history",
     "reporting",
+    "querying",
     "ledger",
 )
 

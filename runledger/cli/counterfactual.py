@@ -6,10 +6,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ledger import parse_filters, parse_ndjson
-from ledger.payloads import DecisionPayload
+from ledger import Event, parse_filters, parse_ndjson
+from ledger.payloads import DecisionPayload, Finding
 from ledger.times import parse_time
-from rules.policy import Policy, default_policy, parse_policy, with_settings
+from rules.policy import InvalidPolicy, Policy, default_policy, parse_policy, with_settings
 from runledger.cli import exits
 from runledger.cli.opening import opened
 from runledger.cli.output import colour, plain, print_json, say, talk
@@ -27,9 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     if change.without and not result.left_out:
         talk(f"note: {' and '.join(arguments.without)} matches no event: nothing was left out")
     if arguments.junit:
-        from runledger.junit import write_junit
-
-        write_junit(Path(arguments.junit), result, [event.id for event in decided])
+        _junit(Path(arguments.junit), result, decided)
     if arguments.json:
         print_json(
             {
@@ -38,11 +36,30 @@ def run(arguments: argparse.Namespace) -> int:
                 "drifted": result.drifted,
                 "problems": result.problems,
                 "left_out": result.left_out,
+                "totals": result.totals,
             }
         )
     else:
         show(result)
     return exits.DRIFT if arguments.fail_on_change and result.changed else exits.DONE
+
+
+def _junit(path: Path, result: WhatIf, decided: list[Event]) -> None:
+    from runledger.junit import Case, write_junit
+
+    changed = {each.decision: each for each in result.changed}
+    cases = []
+    for event in decided:
+        case = Case(f"{event.time} {event.id}", f"whatif.{event.type}")
+        if event.id in changed:
+            before, after = changed[event.id].before, changed[event.id].after
+            lines = [*(f"- {line}" for line in _lines(before)), *_reasons(before, after)]
+            lines[1:1] = [f"+ {line}" for line in _lines(after)]
+            case.fail("the decision would change", "\n".join(lines))
+        elif event.id in result.problems:
+            case.error(result.problems[event.id])
+        cases.append(case)
+    write_junit(path, "runledger whatif", cases)
 
 
 def _change(arguments: argparse.Namespace) -> Change:
@@ -69,7 +86,10 @@ def read_policy(path: Path) -> Policy:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise BadInput(f"no policy file {path}") from None
-    return parse_policy(text, name=path.stem)
+    try:
+        return parse_policy(text, name=path.stem)
+    except InvalidPolicy as error:
+        raise InvalidPolicy(str(path), list(error.problems)) from None
 
 
 def show(result: WhatIf) -> None:
@@ -83,16 +103,43 @@ def show(result: WhatIf) -> None:
             say(colour(plain(f"- {line}"), "bad"))
         for line in _lines(after):
             say(colour(plain(f"+ {line}"), "good"))
-        old = {(each.rule, each.subject, each.severity) for each in before.findings}
-        new = {(each.rule, each.subject, each.severity) for each in after.findings}
-        for finding in (*before.findings, *after.findings):
-            key = (finding.rule, finding.subject, finding.severity)
-            if (key in old) != (key in new):
-                mark = "no longer" if key in old else "now"
-                say(plain(f"  {mark}: {finding.rule}: {finding.message}"))
+        for line in _reasons(before, after):
+            say(plain(f"  {line}"))
+    if result.changed:
+        _totals(result.totals)
     if result.drifted:
         say("")
         say(f"{len(result.drifted)} decisions differ with nothing changed: see `runledger replay`")
+    for id, problem in result.problems.items():
+        say(plain(f"{id} could not be made again: {problem}"))
+
+
+def _reasons(before: DecisionPayload, after: DecisionPayload) -> list[str]:
+    """The findings that one side has and the other has not, with the events they rest on."""
+    old = {_key(each) for each in before.findings}
+    new = {_key(each) for each in after.findings}
+    lines = []
+    for finding in (*before.findings, *after.findings):
+        if (_key(finding) in old) != (_key(finding) in new):
+            mark = "no longer" if _key(finding) in old else "now"
+            events = f" [{', '.join(finding.evidence[:4])}]" if finding.evidence else ""
+            lines.append(f"{mark}: {finding.rule}: {finding.message}{events}")
+    return lines
+
+
+def _key(finding: Finding) -> tuple[str, str, str]:
+    return finding.rule, finding.subject, finding.severity
+
+
+def _totals(totals: dict[str, Any]) -> None:
+    say("")
+    say(colour("In all", "strong"))
+    steps, hours = totals["steps"], totals["gpu_hours_out"]
+    say(f"  steps blocked {steps['blocked']}, freed {steps['freed']}")
+    say(f"  GPU-hours sat out: {hours['before']:,.1f} before, {hours['after']:,.1f} after")
+    for what in ("trials", "seeds"):
+        asked = totals[what]
+        say(f"  {what} asked for: {asked['before']:,} before, {asked['after']:,} after")
 
 
 def _lines(decision: DecisionPayload) -> list[str]:

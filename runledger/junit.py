@@ -1,0 +1,50 @@
+"""A what-if as a JUnit report, so that CI shows which decisions a change would change."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from xml.etree import ElementTree
+
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class Case:
+    """One test case: passed unless told otherwise."""
+
+    def __init__(self, name: str, group: str) -> None:
+        self.element = ElementTree.Element("testcase", name=_text(name), classname=_text(group))
+
+    def fail(self, message: str, detail: str = "") -> None:
+        """It failed."""
+        failure = ElementTree.SubElement(self.element, "failure", message=_text(message))
+        failure.text = _text(detail)
+
+    def error(self, message: str) -> None:
+        """It could not be judged."""
+        ElementTree.SubElement(self.element, "error", message=_text(message))
+
+
+def write_junit(path: Path, suite: str, cases: Iterable[Case]) -> None:
+    """Write a report; the file appears whole or not at all."""
+    elements = [case.element for case in cases]
+    root = ElementTree.Element(
+        "testsuite",
+        name=suite,
+        tests=str(len(elements)),
+        failures=str(sum(each.find("failure") is not None for each in elements)),
+        errors=str(sum(each.find("error") is not None for each in elements)),
+    )
+    root.extend(elements)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        ElementTree.ElementTree(root).write(part, encoding="utf-8", xml_declaration=True)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _text(text: str) -> str:
+    """Text without the characters that XML cannot hold."""
+    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)

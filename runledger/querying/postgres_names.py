@@ -1,0 +1,136 @@
+"""Which functions and catalogues a statement for PostgreSQL names, and which it may.
+
+The reading follows PostgreSQL's own lexical rules as far as they decide where a
+name can stand; what has rules of its own (``E'…'``, ``U&"…"``) is refused
+rather than followed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from runledger.errors import BadInput
+
+_TOKEN = re.compile(
+    r"""
+      (?P<blank>[ \t\n\r\f\v]+|--[^\n\r]*)
+    | (?P<comment>/\*)
+    | (?P<escaped>[eE]'|[uU]&['"])
+    | (?P<string>(?:[bBxXnN])?'(?:[^']|'')*')
+    | (?P<quoted>"(?:[^"]|"")*")
+    | (?P<dollar>\$(?P<tag>(?:[A-Za-z_\u0080-\U0010ffff][A-Za-z_0-9\u0080-\U0010ffff]*)?)\$)
+    | (?P<name>[A-Za-z_\u0080-\U0010ffff][A-Za-z_0-9$\u0080-\U0010ffff]*)
+    | (?P<number>\.?[0-9][0-9A-Za-z_.]*)
+    | (?P<other>.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+_BEFORE_PARENTHESIS_TEXT = """
+    all and any array as between by case distinct else except exists filter from group having if
+    ilike in intersect is join lateral like limit materialized not notnull isnull offset on or over
+    partition recursive rollup cube row rows select sets similar some then to union using values
+    when where with within escape end fetch first next only ordinality explain range
+    bit char character decimal dec float interval nchar numeric time timestamp varchar varying
+    timestamptz timetz bpchar
+"""
+_BEFORE_PARENTHESIS = frozenset(_BEFORE_PARENTHESIS_TEXT.split())
+_FUNCTIONS_TEXT = """
+    abs acos age any_value array_agg array_append array_cat array_length array_position
+    array_positions array_remove array_replace array_to_json array_to_string array_upper asin atan
+    atan2 avg bit_and bit_or bit_xor bool_and bool_or btrim cardinality cast cbrt ceil ceiling
+    char_length character_length chr coalesce concat concat_ws corr cos count covar_pop covar_samp
+    cume_dist date date_bin date_part date_trunc decode degrees dense_rank div encode every exp
+    extract first_value floor format generate_series greatest initcap json_agg json_array_elements
+    json_array_elements_text json_array_length json_build_array json_build_object json_each
+    json_each_text json_extract_path json_extract_path_text json_object json_object_agg
+    json_object_keys json_strip_nulls json_to_record json_to_recordset json_typeof
+    json_array json_arrayagg json_objectagg json_exists json_query json_scalar json_serialize
+    json_table json_value jsonb_agg jsonb_array_elements jsonb_array_elements_text
+    jsonb_array_length jsonb_build_array jsonb_build_object jsonb_each jsonb_each_text
+    jsonb_extract_path jsonb_extract_path_text jsonb_object jsonb_object_agg jsonb_object_keys
+    jsonb_path_exists jsonb_path_match jsonb_path_query jsonb_path_query_array
+    jsonb_path_query_first jsonb_pretty jsonb_strip_nulls jsonb_to_record jsonb_to_recordset
+    jsonb_typeof justify_days justify_hours justify_interval lag last_value lead least left length
+    ln log log10 lower lpad ltrim make_date make_interval make_time make_timestamp
+    make_timestamptz max md5 min mod mode now nth_value ntile nullif octet_length overlay
+    percent_rank percentile_cont percentile_disc pi position power radians random rank
+    regexp_count regexp_instr regexp_like regexp_match regexp_matches regexp_replace
+    regexp_split_to_array regexp_split_to_table regexp_substr regr_avgx regr_avgy regr_count
+    regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy repeat replace reverse right
+    round row_number row_to_json rpad rtrim sha256 sign sin split_part sqrt starts_with stddev
+    stddev_pop stddev_samp string_agg string_to_array string_to_table strpos substr substring sum
+    tan to_char to_date to_hex to_json to_jsonb to_number to_timestamp translate trim trunc unnest
+    upper var_pop var_samp variance width_bucket
+"""
+_FUNCTIONS = frozenset(_FUNCTIONS_TEXT.split())
+"""Built-in functions whose only effect is their value."""
+
+
+def check_names(sql: str) -> None:
+    """Raise `BadInput` where a statement calls or reads what it may not."""
+    before = last = ("", "")
+    for token in _tokens(sql):
+        kind, text = last
+        if kind in ("name", "quoted"):
+            if text.startswith(("pg_", "lo_", "dblink")):
+                raise BadInput(
+                    f"{text} is refused: query reads the ledger's tables and views, and "
+                    "information_schema for their columns"
+                )
+            if token[1] == "(" and not _may_precede_parenthesis(text, before[1]):
+                raise BadInput(
+                    f"{text}(…) is refused: it is not among the functions that only compute "
+                    "(a name for a list of columns needs AS before it)"
+                )
+        before, last = last, token
+
+
+def _may_precede_parenthesis(name: str, before: str) -> bool:
+    if before in ("as", "with", "recursive"):
+        # `AS t(a, b)`, `WITH t(a, b) AS`: a name given to columns; no call can stand there.
+        return True
+    # A function of another schema is none of those on the list.
+    return before != "." and (name in _FUNCTIONS or name in _BEFORE_PARENTHESIS)
+
+
+def _tokens(sql: str) -> Iterator[tuple[str, str]]:
+    """(kind, text) of what is not blank; names as the server would fold them."""
+    at = 0
+    while at < len(sql):
+        found = _TOKEN.match(sql, at)
+        assert found is not None
+        kind, text = str(found.lastgroup), found[0]
+        at = found.end()
+        if found["dollar"] is not None:
+            end = sql.find(found["dollar"], at)
+            if end < 0:
+                raise BadInput(f"the text after {found['dollar']} has no end")
+            at = end + len(found["dollar"])
+            yield "string", ""
+        elif kind == "comment":
+            at = _after_comment(sql, at)
+        elif kind == "escaped":
+            raise BadInput(
+                f"{text}… is refused: write the characters themselves, or chr(10) for a line end"
+            )
+        elif kind == "quoted":
+            yield "quoted", text[1:-1].replace('""', '"').lower()
+        elif kind == "name":
+            yield "name", text.lower()
+        elif kind == "other" and text in "'\"":
+            raise BadInput(f"a {text} that is not closed")
+        elif kind != "blank":
+            yield kind, text
+    yield "end", ""
+
+
+def _after_comment(sql: str, at: int) -> int:
+    """PostgreSQL's comments nest."""
+    depth = 1
+    for mark in re.compile(r"/\*|\*/").finditer(sql, at):
+        depth += 1 if mark[0] == "/*" else -1
+        if depth == 0:
+            return mark.end()
+    raise BadInput("a comment that is not closed")

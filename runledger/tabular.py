@@ -1,0 +1,165 @@
+"""Events as tables: CSV and Parquet, streamed, one row an event.
+
+Columns are the attributes of the wire format; the payload stays one JSON text,
+because every type has fields of its own (the views take them apart). A Parquet
+file appears under its name only when it is complete.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ledger import Filter, Ledger
+from ledger.filters import any_matches
+from ledger.rows import to_event
+from ledger.sql import EVENT_COLUMNS, Row
+from ledger.times import format_time
+from runledger.errors import BadInput, Missing
+
+__all__ = ["COLUMNS", "safe_cell", "write_csv", "write_parquet"]
+
+COLUMNS = (
+    "sequence",
+    "id",
+    "type",
+    "source",
+    "subject",
+    "time",
+    "dataschemaversion",
+    "runid",
+    "step",
+    "correlationid",
+    "causationid",
+    "data",
+    "recordedtime",
+    "prevhash",
+    "hash",
+)
+"""The wire format's names for `EVENT_COLUMNS`, in the same order."""
+
+_TIME, _DATA, _RECORDED = (EVENT_COLUMNS.index(name) for name in ("time_us", "data", "recorded_us"))
+_BATCH_ROWS = 16_384
+_BATCH_BYTES = 16 << 20
+_IN_DATABASE = frozenset({"id", "type", "subject", "source", "run", "step"})
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def safe_cell(value: Any) -> Any:
+    """The value, with ``'`` before text that a spreadsheet would run as a formula.
+
+    >>> safe_cell('=HYPERLINK("http://x")'), safe_cell(-1), safe_cell("rig-6600")
+    ('\\'=HYPERLINK("http://x")', -1, 'rig-6600')
+    """
+    return f"'{value}" if type(value) is str and value.startswith(_FORMULA) else value
+
+
+def write_csv(
+    ledger: Ledger, where: Iterable[Filter], out: BinaryIO, advance: Callable[[int], None]
+) -> None:
+    """Events as RFC 4180 CSV with a heading, in UTF-8.
+
+    Made for spreadsheets: see `safe_cell`. NDJSON and Parquet keep every text
+    as it is.
+    """
+    text = io.TextIOWrapper(out, "utf-8", newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    for count, row in enumerate(_rows(ledger, tuple(where)), 1):
+        cells = [safe_cell(cell) for cell in row]
+        cells[_TIME], cells[_RECORDED] = format_time(row[_TIME]), format_time(row[_RECORDED])
+        writer.writerow(cells)
+        if count % 1000 == 0:
+            advance(count)
+    text.flush()
+    text.detach()
+
+
+def write_parquet(
+    ledger: Ledger, where: Iterable[Filter], path: Path, advance: Callable[[int], None]
+) -> None:
+    """Events as a Parquet file: integers, UTC time stamps in microseconds, texts.
+
+    Raises `BadInput` rather than overwrite, `Missing` where pyarrow is not
+    installed.
+    """
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ModuleNotFoundError:
+        raise Missing("Parquet needs pyarrow: pip install 'runledger[analysis]'") from None
+    schema = _schema(pa)
+    with new_file(path) as unfinished, pq.ParquetWriter(unfinished, schema) as writer:
+        count = 0
+        for batch in _batches(_rows(ledger, tuple(where))):
+            columns = zip(*batch, strict=True)
+            arrays = [
+                pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)
+            ]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+            count += len(batch)
+            advance(count)
+
+
+def _schema(pa: Any) -> Any:
+    kinds = {
+        "sequence": pa.int64(),
+        "dataschemaversion": pa.int64(),
+        "time": pa.timestamp("us", "UTC"),
+        "recordedtime": pa.timestamp("us", "UTC"),
+    }
+    optional = {"runid", "step", "correlationid", "causationid"}
+    return pa.schema(
+        [pa.field(name, kinds.get(name, pa.string()), name in optional) for name in COLUMNS]
+    )
+
+
+def _rows(ledger: Ledger, where: tuple[Filter, ...]) -> Iterator[Row]:
+    """Rows that match, up to where the head is now: a writer cannot keep an export going."""
+    rows = ledger.rows(upto=ledger.head().sequence, where=where)
+    if all(_decided_by_database(each) for each in where):
+        return rows
+    return (row for row in rows if any_matches(where, to_event(row)))
+
+
+def _decided_by_database(where: Filter) -> bool:
+    """Whether no typed event is needed to tell if a filter matches."""
+    return all(key in _IN_DATABASE and "*" not in value for key, value in where.patterns)
+
+
+def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    batch: list[Row] = []
+    size = 0
+    for row in rows:
+        batch.append(row)
+        size += len(row[_DATA])
+        if len(batch) >= _BATCH_ROWS or size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+@contextlib.contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """A file to write that takes the name ``path`` when all went well, and never another's."""
+    if path.exists():
+        raise BadInput(f"{path} exists already: give the export a name of its own")
+    if not path.parent.is_dir():
+        raise BadInput(f"no folder {path.parent} to write {path.name} in: make it first")
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield unfinished
+        try:
+            os.link(unfinished, path)
+        except FileExistsError:
+            raise BadInput(f"{path} exists already: give the export a name of its own") from None
+        except OSError:  # a file system without links
+            os.rename(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)

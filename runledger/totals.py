@@ -1,0 +1,72 @@
+"""What decisions amount to, in the fleet's own units: steps, GPU-hours, trials and seeds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ledger.payloads import DecisionPayload
+from ledger.times import parse_time
+
+_HOUR_US = 3_600_000_000
+_STANDS_FOR_US = 24 * _HOUR_US
+"""An exclusion decision speaks until the next one, but for a day at most."""
+
+_MAY_START = ("go", "degraded")
+_OUT = ("excluded", "retire")
+
+
+class Totals:
+    """Adds up pairs of decisions, before and after a change, in the order of their times."""
+
+    def __init__(self) -> None:
+        self._steps = {"blocked": 0, "freed": 0}
+        self._runs = {"before": _Asked(), "after": _Asked()}
+        self._hours = {"before": 0.0, "after": 0.0}
+        self._out: tuple[int, dict[str, int]] | None = None
+
+    def add(self, before: DecisionPayload, after: DecisionPayload) -> None:
+        """Count one decision."""
+        if before.kind == "preflight":
+            started, starts = before.verdict in _MAY_START, after.verdict in _MAY_START
+            self._steps["blocked"] += started and not starts
+            self._steps["freed"] += starts and not started
+        elif before.kind == "parameters":
+            self._runs["before"].add(before)
+            self._runs["after"].add(after)
+        else:
+            at_us = parse_time(before.as_of.time)
+            self._pass(at_us)
+            self._out = at_us, {"before": _out(before), "after": _out(after)}
+
+    def _pass(self, until_us: int) -> None:
+        if self._out is not None:
+            since_us, cards = self._out
+            hours = max(0, min(until_us - since_us, _STANDS_FOR_US)) / _HOUR_US
+            for arm, count in cards.items():
+                self._hours[arm] += hours * count
+
+    def result(self) -> dict[str, Any]:
+        """Steps blocked and freed; GPU-hours sat out, trials and seeds before and after."""
+        return {
+            "steps": dict(self._steps),
+            "gpu_hours_out": {arm: round(hours, 1) for arm, hours in self._hours.items()},
+            "trials": {arm: asked.trials for arm, asked in self._runs.items()},
+            "seeds": {arm: asked.seeds for arm, asked in self._runs.items()},
+        }
+
+
+class _Asked:
+    def __init__(self) -> None:
+        self.trials = self.seeds = 0
+
+    def add(self, decision: DecisionPayload) -> None:
+        """Count what a decision asks for: nothing, where a proposal does not pass."""
+        outcome = decision.outcome
+        if outcome.get("applied", outcome) is None:
+            return
+        self.trials += outcome["trials"]
+        self.seeds += outcome["trials"] * outcome["seed_count"]
+
+
+def _out(decision: DecisionPayload) -> int:
+    return sum(gpu["state"] in _OUT for gpu in decision.outcome["gpus"])
