@@ -27,7 +27,9 @@ _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _QUOTED_PATH = re.compile(r"(['\"`])[^'\"`\n]{0,2000}?[/\\][^'\"`\n]{0,2000}?\1")
 _PATH = re.compile(r"(?:(?<![\w])[A-Za-z]:)?[\w.~@+%-]*(?:[/\\]+[\w.~@+%#-]+)+[/\\]?|(?<!\w)[/\\]")
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]+\b")
-_HEX = re.compile(r"\b(?=[0-9a-fA-F-]*\d)[0-9a-fA-F]{8,}(?:-[0-9a-fA-F]{4,}){0,4}\b")
+_UUID = re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b")
+# With a letter and a digit: digits alone are a number, letters alone a word.
+_HEX = re.compile(r"\b(?=[a-fA-F]*\d)(?=\d*[a-fA-F])[0-9a-fA-F]{8,}\b")
 _NUMBER = re.compile(r"(?:(?<![\w.)\]])[-+])?\d+(?:[.,_]\d+)*(?:[eE][-+]?\d+)?")
 _MANY = re.compile(r"#(?:[\s,;x*]*#)+")
 _SPACES = re.compile(r"\s+")
@@ -78,6 +80,6 @@ def _general(message: str, names: Iterable[str]) -> str:
         text = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", "#", text)
     text = _QUOTED_PATH.sub("/", text)
     text = _PATH.sub("/", text)
-    for varying in (_ADDRESS, _HEX, _NUMBER, _MANY):
+    for varying in (_UUID, _ADDRESS, _HEX, _NUMBER, _MANY):
         text = varying.sub("#", text)
     return _SPACES.sub(" ", text).strip()

@@ -23,7 +23,7 @@ from tests.torture.shim import compile_shim, environment, read_log
 
 ERRORS = (errno.ENOSPC, errno.EIO)
 _ROOT = Path(__file__).parents[2]
-_CLEAR = ("full", "I/O error", "cannot be written", "space")
+_CLEAR = ("full", "I/O error", "can be written", "space")
 _TRY_LATER = 75
 
 

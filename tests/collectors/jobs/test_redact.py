@@ -1,0 +1,218 @@
+"""Secrets never get into the ledger, and text without any stays as it is."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collectors.jobs.redact import environment_secrets, redact, redact_value, redact_words
+
+# Put together here, so that no scanner takes this file for a leak.
+S = "s3cr3tV4lue"
+PEM = "-----{} OPENSSH PRIVATE KEY-----"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"password={S}",
+        f"password: {S}",
+        f"PASSWORD = '{S}'",
+        f"{{'db_password': '{S} and more {S}', 'port': 5432}}",
+        f'{{"api_key": "{S}", "n": 3}}',
+        f'{{"api_key":"{S}","n":3}}',
+        f'"{{\\"password\\": \\"{S}\\"}}"',
+        f"connect(host='h', password=b'{S}', port=1)",
+        f"token={S}&x=1",
+        f"https://h/path?access_token={S}&page=2",
+        f"https://h/path?X-Amz-Signature={S}",
+        f"passphrase: {S}",
+        f'client_secret="{S}',
+        f"export HF_TOKEN={S}",
+        f"AWS_SECRET_ACCESS_KEY={S}/x+y=",
+        f"PGPASSWORD={S} psql -h db",
+        f"MYSQL_PWD={S}",
+        f"DB_PASS={S}",
+        f"DB_PASSWORD=p,{S}(x)&{S}",
+        f"Server=db;Uid=sa;Pwd={S};",
+        f"private_key: {S}",
+        f"X-Api-Key: {S}",
+        f"Authorization: Bearer {S}.x-y_z",
+        f"authorization: {S}",
+        f"{{'Authorization': 'Basic {S}=='}}",
+        f'Authorization: Digest username="me", response="{S}"',
+        f"curl -H 'Authorization: token {S}' https://h",
+        f"got Bearer {S}{S}",
+        f"Cookie: session={S}; theme=dark",
+        f"Set-Cookie: id={S}; HttpOnly",
+        f"sessionid={S}",
+        f"postgresql://user:{S}@db:5432/x",
+        f"postgresql+psycopg://user:p@{S}/w@db/x",
+        f"redis://:{S}@cache",
+        f"https://{S}@github.com/me/it.git",
+        f"requests.get(u, auth=('me', '{S}'))",
+        f"train.py --password {S} --epochs 3",
+        f"train.py --api-key={S}",
+        f"['train.py', '--token', '{S}', '--epochs', '3']",
+        f"train.py --token '{S} {S}'",
+        f"sshpass -p {S} ssh host",
+        f"['sshpass', '-p', '{S}']",
+        f"curl -u me:{S} https://h",
+        f"machine h login me password {S}",
+        f"AccountName=x;AccountKey={S}==;",
+        "AKIA" + "ABCDEFGH12345678",
+        "ghp_" + S * 3,
+        "github_pat_" + S * 3,
+        "hf_" + S * 3,
+        "sk-" + S * 3,
+        "sk-proj-" + S * 3,
+        "sk-ant-api03-" + S * 3,
+        "glpat-" + S * 2,
+        "xoxb-" + "1234567890-" + S,
+        "AIza" + S * 4,
+        "eyJhbGciOiJI." + "eyJzdWIiOiIx." + S,
+        f"{PEM.format('BEGIN')}\n{S}\n{S}\n{PEM.format('END')}",
+        f"{PEM.format('BEGIN')}\n{S}",
+        f"{S}\n{S}\n{PEM.format('END')}",
+        f"-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n{S}\n-----END PGP PRIVATE KEY BLOCK-----",
+    ],
+)
+def test_a_secret_is_taken_out(text: str) -> None:
+    shown = redact(f"before {text} after" if "://" not in text and "\n" not in text else text)
+    assert S not in shown
+    assert "<redacted>" in shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "KeyError: 'token'",
+        "RuntimeError: HIP error: invalid device function",
+        "Can't load tokenizer for 'gpt2', tokenizer=GPT2Tokenizer",
+        "max_tokens=4096, prompt_tokens: 12",
+        "PWD=/home/me OLDPWD=/",
+        "key = cache.get(name)",
+        "see https://host:8080/path?page=2#top",
+        "git@github.com:me/it.git",
+        "basic information about the bearer",
+        'File "/srv/secrets/train.py", line 3, in author',
+        "3 passed, 2 failed",
+        "amdgpu 0000:22:00.0: amdgpu: SMU: response:0xFFFFFFFF for index:18",
+        "",
+    ],
+)
+def test_other_text_is_left_as_it_is(text: str) -> None:
+    assert redact(text) == text
+
+
+def test_what_stands_around_a_secret_stays() -> None:
+    text = f"connect(password='{S}', port=5432) failed: {{'token': {S}}} at postgres://u:{S}@db/x"
+    assert redact(text) == (
+        "connect(password=<redacted>, port=5432) failed: {'token': <redacted>} "
+        "at postgres://u:<redacted>@db/x"
+    )
+
+
+@given(st.text())
+def test_redacting_again_changes_nothing(text: str) -> None:
+    once = redact(text)
+    assert redact(once) == once
+
+
+_PIECES = st.sampled_from(
+    ["password", "token", "=", ":", " ", "'", '"', "\\", "://", "@", "a", "<redacted>", "--", ",",
+     "(", ")", "}", "\n", "Authorization", "Bearer ", "digest ", "cookie", "pwd", "auth", "&", "?",
+     "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "sk-aaaaaaaaaaaaaaaaaaa", ";"]
+)  # fmt: skip
+
+
+@given(st.lists(_PIECES, max_size=12).map("".join))
+def test_redacting_again_changes_nothing_where_it_matters(text: str) -> None:
+    once = redact(text)
+    assert redact(once) == once
+
+
+_VALUES = st.text(
+    st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="'\"\\<>"),
+    min_size=8, max_size=40,
+).filter(lambda value: value[-1] not in ",;)]}" and value[0] not in "-/")  # fmt: skip
+
+
+@given(
+    value=_VALUES,
+    name=st.sampled_from(
+        ["password", "DB_PASSWORD", "api_key", "secret", "auth-token", "HF_TOKEN"]
+    ),
+    form=st.sampled_from(["{}={}", "{}: {}", "'{}': '{}'", '"{}":"{}"', "--{} {}", "--{}={}"]),
+)
+def test_no_value_beside_a_telling_name_survives(value: str, name: str, form: str) -> None:
+    assert value not in redact("x " + form.format(name, value) + " y")
+
+
+@given(value=_VALUES.filter(lambda value: not set(value) & set("@/")))
+def test_no_password_in_a_url_survives(value: str) -> None:
+    assert value not in redact(f"could not reach postgresql://me:{value}@host:5432/db today")
+
+
+@given(value=st.text(min_size=6), before=st.text(), after=st.text())
+def test_a_value_known_to_be_secret_is_taken_out_wherever_it_stands(
+    value: str, before: str, after: str
+) -> None:
+    if value not in "<redacted>" * 3:
+        shown = redact(before + value + after, [value])
+        assert value not in shown.replace("<redacted>", "\x00")
+
+
+def test_the_environment_says_which_values_are_secret() -> None:
+    environ = {
+        "DB_PASSWORD": "hunter2hunter2",
+        "API_TOKEN": "abc",  # too short to be looked for everywhere
+        "SSH_KEY_FILE": "/home/me/.ssh/id",
+        "HOME": "/home/me",
+        "SESSION_ID": "31",
+        "WANDB_API_KEY": "0123abcd" * 5,
+    }
+    assert environment_secrets(environ) == ("0123abcd" * 5, "hunter2hunter2")
+
+
+def test_values_are_redacted_all_the_way_down() -> None:
+    value = {"a": [f"token={S}", {"password": S, "n": 3}], "ok": True, "x": None}
+    assert redact_value(value) == {
+        "a": ["token=<redacted>", {"password": "<redacted>", "n": 3}],
+        "ok": True,
+        "x": None,
+    }
+
+
+def test_words_of_a_command_line_are_redacted_one_by_one() -> None:
+    words = [
+        "train.py",
+        "--token",
+        f"{S} with spaces",
+        "--api-key=" + S,
+        "-v",
+        f"--dsn=pg://u:{S}@h",
+    ]
+    assert redact_words(words) == [
+        "train.py",
+        "--token",
+        "<redacted>",
+        "--api-key=<redacted>",
+        "-v",
+        "--dsn=pg://u:<redacted>@h",
+    ]
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["a", "token", "-", "://a:", "password=", "a.b-", "'", "authorization:", "\\", "machine ",
+     " ", "-----BEGIN PRIVATE KEY-----", "AAAA\n", "ey", "--token ", "cookie: ", "?key="],
+)  # fmt: skip
+def test_no_text_takes_long(piece: str) -> None:
+    text = piece * (256 * 1024 // len(piece))
+    began = time.process_time()
+    redact(text)
+    assert time.process_time() - began < 10
