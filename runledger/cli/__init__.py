@@ -24,6 +24,8 @@ _GROUPS = (
     "deciding",
     "tuning",
     "history",
+    "backtesting",
+    "casing",
     "reporting",
     "querying",
     "ledger",

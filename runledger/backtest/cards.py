@@ -1,0 +1,105 @@
+"""How long cards would have sat out, and what that would have spared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ledger import Ledger
+from ledger.payloads import DecisionPayload, GpuFault, SmuError
+from ledger.times import SECOND_US, parse_time
+from rules.policy import Policy
+
+_HOUR_US = 3600 * SECOND_US
+_OUT = ("excluded", "retire")
+
+Card = tuple[str, str]
+"""Node and PCI address."""
+
+
+class Stretch(NamedTuple):
+    """A card sitting out from one time to another."""
+
+    card: Card
+    from_us: int
+    to_us: int
+
+
+class Sitting(NamedTuple):
+    """The score of exclusions; hours are GPU-hours.
+
+    ``censored_hours`` are those that the card sat out in reality, too: how it
+    would have done, nobody knows. ``healthy_hours`` are the others without an
+    incident to the end of the stretch.
+    """
+
+    incidents: int
+    spared: int
+    hours_out: float
+    healthy_hours: float
+    censored_hours: float
+
+
+def incidents(ledger: Ledger, policy: Policy) -> dict[Card, list[int]]:
+    """The times at which incidents of each card began, as the policy counts them."""
+    gap_us = round(policy.gpu.incident_gap_s * SECOND_US)
+    faults = set(policy.gpu.incident_faults)
+    begun: dict[Card, list[int]] = {}
+    newest: dict[Card, int] = {}
+    for event in ledger.read(types=["smu_error", "gpu_fault"], order="time"):
+        data = event.data
+        assert isinstance(data, SmuError | GpuFault)
+        if data.pci is None or (isinstance(data, GpuFault) and data.fault not in faults):
+            continue
+        card = (data.node, data.pci)
+        if card not in newest or event.time_us - newest[card] >= gap_us:
+            begun.setdefault(card, []).append(event.time_us)
+        newest[card] = event.time_us
+    return begun
+
+
+def stretches(decisions: Iterable[DecisionPayload], until_us: int) -> list[Stretch]:
+    """When each card sat out, by decisions in the order of their times."""
+    open_: dict[Card, int] = {}
+    found: list[Stretch] = []
+    for decision in decisions:
+        at_us = parse_time(decision.as_of.time)
+        out = {
+            (gpu["node"], gpu["pci"]) for gpu in decision.outcome["gpus"] if gpu["state"] in _OUT
+        }
+        ended = [card for card in open_ if card not in out]
+        found += [Stretch(card, open_.pop(card), at_us) for card in ended]
+        for card in out:
+            open_.setdefault(card, at_us)
+    found += [Stretch(card, since, max(since, until_us)) for card, since in open_.items()]
+    return sorted(found, key=lambda each: (each.from_us, each.card))
+
+
+def sitting(would: list[Stretch], really: list[Stretch], begun: dict[Card, list[int]]) -> Sitting:
+    """Score the stretches that a policy would have made."""
+    spared = 0
+    hours = healthy = censored = 0.0
+    for each in would:
+        within = [at for at in begun.get(each.card, ()) if each.from_us < at <= each.to_us]
+        spared += len(within)
+        hours += _hours(each.from_us, each.to_us)
+        quiet_from = max([each.from_us, *within])
+        both = [
+            (max(quiet_from, other.from_us), min(each.to_us, other.to_us))
+            for other in really
+            if other.card == each.card
+        ]
+        unknown = sum(_hours(start, end) for start, end in both if start < end)
+        censored += unknown
+        healthy += _hours(quiet_from, each.to_us) - unknown
+    return Sitting(
+        incidents=sum(map(len, begun.values())),
+        spared=spared,
+        hours_out=round(hours, 1),
+        healthy_hours=round(healthy, 1),
+        censored_hours=round(censored, 1),
+    )
+
+
+def _hours(from_us: int, to_us: int) -> float:
+    return max(0, to_us - from_us) / _HOUR_US

@@ -1,0 +1,179 @@
+"""What became of runs, and whether what ended them was there to be seen before they started."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ledger import Event, Ledger
+from ledger.payloads import (
+    DecisionPayload,
+    GpuFault,
+    InputsChecked,
+    RamdiskChecked,
+    RunFinished,
+    RunStarted,
+    SmuError,
+    SshProbe,
+    SurvivorsCounted,
+)
+from ledger.times import SECOND_US
+
+_TYPES = (
+    "run_started",
+    "run_finished",
+    "survivors_counted",
+    "ssh_probe",
+    "smu_error",
+    "gpu_fault",
+    "ramdisk_checked",
+    "inputs_checked",
+    "preflight_decided",
+)
+_MAY_START = ("go", "degraded")
+
+
+class RunRecord(msgspec.Struct, kw_only=True):
+    """One run as the ledger tells it.
+
+    ``fate``: ``succeeded``, ``failed``, ``censored`` (blocked, and never
+    started) or ``unknown`` (it never ended, as far as anyone wrote down).
+    ``causes`` are what was seen to go wrong with it and had shown before it
+    started; ``later`` what had not.
+    """
+
+    id: str
+    fate: str = "unknown"
+    started_us: int = 0
+    ended_us: int = 0
+    step: str | None = None
+    trials: int | None = None
+    seed_count: int | None = None
+    study: str | None = None
+    survivors: int | None = None
+    nodes: tuple[str, ...] | None = None
+    preflight: DecisionPayload | None = None
+    causes: set[str] = set()
+    later: set[str] = set()
+
+    @property
+    def hours(self) -> float:
+        """How long it ran, or until it failed."""
+        return max(0, self.ended_us - self.started_us) / (3600 * SECOND_US)
+
+
+class _Seen:
+    """What had shown by some moment: nodes lost, cards with errors, files missing."""
+
+    def __init__(self) -> None:
+        self.lost: dict[str, bool] = {}
+        self.errors: set[tuple[str, str]] = set()
+        self.missing: dict[tuple[str, str], bool] = {}
+
+    def take(self, data: Any) -> None:
+        if isinstance(data, SshProbe):
+            self.lost[data.node] = not data.reachable
+        elif isinstance(data, SmuError | GpuFault) and data.pci:
+            self.errors.add((data.node, data.pci))
+        elif isinstance(data, RamdiskChecked | InputsChecked):
+            for file in data.files:
+                gone = not file.present or file.bytes == 0
+                self.missing[data.node or "", file.path] = gone
+
+
+class _Going(msgspec.Struct):
+    """A run that has started and not ended, and what had shown when it started."""
+
+    run: RunRecord
+    lost: frozenset[str]
+    errors: frozenset[tuple[str, str]]
+    missing: bool
+    over_time: bool
+
+
+def run_records(ledger: Ledger) -> list[RunRecord]:
+    """Every run that was asked for, in the order of their first mention."""
+    runs: dict[str, RunRecord] = {}
+    going: dict[str, _Going] = {}
+    seen = _Seen()
+    for event in ledger.read(types=_TYPES, order="time"):
+        data = event.data
+        if isinstance(data, DecisionPayload):
+            _asked(runs, data)
+        elif isinstance(data, RunStarted) and event.runid:
+            run = runs.setdefault(event.runid, RunRecord(id=event.runid))
+            _started(run, event, data)
+            going[run.id] = _going(run, seen)
+        elif isinstance(data, SurvivorsCounted) and event.runid in runs:
+            runs[event.runid].survivors = data.survivors
+            runs[event.runid].ended_us = max(runs[event.runid].ended_us, event.time_us)
+        elif isinstance(data, RunFinished) and event.runid in runs:
+            _ended(runs[event.runid], event, data, going.pop(event.runid, None))
+        else:
+            for each in going.values():
+                _blame(each, data)
+            seen.take(data)
+    for run in runs.values():
+        if run.started_us and run.fate == "unknown" and run.survivors is not None:
+            run.fate = "succeeded"
+    return list(runs.values())
+
+
+def _asked(runs: dict[str, RunRecord], decision: DecisionPayload) -> None:
+    name = decision.question.get("run")
+    if not isinstance(name, str) or decision.kind != "preflight":
+        return
+    run = runs.setdefault(name, RunRecord(id=name))
+    if not run.started_us:
+        run.preflight = decision
+        run.fate = "unknown" if decision.verdict in _MAY_START else "censored"
+
+
+def _started(run: RunRecord, event: Event, data: RunStarted) -> None:
+    run.fate = "unknown"
+    run.started_us = event.time_us
+    run.step = event.step
+    run.trials, run.seed_count, run.study = data.trials, data.seed_count, data.study
+    run.nodes = data.nodes
+
+
+def _going(run: RunRecord, seen: _Seen) -> _Going:
+    mine = frozenset(
+        node
+        for node, lost in seen.lost.items()
+        if lost and (run.nodes is None or node in run.nodes)
+    )
+    decision = run.preflight
+    over = decision is not None and any(
+        finding.rule == "over_time_budget" for finding in decision.findings
+    )
+    return _Going(run, mine, frozenset(seen.errors), any(seen.missing.values()), over)
+
+
+def _blame(going: _Going, data: Any) -> None:
+    """What is seen while a run goes on is what may end it."""
+    run = going.run
+    node = getattr(data, "node", None)
+    if run.nodes is not None and node not in run.nodes:
+        return
+    if isinstance(data, SshProbe) and not data.reachable:
+        (run.causes if data.node in going.lost else run.later).add("node")
+    elif isinstance(data, SmuError | GpuFault) and data.pci:
+        (run.causes if (data.node, data.pci) in going.errors else run.later).add("gpu")
+
+
+def _ended(run: RunRecord, event: Event, data: RunFinished, going: _Going | None) -> None:
+    run.ended_us = max(run.ended_us, event.time_us)
+    if data.outcome == "succeeded":
+        run.fate = "succeeded"
+        return
+    run.fate = "failed"
+    if going is None:
+        return
+    if going.lost:
+        run.causes.add("node")
+    if going.missing:
+        run.causes.add("file")
+    if going.over_time and data.outcome == "aborted":
+        run.causes.add("time")

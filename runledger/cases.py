@@ -1,0 +1,236 @@
+"""Cases: a few events, a question, and what must be decided.
+
+A case is a folder with
+
+- ``case.toml``: one ``[[decisions]]`` table for each question, with ``kind``,
+  ``at``, ``question`` and ``expect``;
+- ``events.ndjson``: the events, as `record` reads them;
+- ``policy.toml`` and ``fleet.toml``, where they are not the default policy and
+  an empty fleet.
+
+``expect`` names what must hold and is silent about the rest: ``verdict``,
+``findings`` (each ``[rule, severity, subject]``), ``rules`` (names that must be
+among the findings), and whatever of the outcome matters.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ledger import Event, InvalidEvents, parse_ndjson
+from ledger.event_checks import nearest
+from ledger.times import InvalidTime, parse_time
+from rules.decide import Draft, Judge
+from rules.fleet import Fleet, InvalidFleet, parse_fleet
+from rules.fold import superseded_by
+from rules.policy import InvalidPolicy, Policy, default_policy, parse_policy
+from rules.state import State
+from rules.toml import parse_toml
+from runledger.errors import BadInput, Missing
+
+CASE, EVENTS, POLICY, FLEET = "case.toml", "events.ndjson", "policy.toml", "fleet.toml"
+
+_KEYS = ("kind", "at", "question", "expect")
+_KINDS = ("preflight", "exclusions", "parameters")
+_SAID = ("verdict", "findings", "rules")
+_OUTCOMES = {
+    "preflight": ("nodes", "excluded_nodes", "excluded_gpus"),
+    "exclusions": ("gpus",),
+    "parameters": ("trials", "seed_count", "rule", "requested", "applied", "clause", "next"),
+}
+
+
+class Expected(msgspec.Struct, frozen=True, kw_only=True):
+    """One question of a case, and what must be decided."""
+
+    kind: str
+    at_us: int
+    question: dict[str, Any]
+    expect: dict[str, Any]
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was decided otherwise."""
+
+    decision: int
+    field: str
+    expected: Any
+    got: Any
+
+
+class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
+    """How a case went; no difference means that it holds."""
+
+    name: str
+    differences: tuple[Difference, ...]
+
+    def lines(self) -> list[str]:
+        """The differences as a diff."""
+        lines = []
+        for each in self.differences:
+            lines.append(f"decision {each.decision}, {each.field}:")
+            lines.append(f"- {json.dumps(each.expected, ensure_ascii=False)}")
+            lines.append(f"+ {json.dumps(each.got, ensure_ascii=False)}")
+        return lines
+
+    def as_json(self) -> dict[str, Any]:
+        """As ``runledger test --json`` prints it."""
+        return {"case": self.name, "differences": msgspec.to_builtins(self.differences)}
+
+
+def find_cases(folder: Path) -> list[Path]:
+    """Every folder at or below one that holds a case; raises `Missing` where there is none."""
+    if not folder.is_dir():
+        raise Missing(f"no folder {folder}")
+    found = sorted(each.parent for each in folder.rglob(CASE))
+    if not found:
+        raise Missing(f"no case below {folder}: a case is a folder with a {CASE}")
+    return found
+
+
+def run_case(folder: Path, policy: Policy | None = None) -> CaseResult:
+    """Run a case, by another policy where one is given; raises `BadInput` for a broken file."""
+    decisions = _decisions(folder)
+    events = _events(folder / EVENTS)
+    judge = Judge(policy or _policy(folder / POLICY), _fleet(folder / FLEET))
+    differences: list[Difference] = []
+    for number, expected in enumerate(decisions, 1):
+        state = folded(judge, events, expected.at_us)
+        draft = judge.decide(expected.kind, expected.question, state, expected.at_us)
+        for field, wanted in expected.expect.items():
+            got = said(expected.kind, draft, field)
+            ok = set(wanted) <= set(got) if field == "rules" else wanted == got
+            if not ok:
+                differences.append(
+                    Difference(decision=number, field=field, expected=wanted, got=got)
+                )
+    return CaseResult(name=str(folder), differences=tuple(differences))
+
+
+def folded(judge: Judge, events: list[Event], at_us: int) -> State:
+    """The state of a case's events at a time; their order in the file is their position."""
+    due = sorted((each for each in events if each.time_us <= at_us), key=_order)
+    return judge.fold.run(due, superseded=superseded_by(due))
+
+
+def said(kind: str, draft: Draft, field: str) -> Any:
+    """A field of ``expect`` as a draft has it, in plain JSON values."""
+    if field == "verdict":
+        return draft.verdict
+    if field == "findings":
+        return sorted([each.rule, each.severity, each.subject] for each in draft.findings)
+    if field == "rules":
+        return sorted({each.rule for each in draft.findings})
+    value: Any = draft.outcome.get(field)
+    if kind == "exclusions" and field == "gpus":
+        return [{key: gpu[key] for key in ("node", "pci", "state")} for gpu in value]
+    if kind == "preflight" and field == "excluded_gpus":
+        return {node: [card["pci"] for card in cards] for node, cards in value.items()}
+    return msgspec.to_builtins(value)
+
+
+def _order(event: Event) -> tuple[int, int]:
+    return event.time_us, event.sequence
+
+
+def _decisions(folder: Path) -> list[Expected]:
+    path = folder / CASE
+    table = _toml(path)
+    problems = [f"{key}: unknown key; write [[decisions]]" for key in table if key != "decisions"]
+    decisions = table.get("decisions")
+    if not isinstance(decisions, list) or not decisions:
+        problems.append("no [[decisions]]: name at least one question and what is expected")
+        decisions = []
+    found = [
+        each
+        for number, decision in enumerate(decisions, 1)
+        if (each := _expected(decision, f"decisions[{number}]", problems)) is not None
+    ]
+    if problems:
+        raise BadInput("\n".join(f"{path}: {problem}" for problem in problems))
+    return found
+
+
+def _expected(table: Any, where: str, problems: list[str]) -> Expected | None:
+    before = len(problems)
+    if not isinstance(table, dict):
+        problems.append(f"{where}: not a table")
+        return None
+    problems += [
+        f"{where}.{key}: unknown key; did you mean {nearest(key, _KEYS)}?"
+        for key in table
+        if key not in _KEYS
+    ]
+    kind = table.get("kind")
+    if kind not in _KINDS:
+        problems.append(f"{where}.kind is {kind!r}: write one of {', '.join(_KINDS)}")
+        return None
+    question, expect = table.get("question", {}), table.get("expect")
+    if not isinstance(question, dict) or (kind == "preflight" and "step" not in question):
+        problems.append(f"{where}.question: a preflight is asked about a step")
+    if not isinstance(expect, dict) or not expect:
+        problems.append(f"{where}.expect: say what must be decided")
+        expect = {}
+    known = (*_SAID, *_OUTCOMES[kind])
+    problems += [
+        f"{where}.expect.{key}: unknown; did you mean {nearest(key, known)}?"
+        for key in expect
+        if key not in known
+    ]
+    at_us = 0
+    try:
+        at_us = parse_time(str(table.get("at", "")))
+    except InvalidTime as error:
+        problems.append(f"{where}.at: {error}")
+    if len(problems) > before:
+        return None
+    return Expected(kind=kind, at_us=at_us, question=question, expect=expect)
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return parse_toml(_text(path))
+    except ValueError as error:
+        raise BadInput(f"{path}: {error}") from None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: cannot be read ({error})") from None
+
+
+def _events(path: Path) -> list[Event]:
+    if not path.exists():
+        raise BadInput(f"{path}: no such file; a case needs its events")
+    try:
+        with path.open("rb") as lines:
+            events = parse_ndjson(lines)
+    except InvalidEvents as error:
+        raise BadInput("\n".join(f"{path}: {each}" for each in error.problems)) from None
+    numbered: Iterator[tuple[int, Event]] = enumerate(events, 1)
+    return [msgspec.structs.replace(event, sequence=number) for number, event in numbered]
+
+
+def _policy(path: Path) -> Policy:
+    if not path.exists():
+        return default_policy()
+    try:
+        return parse_policy(_text(path), name=path.stem)
+    except InvalidPolicy as error:
+        raise BadInput("\n".join(f"{path}: {each}" for each in error.problems)) from None
+
+
+def _fleet(path: Path) -> Fleet:
+    if not path.exists():
+        return Fleet()
+    try:
+        return parse_fleet(_text(path))
+    except InvalidFleet as error:
+        raise BadInput("\n".join(f"{path}: {each}" for each in error.problems)) from None
