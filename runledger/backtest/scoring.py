@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from ledger import Event, Ledger, new_event
+from ledger.canonical import GENESIS
 from ledger.identifiers import new_event_id
 from ledger.payloads import (
     AsOf,
@@ -26,6 +27,7 @@ from runledger.backtest.runs import RunRecord, run_records
 from runledger.catalog import Catalog
 from runledger.errors import Missing
 from runledger.replay import DECIDED_TYPES, Judges, rerun
+from runledger.version import __version__
 
 _MAY_START = ("go", "degraded")
 
@@ -191,9 +193,9 @@ def _question(
         kind="preflight",
         question=question,
         as_of=AsOf(sequence=head.sequence, hash=head.hash, time=format_time(at_us)),
-        policy=PolicyRef(name="", digest=""),
+        policy=PolicyRef(name="nobody asked", digest=GENESIS),
         fleet=FleetRef(digest=fleet_digest(fleet)),
-        engine=EngineRef(version="", rules=""),
+        engine=EngineRef(version=__version__, rules=GENESIS),
         verdict="unknown",
         findings=(),
         outcome={"nodes": [], "excluded_nodes": [], "excluded_gpus": {}},

@@ -11,7 +11,7 @@ import pytest
 from ledger.times import format_time
 from rules.fleet import fleet_text
 from tests.rules.histories import FLEET, NOON, D, H, M, Story, pci
-from tests.runledger.cli.conftest import Type, told
+from tests.typing_at import Type, told
 
 SECTIONS = [
     "decision", "kind", "question", "as_of", "policy", "fleet", "engine", "verdict", "findings",

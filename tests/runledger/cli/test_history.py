@@ -12,7 +12,7 @@ import pytest
 
 from ledger.times import format_time
 from tests.rules.histories import NOON, D, H, M, Story, pci
-from tests.runledger.cli.conftest import Type, event, ndjson, told
+from tests.typing_at import Type, event, ndjson, told
 
 
 def at(offset: int) -> str:

@@ -15,7 +15,7 @@ import runledger
 from ledger import new_event
 from ledger.payloads import GpuFault
 from runledger import kernel_logs
-from tests.runledger.cli.conftest import Type
+from tests.typing_at import Type
 
 LOST = "amdgpu 0000:22:00.0: amdgpu: SMU: response:0xFFFFFFFF for index:18 param:0x00000005 message:TransferTableSmu2Dram?"  # noqa: E501
 STUCK = "amdgpu 0000:0f:00.0: amdgpu: SMU: I'm not done with your previous command!"

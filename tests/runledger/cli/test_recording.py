@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.runledger.cli.conftest import Type, event, ndjson
+from tests.typing_at import Type, event, ndjson
 
 T = "2026-01-24T12:00:00Z"
 SSH = event("ssh_probe", T, id="a", node="rig", reachable=True)

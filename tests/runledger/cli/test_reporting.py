@@ -8,7 +8,7 @@ import pytest
 
 from rules.fleet import fleet_text
 from tests.rules.histories import FLEET, Story
-from tests.runledger.cli.conftest import Type, told
+from tests.typing_at import Type, told
 
 
 @pytest.fixture
