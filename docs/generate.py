@@ -30,7 +30,13 @@ _POLICY = FOLDER.parent / "rules" / "default_policy.toml"
 
 def pages() -> dict[str, str]:
     """Every generated page by file name."""
-    made = {"events.md": events(), "rules.md": rules(), "policy.md": policy(), "cli.md": commands()}
+    made = {
+        "events.md": events(),
+        "rules.md": rules(),
+        "policy.md": policy(),
+        "cli.md": commands(),
+        "views.md": views(),
+    }
     note = "<!-- Written by docs/generate.py (`make docs`); change the code it describes. -->\n\n"
     return {name: note + re.sub(r"\n{3,}", "\n\n", text) for name, text in made.items()}
 
@@ -202,6 +208,78 @@ def policy() -> str:
         "digest of the one it was made with.\n\n"
         f"```toml\n{_POLICY.read_text(encoding='utf-8').rstrip()}\n```\n"
     )
+
+
+# -- views -----------------------------------------------------------------------
+
+_VIEWS = {
+    "v_events": "Every event. `superseded` is 1 where `reclassify` has judged it anew.",
+    "v_runs": "One row a run: what was asked for, how it ended, what it yielded. `preflight` is "
+    "the verdict of its newest preflight; `outcome` and `survivors` are empty where nobody wrote "
+    "them down, which is not zero.",
+    "v_trials": "One row a finished Optuna trial. `value` is the first objective where it is "
+    "finite; `objectives` and `params` are JSON.",
+    "v_decisions": "One row a decision. `blocked_by` lists the rules that blocked; `question`, "
+    "`findings` and `outcome` are JSON.",
+    "v_findings": "One row a finding of a decision; `nth` counts from 0 in the order shown.",
+    "v_gpu_probes": "One row a card and probe.",
+    "v_gpu_health": "One row a card at its place: as the newest probe shows it, what has happened "
+    "to it, and where the newest exclusion decision puts it (`standing`: `ok`, `watch`, "
+    "`excluded`, `retire`; empty where none was ever made).",
+    "v_failures": "One row a kind of failure, fingerprint, node and card: how often, since when, "
+    "and by which `cause`. `kind` is `job`, `smu_error` or `gpu_fault`; the fingerprint of the "
+    "latter two is their signature or fault.",
+}
+
+
+def views() -> str:
+    """Every view with its columns."""
+    import tempfile
+
+    from sqlalchemy import inspect
+
+    from ledger import open_ledger
+
+    parts = [
+        "# Views\n",
+        "For SQL of your own: `runledger query 'SELECT …'`, or any tool that reads SQLite or "
+        "PostgreSQL. The views are the same on both databases and stable: a later version may add "
+        "a view, or a column at the end, and takes none away. Questions and their queries are in "
+        "[questions.md](questions.md).\n",
+        "A column `time`, or one that ends in `…ed` and holds a time, is UTC text with six "
+        "fractional digits, so that it sorts; beside it, `…_us` is the same in microseconds since "
+        "1970. Durations are in seconds, memory in MiB, temperatures in °C, clocks in MHz. What is "
+        "not known is NULL.\n",
+    ]
+    with tempfile.TemporaryDirectory() as folder, open_ledger(Path(folder) / "l.db") as ledger:
+        inspector = inspect(ledger.engine)
+        assert set(inspector.get_view_names()) == set(_VIEWS)
+        for name, what in _VIEWS.items():
+            parts += [f"\n## {name}\n", f"{what}\n", "| column | type |", "|---|---|"]
+            for column in inspector.get_columns(name):
+                kind = _SQL_TYPES[str(column["type"]).split("(")[0]]
+                parts.append(f"| `{column['name']}` | {kind} |")
+    parts += [
+        "\n## What `query` allows\n",
+        "One SELECT, WITH or EXPLAIN, for 30 seconds (`--timeout`), on a connection that cannot "
+        "write. On SQLite an authorizer lets through reading and functions without side effects, "
+        "nothing else: no ATTACH, no PRAGMA, no VACUUM INTO, no loading of extensions. On "
+        "PostgreSQL the statement runs as a cursor in a read-only transaction and may name only "
+        "functions of a list and none of the `pg_` catalogues; what operators and views of the "
+        "database's owner do is up to the owner, so give analysts a login that may only SELECT.\n",
+        "## With other tools\n",
+        "```sh\ndatasette runledger.db                       # a browser on the views\n"
+        "duckdb -c \"ATTACH 'runledger.db' (TYPE sqlite); SELECT * FROM runledger.v_runs\"\n"
+        "runledger export --format parquet --output events.parquet\n```\n",
+        'From Python, with the extra `analysis`: `fleet.to_pandas("v_runs")`, '
+        '`fleet.to_polars("SELECT …")`.',
+    ]
+    return "\n".join(parts) + "\n"
+
+
+_SQL_TYPES = {"BIGINT": "integer", "INTEGER": "integer", "INT": "integer", "TEXT": "text",
+              "DOUBLE_PRECISION": "number", "DOUBLE PRECISION": "number", "REAL": "number",
+              "NUM": "number", "NUMERIC": "number"}  # fmt: skip
 
 
 # -- commands --------------------------------------------------------------------
