@@ -37,6 +37,9 @@ from runledger.searching import Searching
 from runledger.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    import pandas
+    import polars
+
     from runledger.explaining import Explanation
 
 SOURCE = "runledger"
@@ -337,6 +340,18 @@ class Runledger(Collecting, Searching, Guarding):
         from runledger.report import report_of
 
         return report_of(self, run=run, node=node, since=since, until=until, title=title).html
+
+    def to_pandas(self, what: str) -> pandas.DataFrame:
+        """A view such as ``v_runs``, or one SELECT, as a pandas frame (extra ``analysis``)."""
+        from runledger.frames import to_pandas
+
+        return to_pandas(self.ledger, what)
+
+    def to_polars(self, what: str) -> polars.DataFrame:
+        """A view such as ``v_runs``, or one SELECT, as a polars frame (extra ``analysis``)."""
+        from runledger.frames import to_polars
+
+        return to_polars(self.ledger, what)
 
     def _time(self, at: Time) -> int:
         if at is None:

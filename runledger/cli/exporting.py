@@ -44,5 +44,7 @@ def _output(name: str | None) -> Iterator[BinaryIO]:
     if name is None:
         yield sys.stdout.buffer
         return
-    with Path(name).open("xb") as file:
+    from runledger.tabular import new_file
+
+    with new_file(Path(name)) as unfinished, unfinished.open("xb") as file:
         yield file

@@ -1,0 +1,137 @@
+"""The views: the same names, types and values on both databases, and the ten questions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import inspect
+
+import runledger
+from ledger import Ledger, export_lines, open_ledger, restore
+from runledger.errors import BadInput
+from runledger.facade import Runledger
+from runledger.querying import query
+from tests.postgres import NewDatabase
+from tests.runledger.report.month import Month
+
+ROOT = Path(__file__).parents[2]
+VIEWS = (
+    "v_events", "v_runs", "v_trials", "v_decisions", "v_findings", "v_gpu_probes", "v_gpu_health",
+    "v_failures",
+)  # fmt: skip
+QUESTIONS = re.findall(
+    r"^## (\d+)\..*?```sql\n(.*?)```",
+    (ROOT / "docs" / "questions.md").read_text(encoding="utf-8"),
+    re.DOTALL | re.MULTILINE,
+)
+
+
+@pytest.fixture(scope="module")
+def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
+    path = tmp_path_factory.mktemp("views") / "month.db"
+    Month(path).tell().close()
+    with open_ledger(path, readonly=True) as ledger:
+        yield ledger
+
+
+@pytest.fixture
+def postgres(sqlite: Ledger, new_postgres_database: NewDatabase) -> Iterator[Ledger]:
+    with open_ledger(new_postgres_database()) as ledger:
+        restore(ledger, export_lines(sqlite))
+        yield ledger
+
+
+def _rows(ledger: Ledger, sql: str) -> list[tuple[object, ...]]:
+    with query(ledger, sql) as result:
+        return sorted(map(_plain, result.rows), key=repr)
+
+
+def _plain(row: tuple[object, ...]) -> tuple[object, ...]:
+    return tuple(round(cell, 9) if isinstance(cell, float) else cell for cell in row)
+
+
+def test_both_databases_show_the_same(sqlite: Ledger, postgres: Ledger) -> None:
+    for view in VIEWS:
+        ours, theirs = (inspect(ledger.engine) for ledger in (sqlite, postgres))
+        names = [column["name"] for column in ours.get_columns(view)]
+        assert names == [column["name"] for column in theirs.get_columns(view)], view
+        rows = _rows(sqlite, f"SELECT * FROM {view}")
+        assert rows == _rows(postgres, f"SELECT * FROM {view}"), view
+        assert rows, view
+
+
+@pytest.mark.parametrize(("number", "sql"), QUESTIONS)
+def test_a_question_has_the_same_answer_on_both(
+    sqlite: Ledger, postgres: Ledger, number: str, sql: str
+) -> None:
+    answer = _rows(sqlite, sql)
+    assert [list(map(str, row)) for row in answer] == [
+        list(map(str, row)) for row in _rows(postgres, sql)
+    ]
+    assert answer, number
+
+
+def test_there_are_ten_questions() -> None:
+    assert [number for number, _ in QUESTIONS] == [str(number) for number in range(1, 11)]
+
+
+def test_the_story_answers_the_questions_as_it_was_told(sqlite: Ledger) -> None:
+    by_number = dict(QUESTIONS)
+    with query(sqlite, by_number["1"]) as result:
+        worst = next(result.rows)
+    assert worst[:2] == ("rig-6600", "0000:22:00.0")
+    uncounted = {row[0] for row in _rows(sqlite, by_number["4"])}
+    told = {row[0] for row in _rows(sqlite, "SELECT run FROM v_runs WHERE survivors IS NULL")}
+    assert uncounted <= told
+    assert len(uncounted) == 2
+
+
+@pytest.fixture
+def opened(sqlite: Ledger) -> Iterator[Runledger]:
+    with runledger.open(str(sqlite.engine.url.database)) as opened:
+        yield opened
+
+
+def test_frames_hold_what_the_view_holds(opened: Runledger) -> None:
+    pytest.importorskip("pandas", reason="needs pandas")
+    pytest.importorskip("polars", reason="needs polars")
+    count = _rows(opened.ledger, "SELECT count(*) FROM v_runs")[0][0]
+    frame, other = opened.to_pandas("v_runs"), opened.to_polars("v_runs")
+    assert len(frame) == len(other) == count
+    assert list(frame.columns) == other.columns
+    assert frame["seed_count"].sum() == other["seed_count"].sum()
+    assert opened.to_polars("SELECT 1 AS a WHERE 1 = 0").columns == ["a"]
+    for what in ("events_nope", "DELETE FROM events"):
+        with pytest.raises(BadInput):
+            opened.to_pandas(what)
+
+
+def test_duckdb_reads_the_ledger(sqlite: Ledger, tmp_path: Path) -> None:
+    """Its SQLite reader is an extension that is fetched on first use: Parquet needs none."""
+    duckdb = pytest.importorskip("duckdb", reason="needs duckdb")
+    pytest.importorskip("pyarrow", reason="needs pyarrow")
+    from runledger.tabular import write_parquet
+
+    write_parquet(sqlite, (), tmp_path / "e.parquet", lambda _: None)
+    counted = f"SELECT type, count(*) FROM '{tmp_path}/e.parquet' GROUP BY type"
+    found = duckdb.sql(counted).fetchall()
+    assert dict(found) == dict(_rows(sqlite, "SELECT type, count(*) FROM events GROUP BY type"))
+
+
+def test_datasette_opens_it(sqlite: Ledger) -> None:
+    import asyncio
+
+    app = pytest.importorskip("datasette.app", reason="needs datasette")
+
+    async def ask() -> list[dict[str, object]]:
+        site = app.Datasette([str(sqlite.engine.url.database)], immutables=[])
+        await site.invoke_startup()
+        sql = "select verdict, count(*) as n from v_decisions group by verdict order by 1"
+        answer = await site.client.get("/month.json", params={"sql": sql, "_shape": "array"})
+        found: list[dict[str, object]] = answer.json()
+        return found
+
+    assert {row["verdict"] for row in asyncio.run(ask())} >= {"go", "no_go"}

@@ -1,0 +1,185 @@
+"""SQL by people who look: what is allowed, what is refused, and what it may cost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ledger import Ledger, open_ledger, verify
+from ledger.testing import sample_events
+from runledger.errors import BadInput
+from runledger.querying import Budget, OverBudget, query
+from tests.postgres import NewDatabase
+from tests.typing_at import Type
+
+WRITES = [
+    "DELETE FROM events",
+    "UPDATE events SET data = '{}'",
+    "INSERT INTO checkpoints SELECT * FROM checkpoints",
+    "DROP TABLE events",
+    "CREATE TABLE x (a int)",
+    "WITH gone AS (SELECT 1) DELETE FROM events",
+    "SELECT 1; DELETE FROM events",
+    "SELECT 1; SELECT 2",
+    "VACUUM",
+    "BEGIN",
+    "",
+    "-- nothing",
+    "SELEC 1",
+    "EXPLAIN ANALYZE DELETE FROM events",
+]
+SQLITE = [
+    "ATTACH 'x.db' AS y",
+    "VACUUM INTO 'x.db'",
+    "PRAGMA writable_schema = 1",
+    "PRAGMA journal_mode = DELETE",
+    "SELECT load_extension('x')",
+    "SELECT writefile('x', 'y')",
+    "SELECT readfile('/etc/passwd')",
+    "SELECT edit('x')",
+    "SELECT fts3_tokenizer('x')",
+    "SELECT * FROM pragma_database_list",
+    "WITH x AS MATERIALIZED (SELECT 1) INSERT INTO checkpoints SELECT * FROM x",
+]
+POSTGRES = [
+    "SELECT pg_read_file('/etc/passwd')",
+    "SELECT pg_sleep(100)",
+    "SELECT set_config('transaction_read_only', 'off', false)",
+    "SELECT lo_import('/etc/passwd')",
+    "SELECT pg_terminate_backend(1)",
+    "SELECT * FROM pg_shadow",
+    "COPY events TO '/tmp/x'",
+    "COPY (SELECT 1) TO PROGRAM 'true'",
+    "DO $$ BEGIN END $$",
+    "SELECT 1 INTO x",
+    "WITH x AS (DELETE FROM events RETURNING *) SELECT * FROM x",
+    "SELECT nextval('x')",
+    "SELECT \"pg_read_file\"('/etc/passwd')",
+    "SELECT U&\"pg\\005fread_file\"('/etc/passwd')",
+    "SET ROLE postgres",
+    "SELECT query_to_xml('DELETE FROM events', true, true, '')",
+]
+
+
+@pytest.fixture
+def sqlite(folder: Path) -> Iterator[Ledger]:
+    with open_ledger(folder / "l.db") as ledger:
+        ledger.append(sample_events(30, prefix="e"))
+        yield ledger
+
+
+@pytest.fixture
+def postgres(new_postgres_database: NewDatabase) -> Iterator[Ledger]:
+    with open_ledger(new_postgres_database()) as ledger:
+        ledger.append(sample_events(30, prefix="e"))
+        yield ledger
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def _rows(ledger: Ledger, sql: str) -> list[tuple[object, ...]]:
+    with query(ledger, sql, budget=Budget(10)) as result:
+        return list(result.rows)
+
+
+def _refused(ledger: Ledger, sql: str) -> None:
+    head = ledger.head()
+    with pytest.raises(BadInput) as caught, query(ledger, sql, budget=Budget(10)) as result:
+        list(result.rows)
+    assert str(caught.value)
+    assert ledger.head() == head
+    assert verify(ledger).ok
+
+
+@pytest.mark.parametrize("sql", [*WRITES, *SQLITE])
+def test_sqlite_refuses(sqlite: Ledger, folder: Path, sql: str) -> None:
+    before = sorted(folder.iterdir())
+    _refused(sqlite, sql)
+    assert sorted(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize("sql", [*WRITES, *POSTGRES])
+def test_postgres_refuses(postgres: Ledger, sql: str) -> None:
+    _refused(postgres, sql)
+
+
+ALLOWED = [
+    ("SELECT count(*) FROM events", [(30,)]),
+    ("  select id from v_events order by sequence limit 2 ;  ", [("e-1",), ("e-2",)]),
+    ("WITH t AS (SELECT 1 AS a UNION ALL SELECT 2) SELECT sum(a) FROM t", [(3,)]),
+    ("SELECT 'DELETE; -- x'", [("DELETE; -- x",)]),
+    ("SELECT upper('a') || lower('B'), coalesce(NULL, 7), abs(-2)", [("Ab", 7, 2)]),
+    (
+        "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 5) "
+        "SELECT max(n) FROM t",
+        [(5,)],
+    ),
+]
+
+
+@pytest.mark.parametrize(("sql", "rows"), ALLOWED)
+def test_sqlite_answers(sqlite: Ledger, sql: str, rows: list[object]) -> None:
+    assert _rows(sqlite, sql) == rows
+
+
+@pytest.mark.parametrize(("sql", "rows"), ALLOWED)
+def test_postgres_answers(postgres: Ledger, sql: str, rows: list[object]) -> None:
+    assert _rows(postgres, sql) == rows
+
+
+def test_a_plan_is_shown_on_both(sqlite: Ledger, postgres: Ledger) -> None:
+    for ledger in (sqlite, postgres):
+        assert _rows(ledger, "EXPLAIN SELECT * FROM events")
+
+
+ENDLESS = "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT count(*) FROM t"
+
+
+def test_what_never_ends_is_stopped(sqlite: Ledger, postgres: Ledger) -> None:
+    for ledger in (sqlite, postgres):
+        with (
+            pytest.raises(OverBudget, match="did not end within"),
+            query(ledger, ENDLESS, budget=Budget(0.2)) as result,
+        ):
+            list(result.rows)
+        assert _rows(ledger, "SELECT 1") == [(1,)]
+
+
+def test_rows_are_limited_and_it_is_said(sqlite: Ledger) -> None:
+    with query(sqlite, "SELECT id FROM events", limit=10) as result:
+        assert len(list(result.rows)) == 10
+        assert result.truncated
+
+
+def test_columns_of_one_name_are_told_apart(sqlite: Ledger) -> None:
+    with query(sqlite, "SELECT 1 AS a, 2 AS a, 3 AS a") as result:
+        assert result.columns == ("a", "a_2", "a_3")
+
+
+class TestAsTyped:
+    SQL = "SELECT type, count(*) AS n FROM events GROUP BY type ORDER BY type"
+
+    def test_every_format(self, type_: Type, sqlite: Ledger) -> None:
+        run = ("query", self.SQL, "--ledger", "l.db")
+        assert type_(*run).out.splitlines()[0].split() == ["type", "n"]
+        assert type_(*run, "--format", "csv").out.splitlines()[:2] == ["type,n", "run_started,7"]
+        shown = [json.loads(line) for line in type_(*run, "--format", "ndjson").out.splitlines()]
+        assert shown[0] == {"type": "run_started", "n": 7}
+        assert type_(*run, "--json").json["rows"] == shown
+
+    def test_exit_codes(self, type_: Type, sqlite: Ledger) -> None:
+        assert type_("query", "DELETE FROM events", "--ledger", "l.db").code == 2
+        assert type_("query", "SELECT nope", "--ledger", "l.db").code == 2
+        assert type_("query", ENDLESS, "--timeout", "0.2", "--ledger", "l.db").code == 1
+        assert type_("query", "SELECT 1", "--ledger", "none.db").code == 3
+
+    def test_terminal_control_is_stripped_from_a_table(self, type_: Type, sqlite: Ledger) -> None:
+        sql = "SELECT char(27) || '[31mred' AS a"
+        assert "\x1b" not in type_("query", sql, "--ledger", "l.db").out
