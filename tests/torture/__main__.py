@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from runledger.cli.progress import progress
-from tests.torture import kill9, power_loss
+from tests.torture import faults, kill9, power_loss
 from tests.torture.report import Report
 
 Torture = Callable[[argparse.Namespace, Path], Report]
@@ -82,11 +82,23 @@ def _power_loss_lowered(options: argparse.Namespace, folder: Path) -> Report:
     return sums
 
 
+def _disk(options: argparse.Namespace, folder: Path) -> Report:
+    with progress("changes failed") as advance:
+        return faults.run_appends(folder, progress=advance)
+
+
+def _disk_commands(options: argparse.Namespace, folder: Path) -> Report:
+    with progress("commands failed") as advance:
+        return faults.run_commands(folder, step=options.step, progress=advance)
+
+
 TORTURES: dict[str, Torture] = {
     "kill9": _kill9,
     "kill9-postgres": _kill9_postgres,
     "power-loss": _power_loss,
     "power-loss-lowered": _power_loss_lowered,
+    "disk": _disk,
+    "disk-commands": _disk_commands,
 }
 
 
@@ -97,6 +109,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="where chance begins")
     parser.add_argument("--kills", type=int, default=400, help="writers to kill")
     parser.add_argument("--batches", type=int, default=120, help="batches until the power goes")
+    parser.add_argument(
+        "--step", type=int, default=3, help="fail every so many changes of a command"
+    )
     options = parser.parse_args()
     unknown = set(options.names) - set(TORTURES)
     if unknown:

@@ -31,13 +31,15 @@ def run_appends(
     folder: Path,
     *,
     errors: tuple[int, ...] = ERRORS,
+    step: int = 1,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Report:
-    """Every change to the files of a ledger fails once, and from then on, with every error."""
+    """Every ``step``-th change to a ledger's files fails, once or for good, with every error."""
     report = Report("disk full and I/O errors")
     place = folder / "faults"
     place.mkdir()
     command = [sys.executable, "-m", "tests.torture.faulty_appends", str(place.resolve())]
+    command.append(str(step))
     with subprocess.Popen(
         [*command, *map(str, errors)],
         env=environment(compile_shim(folder), place),
@@ -126,6 +128,7 @@ def _run_command(
         cwd=place,
         env={
             **environment(library, place, log=log, **failure),
+            "RUNLEDGER_LEDGER": "ledger.db",
             "PYTHONPATH": str(_ROOT),
             "PYTHONDONTWRITEBYTECODE": "1",
         },

@@ -1,7 +1,7 @@
-"""Appends on a disk that fails; runs under the shim, with FOLDER and ERRNOS as arguments.
+"""Appends on a disk that fails; runs under the shim, with FOLDER, STEP and ERRNOS as arguments.
 
-For each error, and for each change to the ledger's files in turn, that change
-fails: once, or from then on. Prints a JSON object for each such run.
+For each error, and for each STEP-th change to the ledger's files in turn, that
+change fails: once, or from then on. Prints a JSON object for each such run.
 """
 
 from __future__ import annotations
@@ -82,12 +82,12 @@ class Attempt:
             self._ledger = None
 
 
-def main(folder: str, *errnos: str) -> None:
+def main(folder: str, step: str, *errnos: str) -> None:
     """Every change in turn, until there is none left to fail."""
     set_pragmas("wal_autocheckpoint = 16")
     shim = ctypes.CDLL(None)
     for errno, sticky in itertools.product(map(int, errnos), (0, 1)):
-        for number in itertools.count(1):
+        for number in itertools.count(1, int(step)):
             place = Path(folder) / f"{errno}-{sticky}-{number}"
             place.mkdir()
             attempt = Attempt(place / "ledger.db")
