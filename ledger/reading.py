@@ -7,9 +7,10 @@ write-ahead log from being folded back into the ledger's file.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
-from sqlalchemy import Engine, Select, tuple_
+from sqlalchemy import Connection, Engine, Select, tuple_
 
 from ledger.sql import Row, events
 from ledger.translation import translated
@@ -34,15 +35,27 @@ def streamed(engine: Engine, statement: Select[Any]) -> Iterator[Row]:
 
 def in_sequence(engine: Engine, statement: Select[Any]) -> Iterator[Row]:
     """Rows of a selection from ``events`` in the order of position."""
+    return chain.from_iterable(pages_in_sequence(engine, statement))
+
+
+def pages_in_sequence(engine: Engine, statement: Select[Any]) -> Iterator[list[Row]]:
+    """The same, as lists of many rows: for whoever would feel a step for each."""
     statement = statement.order_by(events.c.sequence)
     page, after = _FIRST_PAGE, 0
-    while True:
-        rows = _page(engine, statement.where(events.c.sequence > after), page)
-        yield from rows
-        if len(rows) < page:
-            return
-        after = rows[-1][0]
-        page = _next_page(page, rows)
+    with translated("reading"):
+        connection = engine.connect()
+    with connection:
+        while True:
+            with translated("reading"):
+                rows = _fetched(connection, statement.where(events.c.sequence > after), page)
+                # No transaction stays open while the caller works on a page.
+                connection.rollback()
+            if rows:
+                yield rows
+            if len(rows) < page:
+                return
+            after = rows[-1][0]
+            page = _next_page(page, rows)
 
 
 def in_time(engine: Engine, statement: Select[Any], *, span: int) -> Iterator[Row]:
@@ -71,8 +84,12 @@ def in_time(engine: Engine, statement: Select[Any], *, span: int) -> Iterator[Ro
 
 def _page(engine: Engine, statement: Select[Any], size: int) -> list[Row]:
     with translated("reading"), engine.connect() as connection:
-        # The driver's own tuples: SQLAlchemy's rows cost as much again.
-        return list(connection.execute(statement.limit(size)).cursor.fetchall())
+        return _fetched(connection, statement, size)
+
+
+def _fetched(connection: Connection, statement: Select[Any], size: int) -> list[Row]:
+    # The driver's own tuples: SQLAlchemy's rows cost as much again.
+    return list(connection.execute(statement.limit(size)).cursor.fetchall())
 
 
 def _next_page(page: int, rows: list[Row]) -> int:

@@ -21,7 +21,7 @@ from ledger.errors import Conflict, HeadMoved, NotFound
 from ledger.event import Event
 from ledger.filters import Filter, any_clause, any_matches
 from ledger.migrate import current_revision, require_current, upgrade_engine
-from ledger.reading import in_sequence, in_time, streamed
+from ledger.reading import in_sequence, in_time, pages_in_sequence, streamed
 from ledger.rows import to_event, to_row
 from ledger.sql import DECIDING_TYPES, IS_DECIDING, Row, events, row_hash
 from ledger.translation import translated
@@ -199,6 +199,18 @@ class Ledger:
         upto = head if upto is None else min(upto, head)
         statement = statement.where(events.c.sequence <= upto)
         return in_time(self.engine, statement, span=upto - after)
+
+    def pages(
+        self, *, upto: int | None = None, where: Iterable[Filter] = ()
+    ) -> Iterator[list[Row]]:
+        """As `rows`, in the order of position, many at a time."""
+        statement = select(events)
+        if upto is not None:
+            statement = statement.where(events.c.sequence <= upto)
+        filters = tuple(where)
+        if filters:
+            statement = statement.where(any_clause(filters))
+        return pages_in_sequence(self.engine, statement)
 
     def read_rows(self, statement: Select[Any]) -> Iterator[Row]:
         """Rows of a statement, streamed while a read transaction stays open."""

@@ -10,8 +10,10 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -70,7 +72,8 @@ def write_csv(
     text = io.TextIOWrapper(out, "utf-8", newline="")
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(COLUMNS)
-    for count, row in enumerate(_rows(ledger, tuple(where)), 1):
+    rows = itertools.chain.from_iterable(_pages(ledger, tuple(where)))
+    for count, row in enumerate(rows, 1):
         cells = [safe_cell(cell) for cell in row]
         cells[_TIME], cells[_RECORDED] = format_time(row[_TIME]), format_time(row[_RECORDED])
         writer.writerow(cells)
@@ -94,16 +97,27 @@ def write_parquet(
     except ModuleNotFoundError:
         raise Missing("Parquet needs pyarrow: pip install 'runledger[analysis]'") from None
     schema = _schema(pa)
-    with new_file(path) as unfinished, pq.ParquetWriter(unfinished, schema) as writer:
+    with (
+        new_file(path) as unfinished,
+        pq.ParquetWriter(unfinished, schema) as writer,
+        ThreadPoolExecutor(1) as packing,
+    ):
         count = 0
-        for batch in _batches(_rows(ledger, tuple(where))):
+        packed: Future[None] | None = None
+        for batch in _batches(_pages(ledger, tuple(where))):
             columns = zip(*batch, strict=True)
             arrays = [
                 pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)
             ]
-            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+            table = pa.Table.from_arrays(arrays, schema=schema)
+            if packed is not None:
+                packed.result()
+            # Compressing needs no Python: the next rows are read meanwhile.
+            packed = packing.submit(writer.write_table, table)
             count += len(batch)
             advance(count)
+        if packed is not None:
+            packed.result()
 
 
 def _schema(pa: Any) -> Any:
@@ -119,12 +133,12 @@ def _schema(pa: Any) -> Any:
     )
 
 
-def _rows(ledger: Ledger, where: tuple[Filter, ...]) -> Iterator[Row]:
+def _pages(ledger: Ledger, where: tuple[Filter, ...]) -> Iterator[list[Row]]:
     """Rows that match, up to where the head is now: a writer cannot keep an export going."""
-    rows = ledger.rows(upto=ledger.head().sequence, where=where)
+    pages = ledger.pages(upto=ledger.head().sequence, where=where)
     if all(_decided_by_database(each) for each in where):
-        return rows
-    return (row for row in rows if any_matches(where, to_event(row)))
+        return pages
+    return ([row for row in page if any_matches(where, to_event(row))] for page in pages)
 
 
 def _decided_by_database(where: Filter) -> bool:
@@ -132,12 +146,13 @@ def _decided_by_database(where: Filter) -> bool:
     return all(key in _IN_DATABASE and "*" not in value for key, value in where.patterns)
 
 
-def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
+def _batches(pages: Iterator[list[Row]]) -> Iterator[list[Row]]:
+    """Pages joined until they make a good row group, in memory or on disk."""
     batch: list[Row] = []
     size = 0
-    for row in rows:
-        batch.append(row)
-        size += len(row[_DATA])
+    for page in pages:
+        batch += page
+        size += sum(len(row[_DATA]) for row in page)
         if len(batch) >= _BATCH_ROWS or size >= _BATCH_BYTES:
             yield batch
             batch, size = [], 0
