@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import runledger
+from ledger import export_lines, open_ledger
+from ledger.testing import sample_events
 from runledger.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
@@ -60,3 +63,25 @@ def test_shell_examples_are_shell() -> None:
     for page in ("README.md", "docs/watcher.md"):
         for block in _blocks(page, "sh"):
             subprocess.run(["sh", "-n"], input=block.encode(), check=True)
+
+
+def test_an_export_is_verified_as_the_page_says(folder: Path) -> None:
+    with open_ledger(folder / "l.db") as ledger:
+        ledger.append(sample_events(200))
+        head = ledger.head()
+        exported = b"".join(export_lines(ledger))
+    (block,) = _blocks("docs/event-format.md", "python")
+    command = [sys.executable, "-c", block]
+    done = subprocess.run(command, input=exported, capture_output=True, check=True)
+    assert done.stdout.decode() == f"200 events, head {head.sequence}:{head.hash}\n"
+    spoilt = exported.replace(b"rig-6600", b"rig-6601", 1)
+    assert subprocess.run(command, input=spoilt, capture_output=True, check=False).returncode == 1
+
+
+def test_the_examples_of_guarded_jobs_run(folder: Path) -> None:
+    names: dict[str, Any] = {"runledger": runledger, "work": lambda: None}
+    for block in _blocks("docs/failures.md", "python"):
+        exec(compile(block, "failures.md", "exec"), names)
+    assert names["work"]() == 1
+    with open_ledger(folder / "runledger.db") as ledger:
+        assert [event.type for event in ledger.read()] == ["job_finished"] * 2
