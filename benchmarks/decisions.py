@@ -46,7 +46,7 @@ def main(*, quick: bool = False) -> None:
             _verdicts(long, short)
             _first_verdicts(large, small)
             _large_fleet(rounds=5)
-            rounds = 3 if quick else 2
+            rounds = 3 if quick else 1  # each takes minutes
             _replay(long, rounds)
             _what_if(long, rounds)
             _sweep(long, rounds)

@@ -38,10 +38,16 @@ def test_a_probe_cut_off_half_way_is_unknown_however_fresh_the_last_one_is(fleet
     rig = fleet.rigs["rig-6600"]
     real = rig.bin / "journalctl"
     real.rename(rig.bin / "journalctl.real")
-    rig.tool("journalctl", f'echo >>{rig.folder}/reading; sleep 1.5; exec journalctl.real "$@"')
+    rig.tool("journalctl", f'echo >>{rig.folder}/reading; sleep 8; exec journalctl.real "$@"')
+    others = [name for name in fleet.rigs if name != "rig-6600"]
+
+    def others_are_done() -> bool:
+        scans = [fleet.events(f"type=kernel_log_scanned,node={name}") for name in others]
+        return all(len(each) == 2 for each in scans)
 
     def cut() -> None:
         wait_until((rig.folder / "reading").exists)
+        wait_until(others_are_done)
         fleet.sshd.drop_sessions()
 
     cutter = threading.Thread(target=cut)
