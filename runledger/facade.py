@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     import polars
 
     from runledger.explaining import Explanation
+    from runledger.whatif import Change, WhatIf
 
 SOURCE = "runledger"
 
@@ -316,6 +317,14 @@ class Runledger(Collecting, Searching, Guarding):
         """Rerun recorded decisions (all, or those named) and compare them to the byte."""
         decided = [self.decision(id) for id in ids] if ids else self.decisions()
         return replay(self.ledger, self.catalog, decided, progress)
+
+    def what_if(
+        self, change: Change, *where: str, progress: Callable[[int], None] = lambda _: None
+    ) -> WhatIf:
+        """Rerun recorded decisions (all, or those that match) under a change; leaves no trace."""
+        from runledger.whatif import what_if
+
+        return what_if(self.ledger, self.catalog, self.decisions(*where), change, progress)
 
     def why(self, id: str, *, minimal: bool = False) -> Explanation:
         """Explain a recorded decision; with ``minimal``, find the events it hangs on."""

@@ -7,33 +7,25 @@ view or a column at the end, and takes none away. Each is only a way of reading
 
 from __future__ import annotations
 
-import re
-
 from alembic import op
 
 from migrations.causes import cause, last_part, spaced
+from migrations.columns import (
+    SUPERSEDED,
+    Columns,
+    count,
+    event,
+    newest,
+    place,
+    position,
+    select,
+    sequence_in,
+    since,
+)
 from migrations.words import Postgres, Sqlite, Words
 
 revision = "0002"
 down_revision = "0001"
-
-# Judged anew by `reclassify`: the older judgement is kept, and counts no more.
-_SUPERSEDED = (
-    "e.id IN (SELECT causationid FROM events "
-    "WHERE substr(source, 1, 11) = 'reclassify/' AND causationid IS NOT NULL)"
-)
-
-_Columns = dict[str, str]
-
-_INTEGER_NAMES = (
-    "superseded number survivors seed_count nth trials as_of_sequence card_index processes probes "
-    "probes_not_ok smu_errors gpu_faults job_failures last_trouble_us count first_us last_us runs "
-    "completed_trials unique_survivors seeds_covered jobs_expected jobs_ok preflights "
-    "trials_recorded jobs_finished jobs_failed events"
-)
-_REAL_NAMES = "value duration_s busy_pct vram_used_mib vram_total_mib temp_c sclk_mhz timeout_s"
-_INTEGERS = frozenset(_INTEGER_NAMES.split())
-_REALS = frozenset(_REAL_NAMES.split())
 
 
 def upgrade() -> None:
@@ -57,60 +49,32 @@ def views(words: Words) -> dict[str, str]:
     }
 
 
-def _select(columns: _Columns, rest: str) -> str:
-    listed = ",\n  ".join(f"{_typed(name, column)} AS {name}" for name, column in columns.items())
-    return f"SELECT\n  {listed}\n{rest}"
-
-
-def _typed(name: str, expression: str) -> str:
-    """The expression with its type declared: SQLite knows none of an expression's otherwise."""
-    if re.fullmatch(r"[a-z]\.[a-z_]+", expression) and name not in _INTEGERS:
-        return expression
-    kind = "BIGINT" if name in _INTEGERS else "DOUBLE PRECISION" if name in _REALS else "TEXT"
-    return f"CAST({expression} AS {kind})"
-
-
-def _event(w: Words) -> _Columns:
-    return {"sequence": "e.sequence", "time": w.time("e.time_us"), "time_us": "e.time_us"}
-
-
-def _place(w: Words) -> _Columns:
-    """Node and card of an event: those of its payload, else those of its subject."""
-    of_node = "substr(e.subject, 1, 5) = 'node/' OR substr(e.subject, 1, 4) = 'gpu/'"
-    node = f"CASE WHEN {of_node} THEN {w.part('e.subject', 1)} END"
-    pci = f"CASE WHEN substr(e.subject, 1, 4) = 'gpu/' THEN {w.part('e.subject', 2)} END"
-    return {
-        "node": f"coalesce({w.text(w.doc, 'node')}, {node})",
-        "pci": f"coalesce({w.text(w.doc, 'pci')}, {pci})",
-    }
-
-
 def _events(w: Words) -> str:
     columns = {
         "sequence": "e.sequence",
         "id": "e.id",
         "type": "e.type",
-        **_event(w),
+        **event(w),
         "source": "e.source",
         "subject": "e.subject",
-        **_place(w),
+        **place(w),
         "run": "e.runid",
         "step": "e.step",
         "correlationid": "e.correlationid",
         "causationid": "e.causationid",
-        "superseded": f"CASE WHEN {_SUPERSEDED} THEN 1 ELSE 0 END",
+        "superseded": f"CASE WHEN {SUPERSEDED} THEN 1 ELSE 0 END",
         "dataschemaversion": "e.dataschemaversion",
         "recorded": w.time("e.recorded_us"),
         "recorded_us": "e.recorded_us",
         "data": "e.data",
         "hash": "e.hash",
     }
-    return _select(columns, f"FROM events e {w.payload}")
+    return select(columns, f"FROM events e {w.payload}")
 
 
 def _trials(w: Words) -> str:
     columns = {
-        **_event(w),
+        **event(w),
         "event": "e.id",
         "run": "e.runid",
         "study": w.text(w.doc, "study"),
@@ -125,16 +89,16 @@ def _trials(w: Words) -> str:
         "node": w.text(w.doc, "node"),
         "pci": w.text(w.doc, "pci"),
     }
-    return _select(columns, f"FROM events e {w.payload} WHERE e.type = 'trial_completed'")
+    return select(columns, f"FROM events e {w.payload} WHERE e.type = 'trial_completed'")
 
 
 _DECIDED = "e.type IN ('preflight_decided', 'exclusions_decided', 'parameters_decided')"
 
 
-def _decision(w: Words) -> _Columns:
+def _decision(w: Words) -> Columns:
     return {
         "decision": "e.id",
-        **_event(w),
+        **event(w),
         "kind": w.text(w.doc, "kind"),
         "verdict": w.text(w.doc, "verdict"),
         "run": f"coalesce({w.text(w.doc, 'question', 'run')}, e.runid)",
@@ -161,7 +125,7 @@ def _decisions(w: Words) -> str:
         "findings": w.json(w.doc, "findings"),
         "outcome": w.json(w.doc, "outcome"),
     }
-    return _select(columns, f"FROM events e {w.payload} WHERE {_DECIDED}")
+    return select(columns, f"FROM events e {w.payload} WHERE {_DECIDED}")
 
 
 def _findings(w: Words) -> str:
@@ -176,13 +140,13 @@ def _findings(w: Words) -> str:
         "evidence": w.json(w.element, "evidence"),
     }
     rest = f"FROM events e {w.payload} {w.elements(w.doc, 'findings')} WHERE {_DECIDED}"
-    return _select(columns, rest)
+    return select(columns, rest)
 
 
 def _gpu_probes(w: Words) -> str:
     card = w.element
     columns = {
-        **_event(w),
+        **event(w),
         "event": "e.id",
         "run": "e.runid",
         "node": w.text(w.doc, "node"),
@@ -201,41 +165,22 @@ def _gpu_probes(w: Words) -> str:
         "method": w.text(w.doc, "method"),
     }
     rest = f"FROM events e {w.payload} {w.elements(w.doc, 'gpus')} WHERE e.type = 'gpu_probe'"
-    return _select(columns, rest)
-
-
-def _newest(w: Words, alias: str, when: str | None = None) -> str:
-    """A text whose greatest value is that of the newest row, by (time, position)."""
-    key = f"{alias}.time || {w.padded(f'{alias}.sequence')}"
-    return f"max({key})" if when is None else f"max(CASE WHEN {when} THEN {key} END)"
-
-
-def _sequence_in(key: str) -> str:
-    return f"CAST(substr({key}, 28) AS BIGINT)"
-
-
-def _since(text: str) -> str:
-    """A canonical time with the six fractional digits that sort."""
-    return f"CASE WHEN length({text}) = 20 THEN substr({text}, 1, 19) || '.000000Z' ELSE {text} END"
-
-
-def _count(when: str) -> str:
-    return f"count(CASE WHEN {when} THEN 1 END)"
+    return select(columns, rest)
 
 
 def _gpu_health(w: Words) -> str:
     trouble = "'smu_error', 'gpu_fault', 'job_failed_with_traceback'"
     card = w.element
-    standing = _select(
+    standing = select(
         {
             "node": w.text(card, "node"),
             "pci": w.text(card, "pci"),
             "state": w.text(card, "state"),
-            "since": _since(w.text(card, "since")),
+            "since": since(w.text(card, "since")),
             "reason": w.text(card, "reason"),
         },
         f"FROM events e {w.payload} {w.elements(w.doc, 'outcome', 'gpus')} "
-        f"WHERE e.sequence = (SELECT {_sequence_in('newest')} FROM judged)",
+        f"WHERE e.sequence = (SELECT {sequence_in('newest')} FROM judged)",
     )
     columns = {
         "node": "c.node",
@@ -266,28 +211,28 @@ def _gpu_health(w: Words) -> str:
 LEFT JOIN looks l ON l.node = c.node AND l.pci = c.pci
 LEFT JOIN v_gpu_probes g ON g.sequence = {seen} AND g.pci = c.pci
 LEFT JOIN troubles t ON t.node = c.node AND t.pci = c.pci
-LEFT JOIN standings s ON s.node = c.node AND s.pci = c.pci""".format(seen=_sequence_in("l.newest"))
+LEFT JOIN standings s ON s.node = c.node AND s.pci = c.pci""".format(seen=sequence_in("l.newest"))
     return f"""WITH looks AS (
-  SELECT v.node, v.pci, count(*) AS probes, {_count("v.state <> 'ok'")} AS probes_not_ok,
-    {_newest(w, "v")} AS newest
+  SELECT v.node, v.pci, count(*) AS probes, {count("v.state <> 'ok'")} AS probes_not_ok,
+    {newest(w, "v")} AS newest
   FROM v_gpu_probes v GROUP BY v.node, v.pci
 ), troubles AS (
-  SELECT v.node, v.pci, {_count("v.type = 'smu_error'")} AS smu_errors,
-    {_count("v.type = 'gpu_fault'")} AS gpu_faults,
-    {_count("v.type = 'job_failed_with_traceback'")} AS job_failures,
+  SELECT v.node, v.pci, {count("v.type = 'smu_error'")} AS smu_errors,
+    {count("v.type = 'gpu_fault'")} AS gpu_faults,
+    {count("v.type = 'job_failed_with_traceback'")} AS job_failures,
     min(v.time_us) AS first_us, max(v.time_us) AS last_us
   FROM v_events v
   WHERE v.type IN ({trouble}) AND v.node IS NOT NULL AND v.pci IS NOT NULL AND v.superseded = 0
   GROUP BY v.node, v.pci
 ), judged AS (
-  SELECT {_newest(w, "v")} AS newest FROM v_events v WHERE v.type = 'exclusions_decided'
+  SELECT {newest(w, "v")} AS newest FROM v_events v WHERE v.type = 'exclusions_decided'
 ), standings AS (
   {standing}
 ), cards AS (
   SELECT node, pci FROM looks UNION SELECT node, pci FROM troubles
   UNION SELECT node, pci FROM standings
 )
-{_select(columns, rest)}"""
+{select(columns, rest)}"""
 
 
 def _failures(w: Words) -> str:
@@ -295,25 +240,25 @@ def _failures(w: Words) -> str:
         "CASE v.type WHEN 'smu_error' THEN 'smu_error' WHEN 'gpu_fault' THEN 'gpu_fault' "
         "ELSE 'job' END"
     )
-    inner = _select(
+    inner = select(
         {
-            **_event(w),
+            **event(w),
             "event": "e.id",
             "run": "e.runid",
             "type": "e.type",
             "fingerprint": f"coalesce({w.text(w.doc, 'fingerprint')}, "
             f"{w.text(w.doc, 'signature')}, {w.text(w.doc, 'fault')})",
             "exception": w.text(w.doc, "exception"),
-            **_place(w),
+            **place(w),
         },
         f"FROM events e {w.payload} "
         "WHERE e.type IN ('job_failed_with_traceback', 'smu_error', 'gpu_fault') "
-        f"AND NOT ({_SUPERSEDED})",
+        f"AND NOT ({SUPERSEDED})",
     )
     said = f"coalesce({w.text(w.doc, 'exception')} || ': ' || {w.text(w.doc, 'message')}, '')"
     last = w.last_line(w.text(w.doc, "traceback"))
-    first_word = f"substr({last}, 1, {_position(w, last, ':')})"
-    newest = _select(
+    first_word = f"substr({last}, 1, {position(w, last, ':')})"
+    newest_one = select(
         {
             "sequence": "e.sequence",
             "event": "e.id",
@@ -350,17 +295,12 @@ def _failures(w: Words) -> str:
 ), grouped AS (
   SELECT {kinds} AS kind, v.fingerprint, v.exception, v.node, v.pci, count(*) AS count,
     min(v.time_us) AS first_us, max(v.time_us) AS last_us, count(DISTINCT v.run) AS runs,
-    {_newest(w, "v")} AS newest
+    {newest(w, "v")} AS newest
   FROM failed v GROUP BY v.type, v.fingerprint, v.exception, v.node, v.pci
 ), newest AS (
-  {newest}
+  {newest_one}
 )
-{_select(columns, f"FROM grouped g JOIN newest n ON n.sequence = {_sequence_in('g.newest')}")}"""
-
-
-def _position(w: Words, text: str, mark: str) -> str:
-    name = "strpos" if isinstance(w, Postgres) else "instr"
-    return f"{name}({text} || '{mark}', '{mark}') - 1"
+{select(columns, f"FROM grouped g JOIN newest n ON n.sequence = {sequence_in('g.newest')}")}"""
 
 
 def _runs(w: Words) -> str:
@@ -398,7 +338,7 @@ def _runs(w: Words) -> str:
     }
     document = "CAST(e.data AS json)" if isinstance(w, Postgres) else "e.data"
     joins = "\n".join(
-        f"LEFT JOIN documents {alias} ON {alias}.sequence = {_sequence_in(f'g.{key}')}"
+        f"LEFT JOIN documents {alias} ON {alias}.sequence = {sequence_in(f'g.{key}')}"
         for alias, key in (("s", "start"), ("f", "finish"), ("k", "counting"), ("d", "judgement"))
     )
     return f"""WITH documents AS (
@@ -408,14 +348,14 @@ def _runs(w: Words) -> str:
   FROM events e WHERE e.runid IS NOT NULL
 ), grouped AS (
   SELECT v.run, count(*) AS events,
-    {_newest(w, "v", f"v.type = {started}")} AS start,
-    {_newest(w, "v", "v.type = 'run_finished'")} AS finish,
-    {_newest(w, "v", f"v.type = {counted}")} AS counting,
-    {_newest(w, "v", "v.type = 'preflight_decided'")} AS judgement,
-    {_count("v.type = 'preflight_decided'")} AS preflights,
-    {_count("v.type = 'trial_completed'")} AS trials_recorded,
-    {_count("v.type = 'job_finished'")} AS jobs_finished,
-    {_count("v.type = 'job_failed_with_traceback'")} AS jobs_failed
+    {newest(w, "v", f"v.type = {started}")} AS start,
+    {newest(w, "v", "v.type = 'run_finished'")} AS finish,
+    {newest(w, "v", f"v.type = {counted}")} AS counting,
+    {newest(w, "v", "v.type = 'preflight_decided'")} AS judgement,
+    {count("v.type = 'preflight_decided'")} AS preflights,
+    {count("v.type = 'trial_completed'")} AS trials_recorded,
+    {count("v.type = 'job_finished'")} AS jobs_finished,
+    {count("v.type = 'job_failed_with_traceback'")} AS jobs_failed
   FROM marked v GROUP BY v.run
 )
-{_select(columns, f"FROM grouped g{chr(10)}{joins}")}"""
+{select(columns, f"FROM grouped g{chr(10)}{joins}")}"""

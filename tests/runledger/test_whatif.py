@@ -22,7 +22,7 @@ from rules.policy import with_settings
 from runledger.facade import Runledger
 from runledger.junit import Case, write_junit
 from runledger.replay import DECIDED_TYPES
-from runledger.whatif import Change, WhatIf, effect, what_if
+from runledger.whatif import Change, WhatIf, effect
 from tests.rules.histories import NOON, H, M, Story, ordered
 from tests.runledger.nights import ledger_with
 
@@ -36,7 +36,7 @@ def month(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runledger]:
 
 
 def _ask(opened: Runledger, change: Change) -> WhatIf:
-    return what_if(opened.ledger, opened.catalog, opened.decisions(), change)
+    return opened.what_if(change)
 
 
 def _from_scratch(
