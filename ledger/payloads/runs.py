@@ -78,6 +78,9 @@ class JobFinished(Payload, frozen=True, kw_only=True):
     pci: Pci | None = None
     duration_s: Amount | None = None
 
+    def default_subject(self) -> str | None:
+        return super().default_subject() or f"job/{self.job}"
+
 
 class JobFailedWithTraceback(Payload, frozen=True, kw_only=True):
     """A job failed; stored before anyone tries again.
@@ -99,6 +102,9 @@ class JobFailedWithTraceback(Payload, frozen=True, kw_only=True):
     pci: Pci | None = None
     index: Count | None = None
     gpu_state: Json | None = None
+
+    def default_subject(self) -> str | None:
+        return super().default_subject() or f"job/{self.job}"
 
 
 class StudyDefined(Payload, frozen=True, kw_only=True):

@@ -1,0 +1,142 @@
+"""Policies: every key has its default, is checked, and can be set; what is wrong is named."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+import pytest
+
+from rules.policy import (
+    InvalidPolicy,
+    default_policy,
+    parse_policy,
+    policy_digest,
+    policy_text,
+    with_settings,
+)
+
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "preflight": {
+        "evidence_max_age_s": 600,
+        "required_evidence": ["ssh_probe", "gpu_probe", "kernel_log_scanned"],
+        "allow_missing_nodes": 0,
+        "time_budget_share": 1.0,
+    },
+    "gpu": {
+        "incident_gap_s": 600,
+        "watch_after_incidents": 1,
+        "exclude_after_incidents": 2,
+        "window_s": 2592000,
+        "incident_faults": ["device_lost", "ras_uncorrectable"],
+        "crash_link_s": 900,
+        "common_cause_share": 0.5,
+        "common_cause_min_gpus": 3,
+        "watch_after_job_failures": 3,
+        "common_traceback_nodes": 2,
+        "reinstate_clean_probes": 3,
+        "reinstate_after_s": 86400,
+        "retire_after_exclusions": 3,
+    },
+    "tuning": {
+        "default_trials": 50,
+        "default_seed_count": 100000,
+        "zero_survivor_min_trials": 30,
+        "zero_survivor_trials": 100,
+        "few_survivors": 50000,
+        "seed_growth": 2,
+        "max_seed_count": 10000000,
+    },
+    "proposal": {
+        "min_trials": 10,
+        "max_trials": 500,
+        "min_seed_count": 10000,
+        "max_seed_count": 10000000,
+        "max_change": 10.0,
+        "cooldown_runs": 0,
+    },
+}
+
+
+def test_released_keys_have_their_defaults() -> None:
+    table = msgspec.to_builtins(default_policy())
+    for section, keys in DEFAULTS.items():
+        for key, value in keys.items():
+            found = table[section][key]
+            assert (list(found) if isinstance(value, list) else found) == value, f"{section}.{key}"
+
+
+def test_a_policy_is_its_text() -> None:
+    policy = with_settings(default_policy(), ["gpu.window_s=100", "tuning.seed_growth=3"])
+    again = parse_policy(policy_text(policy))
+    assert again == msgspec.structs.replace(policy, name=again.name)
+    assert policy_digest(parse_policy(policy_text(policy), name=policy.name)) == policy_digest(
+        policy
+    )
+    assert policy_digest(policy) != policy_digest(default_policy())
+
+
+def test_a_file_holds_only_what_differs() -> None:
+    policy = parse_policy("[gpu]\nexclude_after_incidents = 5\n", name="mine")
+    assert policy.gpu.exclude_after_incidents == 5
+    assert policy.tuning == default_policy().tuning
+    assert policy.name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[gpu]\nexclude_after_incident = 2", "exclude_after_incidents"),
+        ("[gpus]\nwindow_s = 2", "gpu"),
+        ("window_s = 2", "window_s"),
+        ("[gpu]\nexclude_after_incidents = 0", "gpu.exclude_after_incidents"),
+        ("[gpu]\nexclude_after_incidents = 1.5", "gpu.exclude_after_incidents"),
+        ("[gpu]\nexclude_after_incidents = true", "gpu.exclude_after_incidents"),
+        ("[gpu]\ncommon_cause_share = 1.5", "gpu.common_cause_share"),
+        ("[gpu]\nwindow_s = -1", "gpu.window_s"),
+        ("[gpu]\nwindow_s = nan", "gpu.window_s"),
+        ("[gpu]\nwindow_s = inf", "gpu.window_s"),
+        ('[gpu]\nincident_faults = ["sunspots"]', "incident_faults"),
+        ('[preflight]\nrequired_evidence = ["tea_leaves"]', "required_evidence"),
+        ('[rules]\ndisabled = ["gpu_mising"]', "gpu_missing"),
+        ("[gpu\n", "line"),
+    ],
+)
+def test_what_is_wrong_is_named(text: str, says: str) -> None:
+    with pytest.raises(InvalidPolicy, match=re.escape(says)):
+        parse_policy(text, name="p")
+
+
+def test_all_problems_are_named_together() -> None:
+    with pytest.raises(InvalidPolicy) as caught:
+        parse_policy("[gpu]\nwindow = 1\nincident_gap_s = -3\n[tuning]\ndefault_trials = 'x'")
+    assert len(caught.value.problems) == 3
+
+
+@pytest.mark.parametrize(
+    "setting", ["gpu.window_s", "gpu", "gpu.window=1", "x.y=1", "=1", "a.b.c=1"]
+)
+def test_a_bad_setting_is_named(setting: str) -> None:
+    with pytest.raises(InvalidPolicy):
+        with_settings(default_policy(), [setting])
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("gpu.exclude_after_incidents=4", 4),
+        ('gpu.incident_faults=["device_lost"]', ("device_lost",)),
+        ("gpu.common_cause_share=0.25", 0.25),
+        ("tuning.max_seed_count=5_000_000", 5_000_000),
+    ],
+)
+def test_a_setting_is_written_as_in_toml(setting: str, value: object) -> None:
+    section, _, key = setting.partition("=")[0].partition(".")
+    policy = with_settings(default_policy(), [setting])
+    assert getattr(getattr(policy, section), key) == value
+
+
+def test_bounds_that_cross_are_refused() -> None:
+    with pytest.raises(InvalidPolicy):
+        parse_policy("[proposal]\nmin_trials = 600\nmax_trials = 500\n")
