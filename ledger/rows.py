@@ -10,6 +10,9 @@ from ledger.event import Event, payload_text
 from ledger.registry import PAYLOAD_TYPES, decode_payload
 from ledger.sql import Row
 
+CONTENT = slice(2, 12)
+"""The columns of a row that make up an event's content (type to data), without its id."""
+
 
 def to_event(row: Sequence[Any]) -> Event:
     """The typed event in a row of `EVENT_COLUMNS`; raises `Damaged`."""
@@ -44,6 +47,11 @@ def to_event(row: Sequence[Any]) -> Event:
         hash=hash_,
         stored_text=None if current else data,
     )
+
+
+def same_content(one: Event, other: Event) -> bool:
+    """Whether two events with one id are one event: equal but for what the ledger sets."""
+    return to_row(one)[CONTENT] == to_row(other)[CONTENT]
 
 
 def to_row(event: Event) -> Row:

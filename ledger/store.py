@@ -22,7 +22,7 @@ from ledger.event import Event
 from ledger.filters import Filter, any_clause, any_matches
 from ledger.migrate import current_revision, require_current, upgrade_engine
 from ledger.reading import in_sequence, in_time, pages_in_sequence, streamed
-from ledger.rows import to_event, to_row
+from ledger.rows import CONTENT, to_event, to_row
 from ledger.sql import DECIDING_TYPES, IS_DECIDING, Row, events, row_hash
 from ledger.translation import translated
 from ledger.writer import Head, Writer
@@ -30,8 +30,6 @@ from ledger.writer import Head, Writer
 __all__ = ["Appended", "Head", "Ledger", "open_ledger", "to_event"]
 
 _POSITIONS_AT_A_TIME = 500
-_CONTENT = slice(2, 12)
-"""The columns of a row that make up an event's content (type to data), without id."""
 
 
 class Appended(NamedTuple):
@@ -249,7 +247,7 @@ def _pending(
     for draft in drafts:
         there = known.get(draft[1])
         if there is not None:
-            if there[_CONTENT] != draft[_CONTENT]:
+            if there[CONTENT] != draft[CONTENT]:
                 conflicts.append(draft[1])
             continue
         sequence += 1

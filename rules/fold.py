@@ -7,7 +7,9 @@ looks past decisions: they are never evidence.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from ledger import Event
@@ -18,7 +20,7 @@ from rules.folds.context import FoldSettings
 from rules.policy import Policy
 from rules.state import State
 
-FOLD_VERSION = 2
+FOLD_VERSION = 3
 """Raised with every change of what a fold remembers: older checkpoints are then rebuilt."""
 
 Handler = Callable[[State, Event, Any, FoldSettings], None]
@@ -46,7 +48,8 @@ FOLDED_TYPES = frozenset(_HANDLERS)
 """The event types that change a state; the others need not be read."""
 
 RECLASSIFIED = "reclassify/"
-"""Sources that begin so judge an older event anew: the event they name as cause counts no more."""
+"""Sources that begin so judge an older event of the same time anew: the event that they name
+as their cause counts no more."""
 
 _WITH_BOOT = frozenset({"smu_error", "gpu_fault"})
 
@@ -74,28 +77,29 @@ class Fold:
         handler(state, event, data, self.settings)
         state.newest_us = event.time_us
 
-    def run(
-        self,
-        events: Iterable[Event],
-        state: State | None = None,
-        *,
-        superseded: Collection[str] = (),
-    ) -> State:
+    def run(self, events: Iterable[Event], state: State | None = None) -> State:
         """Fold events in order, into a new state or on from a given one.
 
-        ``superseded`` are ids of events to pass over: see `superseded_by`.
+        What a later event of the same moment judges anew is passed over: a
+        moment's events are to be given all at once.
         """
         state = State() if state is None else state
-        for event in events:
-            if event.id not in superseded:
+        for _, moment in groupby(events, key=attrgetter("time_us")):
+            for event in _standing(list(moment)):
                 self.apply(state, event)
         return state
 
 
-def superseded_by(events: Iterable[Event]) -> frozenset[str]:
-    """The ids of events that others among ``events`` judge anew."""
-    return frozenset(
-        event.causationid
-        for event in events
-        if event.causationid is not None and event.source.startswith(RECLASSIFIED)
-    )
+def _standing(moment: list[Event]) -> list[Event]:
+    """The events of one moment but those that later ones of it judge anew."""
+    if len(moment) == 1:
+        return moment
+    standing: list[Event] = []
+    judged: set[str] = set()
+    for event in reversed(moment):
+        if event.id not in judged:
+            standing.append(event)
+        if event.causationid is not None and event.source.startswith(RECLASSIFIED):
+            judged.add(event.causationid)
+    standing.reverse()
+    return standing

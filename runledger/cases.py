@@ -27,7 +27,6 @@ from ledger.event_checks import nearest
 from ledger.times import InvalidTime, parse_time
 from rules.decide import Draft, Judge
 from rules.fleet import Fleet, InvalidFleet, parse_fleet
-from rules.fold import superseded_by
 from rules.policy import InvalidPolicy, Policy, default_policy, parse_policy
 from rules.state import State
 from rules.toml import parse_toml
@@ -115,7 +114,7 @@ def run_case(folder: Path, policy: Policy | None = None) -> CaseResult:
 def folded(judge: Judge, events: list[Event], at_us: int) -> State:
     """The state of a case's events at a time; their order in the file is their position."""
     due = sorted((each for each in events if each.time_us <= at_us), key=_order)
-    return judge.fold.run(due, superseded=superseded_by(due))
+    return judge.fold.run(due)
 
 
 def said(kind: str, draft: Draft, field: str) -> Any:

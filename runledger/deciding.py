@@ -33,6 +33,9 @@ DECISION_TYPES: dict[str, type[DecisionPayload]] = {
 }
 """Payload type by kind of decision."""
 
+OWN_FAILURE = "own_failure"
+"""The rule that a decision names where runledger itself failed to decide."""
+
 
 class Decider:
     """Decides live: on the ledger as it is, and appends every decision to it."""

@@ -29,7 +29,7 @@ from rules.proposal import whole_number
 from runledger.catalog import Catalog
 from runledger.collecting import Collecting
 from runledger.collecting import Time as Time
-from runledger.deciding import Decider
+from runledger.deciding import OWN_FAILURE, Decider
 from runledger.errors import BadInput, Missing, RunledgerError
 from runledger.guarding import Guarding
 from runledger.replay import DECIDED_TYPES, Replayed, replay
@@ -280,7 +280,7 @@ class Runledger(Collecting, Searching, Guarding):
         self, kind: str, question: dict[str, Any], error: Exception, at: Time
     ) -> DecisionPayload:
         finding = Finding(
-            rule="own_failure",
+            rule=OWN_FAILURE,
             severity="unknown",
             subject="fleet",
             message=f"runledger itself failed: {type(error).__name__}: {error}",
@@ -315,7 +315,7 @@ class Runledger(Collecting, Searching, Guarding):
 
     def replay(self, *ids: str, progress: Callable[[int], None] = lambda _: None) -> Replayed:
         """Rerun recorded decisions (all, or those named) and compare them to the byte."""
-        decided = [self.decision(id) for id in ids] if ids else self.decisions()
+        decided = [self.decision(id) for id in dict.fromkeys(ids)] if ids else self.decisions()
         return replay(self.ledger, self.catalog, decided, progress)
 
     def what_if(

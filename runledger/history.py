@@ -2,26 +2,29 @@
 
 A fold resumes from a checkpoint when the events it has not seen all come after
 those it has, in the order of (time, position); otherwise from an older one.
-Checkpoints are disposable: each carries the digest of its text and the hash of
-the chain where it was taken, and one that does not verify is passed over.
 """
 
 from __future__ import annotations
 
-import contextlib
 import heapq
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, delete, insert, select
+from sqlalchemy import select
 
-from ledger import Event, Ledger, LedgerError, NotFound
-from ledger.canonical import digest
+from ledger import Event, Ledger
 from ledger.database import translated
-from ledger.sql import checkpoints, events
+from ledger.sql import events
 from ledger.store import to_event
 from rules.fold import FOLDED_TYPES, RECLASSIFIED, Fold
 from rules.state import State, dump_state, load_state
+from runledger.checkpoints import (
+    Checkpoint,
+    load_checkpoints,
+    save_checkpoint,
+    stored_checkpoints,
+    thinned,
+)
 
 CHECKPOINT_EVERY = 2_000
 """News, in positions, after which a live decision leaves a checkpoint behind."""
@@ -39,13 +42,6 @@ class Folded(NamedTuple):
     at_us: int
 
 
-class _Saved(NamedTuple):
-    sequence: int
-    at_us: int
-    newest_us: int
-    text: str
-
-
 class History:
     """One ledger folded by one fold, resumable; not safe to share between threads.
 
@@ -61,7 +57,7 @@ class History:
         self._persist = persist and edit is None
         self._edit = edit
         self._current: Folded | None = None
-        self._saved: list[_Saved] = []
+        self._saved: list[Checkpoint] = []
         self._loaded = False
 
     def state_at(self, sequence: int, at_us: int) -> State:
@@ -70,9 +66,8 @@ class History:
         The state belongs to this history and changes with the next call.
         """
         base = self._base(sequence, at_us)
-        superseded = self._superseded(base.sequence, sequence, at_us)
         news = self._news(base, sequence, at_us)
-        state = self._fold.run(news, base.state, superseded=superseded)
+        state = self._fold.run(news, base.state)
         self._current = Folded(state, sequence, at_us)
         if self._persist:
             self._checkpoint(state, base.sequence, sequence, at_us)
@@ -82,9 +77,9 @@ class History:
 
     def remember(self, state: State, sequence: int, at_us: int) -> None:
         """Keep a copy of a state, folded elsewhere, to start from later; in memory only."""
-        self._saved.append(_Saved(sequence, at_us, state.newest_us, dump_state(state)))
+        self._saved.append(Checkpoint(sequence, at_us, state.newest_us, dump_state(state)))
         if len(self._saved) > 2 * _KEPT_IN_MEMORY:
-            self._saved = _thinned(self._saved, _KEPT_IN_MEMORY)
+            self._saved = thinned(self._saved, _KEPT_IN_MEMORY)
 
     def release(self) -> None:
         """Forget the state given out last: whoever has it may change it."""
@@ -101,7 +96,7 @@ class History:
         self._load_checkpoints()
         for saved in sorted(self._saved, reverse=True):
             if self._extends(saved.sequence, saved.newest_us, sequence, at_us):
-                return Folded(load_state(saved.text), saved.sequence, saved.at_us)
+                return Folded(load_state(saved.state), saved.sequence, saved.at_us)
         return Folded(State(), 0, -_END_OF_TIME)
 
     def _extends(self, from_sequence: int, newest_us: int, sequence: int, at_us: int) -> bool:
@@ -110,11 +105,15 @@ class History:
             return False  # something folded lies beyond the question's cut
         if from_sequence == sequence:
             return True
+        # One that judges another anew comes at the time of that one, and before it; and
+        # added events, which have no position, come after all others of their time.
+        tied = events.c.time_us == newest_us
+        if self._edit is None:
+            tied &= events.c.source.startswith(RECLASSIFIED, autoescape=True)
         late = select(events.c.sequence).where(
             events.c.sequence > from_sequence,
             events.c.sequence <= sequence,
-            # One that judges another anew comes at the time of that one, and before it.
-            (events.c.time_us < newest_us) | (_reclassified() & (events.c.time_us <= newest_us)),
+            (events.c.time_us < newest_us) | tied,
             events.c.time_us <= at_us,
             events.c.type.in_(sorted(FOLDED_TYPES)),
         )
@@ -151,65 +150,20 @@ class History:
         )
         return map(to_event, self._ledger.read_rows(statement))
 
-    def _superseded(self, after: int, sequence: int, at_us: int) -> frozenset[str]:
-        """Ids that events among the news judge anew; theirs are among the news, too."""
-        statement = select(events.c.causationid).where(
-            events.c.sequence > after,
-            events.c.sequence <= sequence,
-            events.c.time_us <= at_us,
-            events.c.causationid.is_not(None),
-            _reclassified(),
-        )
-        with translated("reading"), self._ledger.engine.connect() as connection:
-            return frozenset(connection.execute(statement).scalars())
-
     # -- checkpoints ---------------------------------------------------------
 
     def _load_checkpoints(self) -> None:
-        if not self._persist or self._loaded:
-            return
-        self._loaded = True
-        statement = select(checkpoints).where(checkpoints.c.fold == self._fold.key)
-        with translated("reading checkpoints"), self._ledger.engine.connect() as connection:
-            rows = connection.execute(statement).fetchall()
-        for row in rows:
-            if digest(row.state.encode()) == row.digest and self._on_chain(
-                row.sequence, row.chain_hash
-            ):
-                self._saved.append(_Saved(row.sequence, row.at_us, row.newest_us, row.state))
-
-    def _on_chain(self, sequence: int, chain_hash: str) -> bool:
-        try:
-            return self._ledger.hash_at(sequence) == chain_hash
-        except NotFound:
-            return False
+        if self._persist and not self._loaded:
+            self._loaded = True
+            self._saved += load_checkpoints(self._ledger, self._fold.key)
 
     def _checkpoint(self, state: State, since: int, sequence: int, at_us: int) -> None:
         if sequence - since < CHECKPOINT_EVERY:
             return
-        text = dump_state(state)
-        saved = _Saved(sequence, at_us, state.newest_us, text)
-        self._saved = _thinned([*self._saved, saved], _KEPT)
-        row = {
-            "fold": self._fold.key,
-            "sequence": sequence,
-            "at_us": at_us,
-            "newest_us": state.newest_us,
-            "chain_hash": self._ledger.hash_at(sequence),
-            "state": text,
-            "digest": digest(text.encode()),
-        }
-        mine = checkpoints.c.fold == self._fold.key
-        kept = [each.sequence for each in self._saved if each.sequence != sequence]
-        # A checkpoint that cannot be saved (busy, full, saved by another) is no loss.
-        with (
-            contextlib.suppress(LedgerError),
-            translated("saving a checkpoint"),
-            self._ledger.engine.connect() as connection,
-        ):
-            connection.execute(delete(checkpoints).where(mine, checkpoints.c.sequence.not_in(kept)))
-            connection.execute(insert(checkpoints).values(row))
-            connection.commit()
+        checkpoint = Checkpoint(sequence, at_us, state.newest_us, dump_state(state))
+        self._saved = thinned([*self._saved, checkpoint], _KEPT)
+        kept = [each.sequence for each in self._saved]
+        save_checkpoint(self._ledger, self._fold.key, checkpoint, keep=kept)
 
 
 class Edit:
@@ -224,34 +178,13 @@ class Edit:
         return [each for each in self._added if after_us < each.time_us <= at_us]
 
 
-def _reclassified() -> ColumnElement[bool]:
-    return events.c.source.startswith(RECLASSIFIED, autoescape=True)
-
-
 def _order(event: Event) -> tuple[int, int]:
     return event.time_us, event.sequence or _END_OF_TIME
 
 
-def _thinned(saved: list[_Saved], kept: int) -> list[_Saved]:
-    """The newest, and older ones ever further apart."""
-    saved = sorted({each.sequence: each for each in saved}.values(), reverse=True)
-    while len(saved) > kept:
-        gaps = [
-            (saved[i - 1].sequence - saved[i + 1].sequence, i) for i in range(1, len(saved) - 1)
-        ]
-        # Drop the one whose neighbours are closest for its age.
-        newest = saved[0].sequence
-        worst = min(gaps, key=lambda gap: gap[0] / (newest - saved[gap[1]].sequence + 1))
-        del saved[worst[1]]
-    return saved
-
-
 def check_checkpoints(ledger: Ledger, fold: Fold) -> tuple[int, int]:
     """Rebuild every checkpoint of a fold from the events: how many differ, of how many."""
-    statement = select(checkpoints).where(checkpoints.c.fold == fold.key)
-    statement = statement.order_by(checkpoints.c.sequence)
-    with translated("reading checkpoints"), ledger.engine.connect() as connection:
-        rows = connection.execute(statement).fetchall()
+    rows = stored_checkpoints(ledger, fold.key)
     rebuilt = History(ledger, fold, persist=False)
     bad = sum(dump_state(rebuilt.state_at(row.sequence, row.at_us)) != row.state for row in rows)
     return bad, len(rows)

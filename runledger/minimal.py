@@ -16,7 +16,7 @@ import msgspec
 from ledger import Event, Filter, Ledger
 from rules.decide import Draft
 from rules.explain import Account, Watched
-from rules.fold import FOLDED_TYPES, superseded_by
+from rules.fold import FOLDED_TYPES
 from rules.ruleset import SEVERITIES
 from rules.state import State, dump_state, load_state
 from runledger.history import History
@@ -179,7 +179,7 @@ class Search:
         if self._from_us is None or oldest_us < self._from_us:
             self._reach_back(oldest_us)
         kept = [event for event in self._tail if event.id not in removed]
-        state = self._fold.run(kept, load_state(self._base), superseded=superseded_by(kept))
+        state = self._fold.run(kept, load_state(self._base))
         return self._decided(state)
 
     def _reach_back(self, oldest_us: int) -> None:

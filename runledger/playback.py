@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ledger import Event, Ledger
-from rules.fold import FOLDED_TYPES, RECLASSIFIED, Fold, superseded_by
+from rules.fold import FOLDED_TYPES, RECLASSIFIED, Fold
 from rules.state import State
 from runledger.history import Edit, History
 
@@ -96,12 +96,11 @@ class Playback:
         return _order(event) < self._newest
 
     def _fold(self, news: list[Event]) -> None:
-        superseded = superseded_by(news)
         for lane in self._lanes.values():
             if self._reached.sequence - lane.remembered >= _REMEMBER_EVERY:
                 lane.history.remember(lane.state, *self._reached)
                 lane.remembered = self._reached.sequence
-            lane.state = lane.fold.run(news, lane.state, superseded=superseded)
+            lane.state = lane.fold.run(news, lane.state)
 
     def _fold_again(self, cut: Cut) -> None:
         for lane in self._lanes.values():

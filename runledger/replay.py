@@ -18,10 +18,10 @@ from ledger.database import translated
 from ledger.payloads import AsOf, DecisionPayload
 from ledger.registry import PAYLOAD_TYPES
 from ledger.sql import events
-from ledger.times import parse_time
+from ledger.times import format_time, parse_time
 from rules.decide import Judge
 from runledger.catalog import Catalog
-from runledger.deciding import compose
+from runledger.deciding import OWN_FAILURE, compose
 from runledger.errors import RunledgerError
 from runledger.history import Edit
 from runledger.playback import Cut, Playback
@@ -102,13 +102,14 @@ def rerun(
         judges = [_judge(arm, event.data) for arm in arms]
         plan.append((cut(event.data), event, event.data, judges))
     plan.sort(key=lambda each: each[0])
-    hashes = ledger.hashes_at({each.as_of.sequence for _, _, each, _ in plan})
+    hashes = ledger.hashes_at(
+        {position for at, _, each, _ in plan for position in (at.sequence, each.as_of.sequence)}
+    )
     folds = [judge.fold for *_, judges in plan for judge in judges if isinstance(judge, Judge)]
     upto = max((at.sequence for at, *_ in plan), default=0)
     playback = Playback(ledger, folds, upto=upto, edit=edit)
     for at, event, decision, judges in plan:
-        chain_hash = hashes.get(decision.as_of.sequence)
-        if chain_hash is None:
+        if decision.as_of.sequence not in hashes:
             problem = f"no event at position {decision.as_of.sequence}"
             judges = [problem] * len(judges)
         states = playback.states(at)
@@ -119,7 +120,7 @@ def rerun(
                 continue
             draft = judge.decide(decision.kind, decision.question, states[judge.fold.key], at.at_us)
             as_of = AsOf(
-                sequence=decision.as_of.sequence, hash=chain_hash or "", time=decision.as_of.time
+                sequence=at.sequence, hash=hashes.get(at.sequence, ""), time=format_time(at.at_us)
             )
             again = compose(
                 decision.kind, decision.question, draft, as_of, judge, decision.decision
@@ -154,15 +155,23 @@ def replay(
     return Replayed(count, identical, drifted)
 
 
-def _drift(ledger: Ledger, rerun: Rerun) -> list[Drift]:
-    recorded, replayed = rerun.recorded, rerun.replayed
-    if replayed is None:
-        return [Drift(recorded.decision, "decision", "made", "not possible", rerun.problem)]
-    different = [
+def different_fields(recorded: DecisionPayload, replayed: DecisionPayload) -> list[str]:
+    """The fields that keep a decision made again from being identical."""
+    # Policy and fleet were found by their digests, whatever today's text of them would be.
+    policy = msgspec.structs.replace(replayed.policy, digest=recorded.policy.digest)
+    replayed = msgspec.structs.replace(replayed, policy=policy, fleet=recorded.fleet)
+    return [
         name
         for name in COMPARED
         if canonical(getattr(recorded, name)) != canonical(getattr(replayed, name))
     ]
+
+
+def _drift(ledger: Ledger, rerun: Rerun) -> list[Drift]:
+    recorded, replayed = rerun.recorded, rerun.replayed
+    if replayed is None:
+        return [Drift(recorded.decision, "decision", "made", "not possible", rerun.problem)]
+    different = different_fields(recorded, replayed)
     if not different:
         return []
     cause = _cause(ledger, recorded, replayed)
@@ -179,6 +188,8 @@ def _drift(ledger: Ledger, rerun: Rerun) -> list[Drift]:
 
 
 def _cause(ledger: Ledger, recorded: DecisionPayload, replayed: DecisionPayload) -> str:
+    if any(finding.rule == OWN_FAILURE for finding in recorded.findings):
+        return "a failure of our own was recorded"
     if canonical(recorded.as_of) != canonical(replayed.as_of):
         return "the ledger is not the one it was made on"
     if recorded.engine.rules != replayed.engine.rules:

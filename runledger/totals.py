@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from ledger.payloads import DecisionPayload
@@ -16,13 +17,12 @@ _OUT = ("excluded", "retire")
 
 
 class Totals:
-    """Adds up pairs of decisions, before and after a change, in the order of their times."""
+    """Adds up pairs of decisions, before and after a change, in whatever order they come."""
 
     def __init__(self) -> None:
         self._steps = {"blocked": 0, "freed": 0}
         self._runs = {"before": _Asked(), "after": _Asked()}
-        self._hours = {"before": 0.0, "after": 0.0}
-        self._out: tuple[int, dict[str, int]] | None = None
+        self._out: list[tuple[int, int, int]] = []
 
     def add(self, before: DecisionPayload, after: DecisionPayload) -> None:
         """Count one decision."""
@@ -34,22 +34,22 @@ class Totals:
             self._runs["before"].add(before)
             self._runs["after"].add(after)
         else:
-            at_us = parse_time(before.as_of.time)
-            self._pass(at_us)
-            self._out = at_us, {"before": _out(before), "after": _out(after)}
+            self._out.append((parse_time(before.as_of.time), _out(before), _out(after)))
 
-    def _pass(self, until_us: int) -> None:
-        if self._out is not None:
-            since_us, cards = self._out
-            hours = max(0, min(until_us - since_us, _STANDS_FOR_US)) / _HOUR_US
-            for arm, count in cards.items():
-                self._hours[arm] += hours * count
+    def _gpu_hours_out(self) -> dict[str, float]:
+        in_order = sorted(self._out, key=lambda each: each[0])
+        hours = {"before": 0.0, "after": 0.0}
+        for (since_us, before, after), (until_us, *_) in pairwise(in_order):
+            stood_h = min(until_us - since_us, _STANDS_FOR_US) / _HOUR_US
+            hours["before"] += stood_h * before
+            hours["after"] += stood_h * after
+        return {arm: round(each, 1) for arm, each in hours.items()}
 
     def result(self) -> dict[str, Any]:
         """Steps blocked and freed; GPU-hours sat out, trials and seeds before and after."""
         return {
             "steps": dict(self._steps),
-            "gpu_hours_out": {arm: round(hours, 1) for arm, hours in self._hours.items()},
+            "gpu_hours_out": self._gpu_hours_out(),
             "trials": {arm: asked.trials for arm, asked in self._runs.items()},
             "seeds": {arm: asked.seeds for arm, asked in self._runs.items()},
         }

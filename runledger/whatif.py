@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ledger import Event, Filter, Ledger
+from ledger import Conflict, Event, Filter, Ledger, NotFound
 from ledger.filters import any_matches
 from ledger.payloads import DecisionPayload
+from ledger.rows import same_content
 from rules.decide import Judge
 from rules.policy import Policy, with_settings
 from runledger.catalog import Catalog
@@ -24,6 +25,7 @@ from runledger.replay import (
     Judges,
     MakeCut,
     Rerun,
+    different_fields,
     recorded_cut,
     recorded_judges,
     rerun,
@@ -57,8 +59,9 @@ class Changed(NamedTuple):
 class WhatIf(NamedTuple):
     """The outcome: how many decisions were rerun, which changed, which drift by themselves.
 
-    ``left_out`` counts the events that the filters matched; ``totals`` are the
-    effect of all decisions, before and after, in the fleet's own units.
+    ``left_out`` counts the events that the filters matched, ``unmatched`` are
+    the filters that matched none; ``totals`` are the effect of all decisions,
+    before and after, in the fleet's own units.
     """
 
     decisions: int
@@ -66,6 +69,7 @@ class WhatIf(NamedTuple):
     drifted: list[str]
     problems: dict[str, str]
     left_out: int
+    unmatched: list[str]
     totals: dict[str, Any]
 
 
@@ -113,8 +117,8 @@ def what_if(
         if effect(control.replayed) != effect(after.replayed):
             changed.append(Changed(id, control.replayed, after.replayed))
     changed.sort(key=lambda each: order[each.decision])
-    left_out = sum(1 for _ in ledger.read(where=change.without)) if change.without else 0
-    return WhatIf(len(decided), changed, drifted, problems, left_out, totals.result())
+    left_out, unmatched = _left_out(ledger, change.without)
+    return WhatIf(len(decided), changed, drifted, problems, left_out, unmatched, totals.result())
 
 
 def _arms(
@@ -125,7 +129,7 @@ def _arms(
     In the order of the recorded cuts.
     """
     recorded, judges = recorded_judges(catalog), _judges(catalog, change)
-    edit = _edit(change)
+    edit = _edit(ledger, change)
     if edit is None and change.at_us is None and change.as_of is None:
         for control, after in rerun(ledger, decided, [recorded, judges]):
             yield control, after
@@ -137,8 +141,17 @@ def _arms(
         yield control, by_id[control.recorded.decision]
 
 
+def _left_out(ledger: Ledger, without: Sequence[Filter]) -> tuple[int, list[str]]:
+    """How many events the filters match, and the filters that match none."""
+    count, unmatched = 0, list(without)
+    for event in ledger.read(where=without) if without else ():
+        count += 1
+        unmatched = [each for each in unmatched if not each.matches(event)]
+    return count, [each.text for each in unmatched]
+
+
 def _drifts(each: Rerun) -> bool:
-    return each.replayed is None or effect(each.recorded) != effect(each.replayed)
+    return each.replayed is None or bool(different_fields(each.recorded, each.replayed))
 
 
 def _judges(catalog: Catalog, change: Change) -> Judges:
@@ -170,14 +183,46 @@ def _cut(ledger: Ledger, change: Change) -> MakeCut:
     return cut
 
 
-def _edit(change: Change) -> Edit | None:
+def _edit(ledger: Ledger, change: Change) -> Edit | None:
     if not change.without and not change.added:
         return None
+    added = _added(ledger, change)
+    again = {event.id for event in added}
 
     def keeps(event: Event) -> bool:
-        return not (change.without and any_matches(change.without, event))
+        return event.id not in again and not _leaves_out(change, event)
 
-    return Edit(keeps, list(change.added))
+    return Edit(keeps, added)
+
+
+def _added(ledger: Ledger, change: Change) -> list[Event]:
+    """The events to add, each once; one that is stored already keeps its position.
+
+    Raises `Conflict` where an id has two contents and the stored one is not left out.
+    """
+    added: dict[str, Event] = {}
+    conflicts: dict[str, None] = {}
+    for event in change.added:
+        there = added.get(event.id) or _kept(ledger, event.id, change)
+        if there is not None and not same_content(there, event):
+            conflicts[event.id] = None
+        added.setdefault(event.id, there or event)
+    if conflicts:
+        raise Conflict(list(conflicts))
+    return list(added.values())
+
+
+def _kept(ledger: Ledger, id: str, change: Change) -> Event | None:
+    """The stored event with this id, unless there is none or it is left out."""
+    try:
+        event = ledger.get(id)
+    except NotFound:
+        return None
+    return None if _leaves_out(change, event) else event
+
+
+def _leaves_out(change: Change, event: Event) -> bool:
+    return bool(change.without) and any_matches(change.without, event)
 
 
 def changed_json(changed: Changed) -> dict[str, Any]:
@@ -186,15 +231,6 @@ def changed_json(changed: Changed) -> dict[str, Any]:
         "decision": changed.decision,
         "kind": changed.before.kind,
         "question": changed.before.question,
-        "before": _side(changed.before),
-        "after": _side(changed.after),
-    }
-
-
-def _side(decision: DecisionPayload) -> dict[str, Any]:
-    return {
-        "verdict": decision.verdict,
-        "outcome": decision.outcome,
-        "findings": [msgspec.to_builtins(finding) for finding in decision.findings],
-        "policy": msgspec.to_builtins(decision.policy),
+        "before": msgspec.to_builtins(changed.before),
+        "after": msgspec.to_builtins(changed.after),
     }

@@ -59,11 +59,11 @@ def incidents(ledger: Ledger, policy: Policy) -> dict[Card, list[int]]:
 
 
 def stretches(decisions: Iterable[DecisionPayload], until_us: int) -> list[Stretch]:
-    """When each card sat out, by decisions in the order of their times."""
+    """When each card sat out, by decisions; whatever order they come in, their times count."""
     open_: dict[Card, int] = {}
     found: list[Stretch] = []
-    for decision in decisions:
-        at_us = parse_time(decision.as_of.time)
+    timed = [(parse_time(decision.as_of.time), decision) for decision in decisions]
+    for at_us, decision in sorted(timed, key=lambda each: each[0]):
         out = {
             (gpu["node"], gpu["pci"]) for gpu in decision.outcome["gpus"] if gpu["state"] in _OUT
         }

@@ -24,8 +24,10 @@ def run(arguments: argparse.Namespace) -> int:
     with opened(arguments, create=False) as runledger, progress("asking what if") as advance:
         decided = list(runledger.decisions(*arguments.where))
         result = what_if(runledger.ledger, runledger.catalog, decided, change, advance)
-    if change.without and not result.left_out:
-        talk(f"note: {' and '.join(arguments.without)} matches no event: nothing was left out")
+    for text in result.unmatched:
+        talk(f"note: --without {text} matches no event: it leaves nothing out")
+    if arguments.where and not decided:
+        talk(f"note: --where {' or '.join(arguments.where)} matches no decision")
     if arguments.junit:
         _junit(Path(arguments.junit), result, decided)
     if arguments.json:
@@ -36,6 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
                 "drifted": result.drifted,
                 "problems": result.problems,
                 "left_out": result.left_out,
+                "unmatched": result.unmatched,
                 "totals": result.totals,
             }
         )

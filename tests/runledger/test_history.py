@@ -10,13 +10,13 @@ import pytest
 from sqlalchemy import text
 
 from ledger import Event, Ledger, open_ledger
-from rules.fold import Fold, superseded_by
+from rules.fold import Fold
 from rules.policy import default_policy, with_settings
 from rules.state import dump_state
 from runledger import history
 from runledger.history import Edit, History, check_checkpoints
 from tests.postgres import NewDatabase
-from tests.rules.histories import FLEET, H, M, S, ordered
+from tests.rules.histories import FLEET, NOON, H, M, S, Story, ordered
 from tests.runledger.nights import eventful
 
 FOLD = Fold(default_policy(), FLEET)
@@ -36,7 +36,7 @@ def _shuffled(seed: int) -> list[Event]:
 
 def _from_scratch(ledger: Ledger, sequence: int, at_us: int) -> str:
     events = [event for event in ledger.read(upto=sequence) if event.time_us <= at_us]
-    return dump_state(FOLD.run(ordered(events, at_us), superseded=superseded_by(events)))
+    return dump_state(FOLD.run(ordered(events, at_us)))
 
 
 def _agree(ledger: Ledger, seed: int) -> None:
@@ -85,6 +85,9 @@ def _with_checkpoints(path: Path) -> tuple[Ledger, int, int]:
         "UPDATE checkpoints SET state = replace(state, 'excluded', 'watch') || ' '",
         "UPDATE checkpoints SET digest = 'x'",
         "UPDATE checkpoints SET chain_hash = 'x'",
+        "UPDATE checkpoints SET newest_us = 0, at_us = at_us + 86400000000",
+        "UPDATE checkpoints SET at_us = at_us + 86400000000",
+        "UPDATE checkpoints SET sequence = sequence + 1",
         "UPDATE checkpoints SET fold = 'x'",
         "DELETE FROM checkpoints",
     ],
@@ -97,6 +100,28 @@ def test_a_checkpoint_that_does_not_verify_is_passed_over(tmp_path: Path, spoil:
             connection.execute(text(spoil))
             connection.commit()
         assert dump_state(History(ledger, FOLD, persist=True).state_at(head, at_us)) == expected
+
+
+def _judged_anew(error: Event) -> Event:
+    """What `reclassify` makes of an error that turns out to be no card's."""
+    data = msgspec.structs.replace(error.data, pci=None)  # type: ignore[call-arg]
+    return msgspec.structs.replace(
+        error, id=f"{error.id}-anew", causationid=error.id, source="reclassify/x", data=data
+    )
+
+
+def test_a_correction_holds_however_the_history_was_asked_before(tmp_path: Path) -> None:
+    """Asked about a time before an error and its correction, and then about one after."""
+    story = Story().healthy().error(H)
+    events = [*story.events, _judged_anew(story.events[-1])]
+    with open_ledger(tmp_path / "l.db") as ledger:
+        ledger.append([msgspec.structs.replace(each, sequence=0) for each in events])
+        head = ledger.head().sequence
+        asked = History(ledger, FOLD, persist=True)
+        for at_us in (NOON + M, NOON + 2 * H, NOON + M, NOON + H):
+            expected = _from_scratch(ledger, head, at_us)
+            assert dump_state(asked.state_at(head, at_us)) == expected
+        assert not asked.state_at(head, NOON + 2 * H).cards["rig 0000:22:00.0"].incidents
 
 
 def test_each_policy_has_checkpoints_of_its_own(tmp_path: Path) -> None:

@@ -14,7 +14,10 @@ import pytest
 
 import runledger
 from ledger import export_lines, open_ledger, restore, verify
-from ledger.payloads import DecisionPayload
+from ledger.canonical import digest as canonical_digest
+from ledger.payloads import DecisionPayload, PolicyActivated, PolicyRef
+from rules.decide import Judge
+from rules.policy import policy_text
 from runledger.facade import Runledger
 from runledger.replay import DECIDED_TYPES
 from tests.postgres import NewDatabase
@@ -146,6 +149,40 @@ def test_drift_names_a_newer_engine_as_its_cause(decided: Runledger) -> None:
     engine = msgspec.structs.replace(newest.engine, version="0.0.1")
     forged = _forged(decided, engine=engine, verdict="ok")
     assert {each.cause for each in decided.replay(forged.decision).drifted} == {"engine version"}
+
+
+def test_drift_after_a_failure_of_our_own_names_it_as_the_cause(
+    decided: Runledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("broken")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Judge, "preflight", fail)
+        decision = decided.preflight("1", at=NOON + D)
+    assert decision.verdict == "unknown"
+    causes = {each.cause for each in decided.replay(decision.decision).drifted}
+    assert causes == {"a failure of our own was recorded"}
+
+
+def test_a_policy_written_by_an_older_version_is_still_the_same_policy(tmp_path: Path) -> None:
+    """Its text lacks a key that there is today; it is found by the digest it has."""
+    with ledger_with(tmp_path, eventful(3, days=1).events) as opened:
+        decision = opened.exclusions(at=NOON + D)
+        old = policy_text(opened.policy).replace("comparable_trials = 10000\n", "")
+        assert old != policy_text(opened.policy)
+        digest = canonical_digest(old.encode())
+        opened.note(PolicyActivated(name="default", digest=digest, text=old))
+        forged = _forged(opened, policy=PolicyRef(name="default", digest=digest))
+        assert opened.replay(forged.decision).drifted == []
+        renamed = _forged(opened, policy=PolicyRef(name="other", digest=digest))
+        assert [each.field for each in opened.replay(renamed.decision).drifted] == ["policy"]
+        assert opened.replay(decision.decision).identical == 1
+
+
+def test_a_decision_named_twice_is_replayed_once(decided: Runledger) -> None:
+    first, second = (event.id for event in list(decided.decisions())[:2])
+    assert decided.replay(first, second, first) == (2, 2, [])
 
 
 def test_a_decision_with_an_unknown_policy_cannot_be_replayed_and_says_so(

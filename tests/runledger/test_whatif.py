@@ -13,18 +13,22 @@ import pytest
 
 import runledger
 from benchmarks.year import build
-from ledger import Event, parse_filters
+from ledger import Conflict, Event, parse_filters
 from ledger.payloads import DecisionPayload, SmuError, SshProbe
 from ledger.times import parse_time
 from rules.decide import Judge
-from rules.fold import superseded_by
 from rules.policy import with_settings
 from runledger.facade import Runledger
 from runledger.junit import Case, write_junit
 from runledger.replay import DECIDED_TYPES
 from runledger.whatif import Change, WhatIf, effect
-from tests.rules.histories import NOON, H, M, Story, ordered
+from tests.rules.histories import NOON, H, M, Story, ordered, pci
 from tests.runledger.nights import ledger_with
+
+
+def _unstored(event: Event) -> Event:
+    """An event as it was before the ledger took it."""
+    return msgspec.structs.replace(event, sequence=0, recorded_us=0, prevhash="", hash="")
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +62,7 @@ def _from_scratch(
         due = ordered([*known, *added], at_us)
         policy = opened.catalog.policy(decision.policy.digest)
         judge = Judge(with_settings(policy, settings), opened.catalog.fleet(decision.fleet.digest))
-        state = judge.fold.run(due, superseded=superseded_by(due))
+        state = judge.fold.run(due)
         draft = judge.decide(decision.kind, decision.question, state, at_us)
         after = msgspec.structs.replace(
             decision, verdict=draft.verdict, findings=draft.findings, outcome=draft.outcome
@@ -121,6 +125,87 @@ def test_an_added_event_is_considered_from_its_time_on(month: Runledger) -> None
     assert result.changed
 
 
+def test_an_added_event_that_is_stored_already_counts_once(month: Runledger) -> None:
+    everything = list(month.ledger.read())
+    assert _ask(month, Change(added=[_unstored(each) for each in everything])).changed == []
+
+
+def test_an_added_event_that_was_stored_late_counts_from_its_time_on(tmp_path: Path) -> None:
+    with ledger_with(tmp_path, Story().healthy().error(M).events) as opened:
+        then = opened.exclusions(at=NOON + 2 * H)
+        late = _unstored(Story().error(H).events[0])
+        opened.record(late)
+        now = opened.exclusions(at=NOON + 2 * H)
+        (changed,) = _ask(opened, Change(added=[late])).changed
+        assert changed.decision == then.decision
+        assert changed.after.outcome == now.outcome
+
+
+def test_an_added_event_with_the_id_of_another_is_a_conflict(tmp_path: Path) -> None:
+    with ledger_with(tmp_path, Story().healthy().error(M).events) as opened:
+        opened.exclusions(at=NOON + 2 * H)
+        (stored,) = opened.ledger.read(types=["smu_error"])
+        moved = _unstored(msgspec.structs.replace(stored, time_us=stored.time_us + H))
+        with pytest.raises(Conflict, match=stored.id):
+            _ask(opened, Change(added=[moved]))
+        with pytest.raises(Conflict, match="new"):
+            _ask(
+                opened,
+                Change(added=[msgspec.structs.replace(each, id="new") for each in (stored, moved)]),
+            )
+
+
+def test_an_event_can_be_exchanged_for_another_version_of_it(tmp_path: Path) -> None:
+    with ledger_with(tmp_path, Story().healthy().error(M).events) as opened:
+        opened.exclusions(at=NOON + 2 * H)
+        (stored,) = opened.ledger.read(types=["smu_error"])
+        later = _unstored(msgspec.structs.replace(stored, time_us=NOON + 3 * H))
+        change = Change(added=[later], without=parse_filters([f"id={stored.id}"]))
+        (changed,) = _ask(opened, change).changed
+        assert changed.after.outcome == {"gpus": []}
+
+
+def test_without_its_correction_an_event_counts_again(tmp_path: Path) -> None:
+    story = Story().healthy().error(M).error(2 * H)
+    with ledger_with(tmp_path, story.events) as opened:
+        newest = list(opened.ledger.read(types=["smu_error"]))[-1]
+        anew = msgspec.structs.replace(
+            _unstored(newest),
+            id="anew",
+            source="reclassify/x",
+            causationid=newest.id,
+            data=msgspec.structs.replace(newest.data, pci=None),  # type: ignore[call-arg]
+        )
+        opened.record(anew)
+        for late in (0, 30 * M):  # what comes late is folded another way
+            opened.exclusions(at=NOON + 3 * H)
+            opened.record(_unstored(Story().error(late, card=1).events[0]))
+        result = _ask(opened, Change(without=parse_filters(["id=anew"])))
+        assert [
+            [gpu["state"] for gpu in changed.after.outcome["gpus"] if gpu["pci"] == pci(2)]
+            for changed in result.changed
+        ] == [["excluded"], ["excluded"]]
+
+
+def test_each_filter_that_leaves_nothing_out_is_named(month: Runledger) -> None:
+    filters = ["type=smu_error", "type=smu_errors", "node=nowhere"]
+    result = _ask(month, Change(without=parse_filters(filters)))
+    assert result.unmatched == filters[1:]
+    assert result.left_out == sum(1 for _ in month.ledger.read(types=["smu_error"]))
+
+
+def test_what_would_be_decided_says_on_which_cut(tmp_path: Path) -> None:
+    with ledger_with(tmp_path, Story().healthy().error(M).events) as opened:
+        opened.exclusions(at=NOON + 2 * H)
+        (changed,) = _ask(opened, Change(as_of=3, at_us=NOON + H)).changed
+        assert changed.before.as_of.time == "2026-01-24T14:00:00Z"
+        assert msgspec.to_builtins(changed.after.as_of) == {
+            "sequence": 3,
+            "hash": opened.ledger.hash_at(3),
+            "time": "2026-01-24T13:00:00Z",
+        }
+
+
 def test_it_leaves_no_trace(month: Runledger) -> None:
     before = (month.ledger.head(), list(month.ledger.read()))
     _ask(month, Change(settings=["gpu.exclude_after_incidents=1"]))
@@ -177,6 +262,16 @@ def test_totals_are_in_the_units_of_the_fleet(tmp_path: Path) -> None:
     assert totals["seeds"] == {"before": 50 * 200_000, "after": 50 * 500_000}
 
 
+def test_totals_go_by_the_times_of_decisions_and_not_by_when_they_were_made(
+    tmp_path: Path,
+) -> None:
+    with ledger_with(tmp_path, Story().healthy().error(0).events) as opened:
+        for at in (3 * H, H):
+            opened.exclusions(at=NOON + at)
+        totals = _ask(opened, Change(settings=["gpu.exclude_after_incidents=1"])).totals
+    assert totals["gpu_hours_out"] == {"before": 0.0, "after": 2.0}
+
+
 def test_drift_is_named_and_not_blamed_on_the_change(tmp_path: Path) -> None:
     with ledger_with(tmp_path, Story().healthy().error(M).error(H).events) as opened:
         decision = opened.exclusions(at=NOON + 2 * H)
@@ -227,4 +322,7 @@ def test_the_json_of_a_change_can_be_printed(month: Runledger) -> None:
     result = _ask(month, Change(settings=["gpu.exclude_after_incidents=1"]))
     shown: Any = json.loads(json.dumps(changed_json(result.changed[0])))
     assert set(shown) == {"decision", "kind", "question", "before", "after"}
+    (recorded,) = month.decisions(f"id={shown['decision']}")
+    assert shown["before"] == json.loads(json.dumps(msgspec.to_builtins(recorded.data)))
+    assert set(shown["after"]) == set(shown["before"])
     assert isinstance(next(month.ledger.read(types=["smu_error"])).data, SmuError)
