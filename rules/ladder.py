@@ -24,26 +24,22 @@ _OPERATOR_STATE = {"watch": "watch", "exclude": "excluded", "retire": "retire"}
 class Standing(msgspec.Struct, kw_only=True):
     """Where a card stands: by the rules (``rules``), and by an operator's word.
 
-    ``counting`` are the incidents that count; ``exclusions`` how often the rules
-    excluded it, over all time. ``operator`` is the newest active word that sets
-    a state; ``reinstated_us`` the newest time from which failures count again.
+    ``counting`` are the incidents that count, ``because`` those that led to
+    ``rules``; ``exclusions`` holds for each exclusion by the rules, over all
+    time, the incident that completed it. ``operator`` is the newest active word
+    that sets a state; failures before ``failures_from`` count no more.
     """
 
     rules: str = "ok"
     since_us: int = 0
     counting: list[Incident] = msgspec.field(default_factory=list)
     because: list[Incident] = msgspec.field(default_factory=list)
-    exclusions: int = 0
+    exclusions: list[Incident] = msgspec.field(default_factory=list)
     operator: Override | None = None
     reinstated: Override | CleanRun | None = None
-    reinstated_us: int | None = None
+    failures_from: tuple[int, int] = (0, 0)
     anchor_us: int | None = None
     newest_us: int | None = None
-
-
-def active(override: Override, at_us: int) -> bool:
-    """Whether an operator's word still holds: the judging time is before its expiry."""
-    return override.expires_us is None or at_us < override.expires_us
 
 
 def climb(card: Card, context: Context, at_us: int) -> Standing:
@@ -55,17 +51,15 @@ def climb(card: Card, context: Context, at_us: int) -> Standing:
             _incident(standing, entry, context)
         elif isinstance(entry, CleanRun):
             _step_down(standing, entry, context, by_operator=False)
-            standing.reinstated_us = entry.first_us
         elif entry.action == "reinstate":
             _step_down(standing, entry, context, by_operator=True)
             standing.operator = None
-            standing.reinstated_us = entry.time_us
+            standing.failures_from = entry.when
         elif entry.action in _OPERATOR_STATE:
             standing.operator = entry
     _lapse(standing, at_us, context)
-    if card.last_clean is not None:
-        newest = max(standing.reinstated_us or 0, card.last_clean.first_us)
-        standing.reinstated_us = newest
+    if standing.rules == "watch":
+        standing.because = _within_window(standing.because, at_us, context)
     return standing
 
 
@@ -80,9 +74,13 @@ def worst(*states: str) -> str:
 
 
 def _entries(card: Card, at_us: int) -> list[Incident | CleanRun | Override]:
-    words = [each for each in card.overrides if active(each, at_us)]
+    words = [each for each in card.overrides if each.active(at_us)]
     entries: list[Incident | CleanRun | Override] = [*card.incidents, *card.clean, *words]
-    return sorted(entries, key=lambda each: each.time_us)
+    return sorted(entries, key=lambda each: each.when)
+
+
+def _within_window(incidents: list[Incident], at_us: int, context: Context) -> list[Incident]:
+    return [each for each in incidents if each.time_us > at_us - context.window_us]
 
 
 def _lapse(standing: Standing, now_us: int, context: Context) -> None:
@@ -100,12 +98,13 @@ def _incident(standing: Standing, incident: Incident, context: Context) -> None:
     gpu = context.policy.gpu
     now = standing.newest_us = incident.time_us
     standing.counting.append(incident)
-    recent = [each for each in standing.counting if each.time_us > now - context.window_us]
     if standing.rules in SITS_OUT:
         return
+    recent = _within_window(standing.counting, now, context)
+    standing.counting = [*recent]
     if len(recent) >= gpu.exclude_after_incidents:
-        standing.exclusions += 1
-        retired = standing.exclusions >= gpu.retire_after_exclusions
+        standing.exclusions.append(incident)
+        retired = len(standing.exclusions) >= gpu.retire_after_exclusions
         standing.rules = "retire" if retired else "excluded"
         standing.since_us, standing.because = now, recent
     elif len(recent) >= gpu.watch_after_incidents:
@@ -134,3 +133,5 @@ def _step_down(
         return
     standing.counting, standing.because = [], []
     standing.reinstated = entry
+    since = (entry.first_us, 0) if isinstance(entry, CleanRun) else entry.when
+    standing.failures_from = max(standing.failures_from, since)

@@ -16,6 +16,18 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Base of everything below."""
 
 
+class Dated(Record, kw_only=True):
+    """Something that has its place in a history: ``sequence`` tells apart what is of one time."""
+
+    time_us: int
+    sequence: int
+
+    @property
+    def when(self) -> tuple[int, int]:
+        """Its place in the order that folds go by."""
+        return self.time_us, self.sequence
+
+
 class Boot(Record, kw_only=True):
     """The boot a node is in: ``since_us`` when first seen, ``started_us`` by its uptime.
 
@@ -122,27 +134,33 @@ class Mark(Record, kw_only=True):
     card: str = ""
 
 
-class Failure(Record, kw_only=True):
-    """A failed job, with what its text says and what happened around it."""
+class Failure(Dated, kw_only=True):
+    """A failed job, with what its text says and what happened around it.
 
-    time_us: int
+    ``clean_us`` is when the first clean run of its card that began after it was complete.
+    """
+
     event: str
     node: str = ""
     card: str = ""
     fingerprint: str
     says: str
     near: list[str] = []
+    clean_us: int | None = None
 
 
-class Override(Record, kw_only=True):
+class Override(Dated, kw_only=True):
     """An operator's word."""
 
-    time_us: int
     event: str
     action: str
     by: str
     reason: str
     expires_us: int | None = None
+
+    def active(self, at_us: int) -> bool:
+        """Whether it still holds: the judging time is before its expiry."""
+        return self.expires_us is None or at_us < self.expires_us
 
 
 class NodeState(Record, kw_only=True):
@@ -162,29 +180,44 @@ class NodeState(Record, kw_only=True):
     marks: list[Mark] = []
 
 
-class Incident(Record, kw_only=True):
+class Incident(Dated, kw_only=True):
     """A burst of errors of one card; its time is that of its first error."""
 
-    time_us: int
     last_us: int
     event: str
-    last_event: str
     kind: str
     boot: str | None = None
     errors: int = 1
     crash: bool = False
 
 
-class CleanRun(Record, kw_only=True):
+class CleanRun(Dated, kw_only=True):
     """Enough probes in a row, over enough time, showed the card ok."""
 
-    time_us: int
     first_us: int
     event: str
 
 
+class OkCount(Record, kw_only=True):
+    """Probes in a row that showed a card ok, on their way to a clean run."""
+
+    first_us: int
+    probes: int
+
+
+class Doubt(Record, kw_only=True):
+    """A count that an error ended, and how it goes on if the error turns out to be the node's."""
+
+    time_us: int
+    count: OkCount | None
+    runs: list[CleanRun] = []
+
+
 class Card(Record, kw_only=True):
-    """A card's record: where it is, and what its ladder is computed from."""
+    """A card's record: where it is, and what its ladder is computed from.
+
+    ``burst_us`` is when the newest burst of errors began, whoever was to blame.
+    """
 
     node: str
     pci: str
@@ -192,11 +225,11 @@ class Card(Record, kw_only=True):
     index: int | None = None
     probed: bool = False
     last_error_us: int | None = None
+    burst_us: int = 0
     incidents: list[Incident] = []
     clean: list[CleanRun] = []
-    last_clean: CleanRun | None = None
-    ok_first_us: int | None = None
-    ok_probes: int = 0
+    ok: OkCount | None = None
+    doubts: list[Doubt] = []
     overrides: list[Override] = []
 
 

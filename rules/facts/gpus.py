@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 import msgspec
 
 from ledger.identifiers import gpu_subject
@@ -86,10 +88,24 @@ def gpu_facts(
         if not (card.incidents or card.overrides or mine):
             continue
         standing = climb(card, context, at_us)
-        since = standing.reinstated_us
-        mine = [each for each in mine if since is None or each.time_us > since]
+        mine = _counting(mine, standing, context)
         facts.append((key, standing, _fact(card, standing, mine, context)))
     return facts
+
+
+def _counting(failures: list[Failure], standing: Standing, context: Context) -> list[Failure]:
+    """The failures since the card was last reinstated.
+
+    Clean probes reinstate a card that failures had put on watch before them; to
+    a card that was not on watch they do nothing.
+    """
+    limit = context.policy.gpu.watch_after_job_failures
+    counting: list[Failure] = []
+    for clean_us, before in groupby(failures, key=lambda each: each.clean_us):
+        counting += [each for each in before if each.when > standing.failures_from]
+        if clean_us is not None and len(counting) >= limit:
+            counting = []
+    return counting
 
 
 def _fact(card: Card, standing: Standing, failures: list[Failure], context: Context) -> Fact:
@@ -104,7 +120,10 @@ def _fact(card: Card, standing: Standing, failures: list[Failure], context: Cont
     said = (
         "" if not crashes else f", {crashes} of them a crash" if len(words_of) > 1 else ", a crash"
     )
-    evidence = [incident.event for incident in standing.because]
+    grounds = standing.because
+    if standing.rules == "retire":
+        grounds = sorted([*standing.exclusions, *grounds], key=lambda each: each.when)
+    evidence = [incident.event for incident in grounds]
     if reinstated is not None:
         evidence.append(reinstated.event)
     if operator is not None:
@@ -126,7 +145,7 @@ def _fact(card: Card, standing: Standing, failures: list[Failure], context: Cont
             "node": card.node,
             "incidents": f"{words.count(len(words_of), 'incident')}{said}: "
             f"{words.listed(words_of, 3)}",
-            "exclusions": standing.exclusions,
+            "exclusions": len(standing.exclusions),
             "failures": len(failures),
             "failing_since_us": min((each.time_us for each in failures), default=0),
             "window": words.span(gpu.window_s),
@@ -159,7 +178,7 @@ def _margins(standing: Standing, context: Context) -> tuple[Margin, ...]:
             Margin(
                 rule="repeated_exclusion",
                 what="exclusions over all time",
-                value=standing.exclusions,
+                value=len(standing.exclusions),
                 limit=gpu.retire_after_exclusions,
                 key="gpu.retire_after_exclusions",
             ),

@@ -14,7 +14,6 @@ from rules.facts.gpus import CardStanding, card_label, operator_says
 from rules.fleet import Node, Step
 from rules.folds.boots import since_boot
 from rules.folds.context import Context
-from rules.ladder import active
 from rules.ruleset import Fact
 from rules.state import NodeState, Override, State
 
@@ -97,7 +96,7 @@ class PreflightFacts:
         words_on = self.state.overrides.get(node_subject(name), ())
         return not any(
             word.action == "reinstate"
-            and active(word, self.at_us)
+            and word.active(self.at_us)
             and word.time_us >= common.last_us
             for word in words_on
         )
@@ -296,17 +295,17 @@ class PreflightFacts:
             node, _, pci = rest.partition("/")
             card = self.state.cards.get(self.state.places.get(f"{node} {pci}", ""))
             held = card.overrides if card is not None else ()
-        waivers = [each for each in held if each.action == "waive" and active(each, self.at_us)]
-        return max(waivers, key=lambda each: each.time_us, default=None)
+        waivers = [each for each in held if each.action == "waive" and each.active(self.at_us)]
+        return max(waivers, key=lambda each: each.when, default=None)
 
 
 def _newest(state: State, subject: str, at_us: int) -> Override | None:
     held = [
         each
         for each in state.overrides.get(subject, ())
-        if each.action != "waive" and active(each, at_us)
+        if each.action != "waive" and each.active(at_us)
     ]
-    return max(held, key=lambda each: each.time_us, default=None)
+    return max(held, key=lambda each: each.when, default=None)
 
 
 def _why_unreachable(seen: NodeState) -> str:

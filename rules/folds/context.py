@@ -11,6 +11,9 @@ from rules.policy import Policy
 CONTROLLER = ""
 """Name of the controller where no configured node is local."""
 
+_INCIDENTS_KEPT = 16
+"""Policies that take a card out after no more incidents than these share their folds."""
+
 
 class FoldSettings:
     """What a fold knows, and no more: policies that agree on this share their folds.
@@ -34,6 +37,9 @@ class FoldSettings:
         self.incident_faults = frozenset(gpu.incident_faults)
         self.common_cause_share = gpu.common_cause_share
         self.common_cause_min_gpus = gpu.common_cause_min_gpus
+        self.incidents_kept = max(
+            gpu.watch_after_incidents, gpu.exclude_after_incidents, _INCIDENTS_KEPT
+        )
         self.job_failures_kept = gpu.watch_after_job_failures
         self.trials_kept = policy.preflight.comparable_trials
         self.key = self._key()

@@ -61,13 +61,12 @@ def _new_card(state: State, node: str, pci: str, uid: str | None) -> str:
 
 def _merge(card: Card, other: Card) -> None:
     """``other`` turned out to be ``card``: one record in order of time."""
-    card.incidents = sorted(card.incidents + other.incidents, key=lambda each: each.time_us)
-    card.clean = sorted(card.clean + other.clean, key=lambda each: each.time_us)
-    card.overrides = sorted(card.overrides + other.overrides, key=lambda each: each.time_us)
-    errors = [each for each in (card.last_error_us, other.last_error_us) if each is not None]
-    card.last_error_us = max(errors, default=None)
-    card.last_clean = other.last_clean or card.last_clean
-    card.ok_first_us, card.ok_probes = other.ok_first_us, other.ok_probes
+    card.incidents = sorted(card.incidents + other.incidents, key=lambda each: each.when)
+    card.clean = sorted(card.clean + other.clean, key=lambda each: each.when)
+    card.overrides = sorted(card.overrides + other.overrides, key=lambda each: each.when)
+    card.ok, card.doubts = other.ok, other.doubts
+    if (other.last_error_us or 0) >= (card.last_error_us or 0):
+        card.last_error_us, card.burst_us = other.last_error_us, other.burst_us
 
 
 def _rename(state: State, old: str, new: str) -> None:

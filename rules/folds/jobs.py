@@ -18,6 +18,7 @@ def job_failed(
     card = card_at(state, name, data.pci) if name and data.pci else ""
     failure = Failure(
         time_us=event.time_us,
+        sequence=event.sequence,
         event=event.id,
         node=name,
         card=card,
@@ -61,10 +62,11 @@ def _forget(state: State, now: int, settings: FoldSettings) -> None:
     """Drop what the window no longer holds, and more of the same than a rule can count."""
     oldest = now - settings.window_us
     enough = settings.job_failures_kept
-    kept: dict[tuple[str, str, str], int] = {}
+    kept: dict[tuple[str, str, str, int | None], int] = {}
     failures: list[Failure] = []
     for failure in reversed(state.failures):
-        same = (failure.card, failure.fingerprint, failure.says + ",".join(failure.near))
+        why = failure.says + ",".join(failure.near)
+        same = (failure.card, failure.fingerprint, why, failure.clean_us)
         kept[same] = kept.get(same, 0) + 1
         if failure.time_us > oldest and kept[same] <= enough:
             failures.append(failure)

@@ -13,8 +13,8 @@ from ledger.payloads import (
     SshProbe,
 )
 from rules.folds import boots, jobs, runs
-from rules.folds.cards import mark_crashes
 from rules.folds.context import FoldSettings
+from rules.folds.incidents import mark_crashes
 from rules.state import Cleanup, File, Hung, Mark, Reach, Scan, State
 
 

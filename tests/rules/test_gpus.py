@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ledger.payloads import GpuFault, JobFailedWithTraceback
+from rules.fleet import parse_fleet
 from tests.rules.histories import NOON, D, H, M, S, Story, found, pci
 
 
@@ -153,6 +154,54 @@ def test_a_waiver_does_not_put_a_card_back() -> None:
     assert ("gpu_excluded", "degrade") in found(story.preflight())
 
 
+def test_clean_probes_end_the_watch_that_an_operators_reinstatement_leads_to() -> None:
+    subject = f"gpu/rig/{pci(2)}"
+    story = Story().override(subject, "exclude", 0).override(subject, "reinstate", H)
+    assert story.state(at=H) == "watch"
+    for hours in (2, 14, 26):
+        story.probe(at=hours * H)
+    assert story.state(at=26 * H) == "ok"
+
+
+def test_clean_probes_before_a_person_brought_a_retired_card_back_do_not_use_up_those_after() -> (
+    None
+):
+    story = Story().error(0).error(H)
+    for day in range(1, 5):
+        for hours in (2, 14, 26):
+            story.probe(at=day * 2 * D + hours * H)
+    story.override(f"gpu/rig/{pci(2)}", "reinstate", 12 * D)
+    assert story.state(2, 12 * D, "gpu.retire_after_exclusions=1") == "watch"
+    for hours in (2, 14, 26):
+        story.probe(at=12 * D + hours * H)
+    assert story.state(2, 14 * D, "gpu.retire_after_exclusions=1") == "ok"
+
+
+def test_of_one_time_the_order_of_the_ledger_decides() -> None:
+    subject = f"gpu/rig/{pci(2)}"
+    assert Story().override(subject, "reinstate", 0).error(0).state(at=0) == "watch"
+    assert Story().error(0).override(subject, "reinstate", 0).state(at=0) == "ok"
+
+
+def test_a_watch_names_the_incidents_that_the_window_still_holds() -> None:
+    story = Story().error(0).error(20 * D)
+    keys = ("gpu.watch_after_incidents=2", "gpu.exclude_after_incidents=3")
+    (entry,) = story.decide("exclusions", {}, 20 * D, *keys).outcome["gpus"]
+    assert entry["evidence"] == [event.id for event in story.events]
+    (entry,) = story.decide("exclusions", {}, 35 * D, *keys).outcome["gpus"]
+    assert entry["evidence"] == [story.events[1].id]
+    assert entry["reason"].startswith("1 incident:")
+
+
+def test_a_retired_card_rests_on_an_incident_of_each_of_its_exclusions() -> None:
+    story = Story()
+    at = exclude(story, exclude(story, 0))
+    story.error(at).error(at + H)
+    (entry,) = story.decide("exclusions", {}, at + 2 * H).outcome["gpus"]
+    errors = [event.id for event in story.events if event.type == "smu_error"]
+    assert entry["evidence"] == [errors[1], errors[3], errors[4], errors[5]]
+
+
 def test_an_entry_says_where_since_when_and_why() -> None:
     story = Story().healthy().error(-5 * H)
     (entry,) = story.decide("exclusions", {}, M).outcome["gpus"]
@@ -210,6 +259,31 @@ def test_a_newer_boot_or_an_operator_lifts_a_common_cause() -> None:
     waived = blamed().healthy(H, boot="b1").override("node/rig", "waive", H, until=2 * H)
     assert ("common_cause", "warn") in found(waived.preflight("r", H + M))
     assert waived.preflight("r", H + M).verdict == "go"
+
+
+def test_a_share_is_reached_exactly_where_binary_fractions_would_miss_it() -> None:
+    story = Story(parse_fleet('[[nodes]]\nname = "rig"\ngpus = 20'))
+    for card in range(11):  # 0.55 x 20 is a little more than 11
+        story.error(card * S, card)
+    assert story.states(H, "gpu.common_cause_share=0.55") == {}
+    assert len(story.states(H, "gpu.common_cause_share=0.56")) == 11
+
+
+def test_errors_with_a_common_cause_do_not_interrupt_clean_probes() -> None:
+    story = Story().error(0).error(H)
+    story.probe(at=2 * H).probe(at=14 * H)
+    for card in range(3):
+        story.error(20 * H + card * M, card)
+    assert story.probe(at=26 * H).state(at=26 * H) == "watch"
+
+
+def test_a_card_that_goes_on_failing_after_its_node_was_blamed_has_an_incident_of_its_own() -> None:
+    story = Story()
+    for card in range(3):
+        story.error(card * S, card)
+    story.error(9 * M, 0)
+    assert story.states(at=9 * M) == {}
+    assert story.error(18 * M, 0).states(at=H) == {f"rig {pci(0)}": "watch"}
 
 
 # -- identity --------------------------------------------------------------
@@ -305,6 +379,29 @@ def test_other_causes_do_not_weigh_on_the_card(message: str) -> None:
     for number in range(5):
         failed(story, number * H, f"f{number}", message)
     assert story.states(at=6 * H) == {}
+
+
+def test_clean_probes_between_failures_do_not_hide_that_they_add_up() -> None:
+    story = Story()
+    for day in range(9):
+        story.probe(at=day * D)
+        if day % 3 == 1:
+            failed(story, day * D + H, f"f{day}", "GPU hang")
+    assert story.state(at=9 * D) == "watch"
+
+
+def test_clean_probes_after_failures_end_the_watch_that_these_led_to() -> None:
+    story = Story()
+    for number in range(3):
+        failed(story, number * H, f"f{number}", "GPU hang")
+    for hours in (4, 16, 28):
+        story.probe(at=hours * H)
+    assert story.state(at=27 * H) == "watch"
+    assert story.state(at=28 * H) == "ok"
+    for number in range(2):
+        failed(story, (30 + number) * H, f"g{number}", "GPU hang")
+    assert story.state(at=40 * H) == "ok"
+    assert failed(story, 33 * H, "g3", "GPU hang").state(at=40 * H) == "watch"
 
 
 def test_failures_leave_the_window() -> None:

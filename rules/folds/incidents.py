@@ -1,0 +1,123 @@
+"""Errors of cards, and the incidents that they are.
+
+Errors of one card less than the incident gap apart are one incident. Where so
+many cards of a node fail together that the node is to blame, their errors are
+no incidents: those that they opened are taken back.
+"""
+
+from __future__ import annotations
+
+from ledger import Event
+from rules.folds import clean, jobs
+from rules.folds.context import FoldSettings
+from rules.state import Card, CardError, CommonCause, Incident, Mark, NodeState, State
+
+_STORM_SHARE = 10
+"""Of a card's errors, one in this part of the gap is remembered, beside the newest."""
+
+
+def card_failed(
+    state: State,
+    event: Event,
+    name: str,
+    key: str,
+    kind: str,
+    boot: str | None,
+    settings: FoldSettings,
+) -> None:
+    """An error of the card ``key`` on the node ``name``, of a kind that counts."""
+    card, node, now = state.cards[key], state.node(name), event.time_us
+    if card.last_error_us is None or now - card.last_error_us >= settings.incident_gap_us:
+        card.burst_us = now
+    card.last_error_us = now
+    clean.interrupt(card, now, settings)
+    jobs.mark(state, name, Mark(time_us=now, kind="smu", card=key), settings)
+    _remember(node, CardError(time_us=now, card=key, event=event.id), settings)
+    if _common(node, name, settings):
+        _blame(state, node, now, settings)
+        return
+    newest = card.incidents[-1] if card.incidents else None
+    if newest is not None and newest.time_us >= card.burst_us:
+        newest.last_us = now
+        newest.errors += 1
+        return
+    card.incidents.append(
+        Incident(
+            time_us=now, sequence=event.sequence, last_us=now, event=event.id, kind=kind, boot=boot
+        )
+    )
+    _thin(card, settings)
+
+
+def _remember(node: NodeState, error: CardError, settings: FoldSettings) -> None:
+    """Keep the errors that may yet turn out to have a common cause; few of a storm."""
+    now, gap_us = error.time_us, settings.incident_gap_us
+    errors = [each for each in node.errors if now - each.time_us < gap_us]
+    mine = [each for each in errors if each.card == error.card]
+    if len(mine) > 1 and mine[-1].time_us - mine[-2].time_us < gap_us / _STORM_SHARE:
+        errors.remove(mine[-1])
+    node.errors = [*errors, error]
+
+
+def _common(node: NodeState, name: str, settings: FoldSettings) -> bool:
+    """Whether so many cards failed within the gap that the node is to blame."""
+    failing = len({each.card for each in node.errors})
+    total = settings.configured_gpus.get(name)
+    if total is None and node.probe is not None:
+        total = len(node.probe.gpus)
+    # A division rounds once: 11 of 20 cards are exactly 0.55, 0.55 x 20 is more than 11.
+    return (
+        bool(total)
+        and failing >= settings.common_cause_min_gpus
+        and failing / (total or 1) >= settings.common_cause_share
+    )
+
+
+def _blame(state: State, node: NodeState, now: int, settings: FoldSettings) -> None:
+    """The errors in the gap are the node's: what they did to their cards is taken back."""
+    first: dict[str, CardError] = {}
+    for each in node.errors:
+        first.setdefault(each.card, each)
+    for key in first:
+        incidents = state.cards[key].incidents
+        while incidents and now - incidents[-1].time_us < settings.incident_gap_us:
+            incidents.pop()
+        clean.resume(state, key, now, settings)
+    since = min(each.time_us for each in first.values())
+    if node.common is not None and since <= node.common.last_us:
+        since = node.common.since_us
+    node.common = CommonCause(
+        since_us=since,
+        last_us=now,
+        cards=len(first),
+        evidence=[each.event for each in first.values()],
+    )
+
+
+def _thin(card: Card, settings: FoldSettings) -> None:
+    """Of incidents without end, keep those that can matter.
+
+    When as many as any policy in question counts have come within one window,
+    with no word and no clean run between, the card sits out; of those that
+    follow only the newest matter, and the newest but one, should the newest
+    turn out to be the node's.
+    """
+    kept = settings.incidents_kept
+    changes = [*card.clean[-1:], *card.overrides[-1:]]
+    since = max((each.when for each in changes), default=(0, 0))
+    of_late = [each for each in card.incidents if each.when > since]
+    settled = of_late[:-2]
+    if len(settled) > kept and any(
+        last.time_us - first.time_us < settings.window_us
+        for first, last in zip(settled, settled[kept - 1 :], strict=False)
+    ):
+        del card.incidents[-3]
+
+
+def mark_crashes(state: State, name: str, lost_us: int, settings: FoldSettings) -> None:
+    """The node was lost or rebooted: incidents shortly before were crashes."""
+    for card in state.cards.values():
+        if card.node == name and card.incidents:
+            incident = card.incidents[-1]
+            if 0 <= lost_us - incident.last_us <= settings.crash_link_us:
+                incident.crash = True
