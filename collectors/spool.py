@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ledger.errors import Conflict, InvalidEvents, LedgerError
+from ledger.errors import Conflict, InvalidEvents, LedgerError, RunledgerError
 from ledger.event import Event, parse_ndjson, to_wire
 
 MAX_BYTES = 256 * 1024 * 1024
@@ -42,7 +42,7 @@ _NAME = re.compile(r"[0-9]{20}-[0-9a-f]+\.([0-9]+)\.ndjson\Z")
 _log = logging.getLogger("runledger.spool")
 
 
-class SpoolError(Exception):
+class SpoolError(RunledgerError):
     """Events could not be put into a spool; ``folder`` is where."""
 
     def __init__(self, folder: Path, message: str) -> None:

@@ -1,4 +1,4 @@
-"""Where a ledger lives, and connections to it with the settings durability needs.
+"""Connections to a ledger, with the settings that durability needs.
 
 SQLite goes through `pysqlite3`, which carries a current SQLite whatever the
 system has; PostgreSQL through psycopg. The rest of the package sees a
@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool, QueuePool
 
-from ledger.errors import LedgerError, NotFound
+from ledger.errors import InvalidLocation, LedgerError, NotFound
 from ledger.translation import translated
 
-__all__ = ["BUSY_TIMEOUT_S", "after_fork", "connect", "locate", "translated"]
+__all__ = ["BUSY_TIMEOUT_S", "after_fork", "connect", "translated"]
 
 BUSY_TIMEOUT_S = 60.0
 """How long a writer waits for its turn before it reports `Unavailable`."""
@@ -30,30 +29,6 @@ BUSY_TIMEOUT_S = 60.0
 _CONNECT_TIMEOUT_S = 10
 
 _T = TypeVar("_T")
-
-
-def locate(location: str | Path) -> URL:
-    """The database URL for a path or URL; a plain path means SQLite.
-
-    >>> locate("runs/ledger.db").database
-    'runs/ledger.db'
-    """
-    text = str(location)
-    if "://" not in text:
-        url = URL.create("sqlite", database=text)
-    else:
-        try:
-            url = make_url(text)
-        except (ArgumentError, ValueError):
-            raise LedgerError(f"{text.split('@')[-1]!r} is not a database URL") from None
-    backend = url.get_backend_name()
-    if backend in ("postgresql", "postgres"):
-        return url.set(drivername="postgresql+psycopg")
-    if backend == "sqlite":
-        if not url.database or url.database == ":memory:":
-            raise LedgerError("a ledger needs a file: an in-memory database cannot be durable")
-        return url.set(drivername="sqlite")
-    raise LedgerError(f"{backend!r} is not supported: use a SQLite path or a postgresql:// URL")
 
 
 def connect(url: URL, *, create: bool, readonly: bool = False) -> Engine:
@@ -97,7 +72,7 @@ def _connect_sqlite(url: URL, *, create: bool, readonly: bool) -> Engine:
         if not path.parent.is_dir():
             raise NotFound(f"no folder {path.parent} to create the ledger in: make it first")
     elif path.is_dir():
-        raise LedgerError(f"{path} is a folder: name the ledger's file")
+        raise InvalidLocation(f"{path} is a folder: name the ledger's file")
     uri = path.absolute().as_uri()
 
     def opened(options: str) -> Any:

@@ -1,8 +1,10 @@
-"""What can go wrong with a ledger, as values that a caller can act on.
+"""What can go wrong, as values that a caller can act on.
 
 One class for each thing a caller would treat differently; the details are
-attributes. Nothing here prints or exits: turning an error into words for a
-terminal and an exit code is the command line's job.
+attributes. The first three are shared by every package above this one, so that
+whoever uses them together has one root to catch. Nothing here prints or exits:
+turning an error into words for a terminal and an exit code is the command
+line's job.
 """
 
 from __future__ import annotations
@@ -10,8 +12,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-class LedgerError(Exception):
-    """Root of every error this package raises on purpose."""
+class RunledgerError(Exception):
+    """Root of every error that is raised on purpose, here and in the packages above."""
+
+
+class BadInput(RunledgerError):
+    """Something the caller gave cannot be used; the text says what to give instead."""
+
+
+class Missing(RunledgerError):
+    """Something the caller named does not exist."""
+
+
+class LedgerError(RunledgerError):
+    """Root of this package's errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +46,7 @@ class Problem:
         return f"{where}{self.field}: {self.message}; {self.remedy}"
 
 
-class InvalidEvents(LedgerError):
+class InvalidEvents(LedgerError, BadInput):
     """A batch was refused as a whole; ``problems`` names everything found."""
 
     def __init__(self, problems: list[Problem]) -> None:
@@ -77,7 +91,7 @@ class AlreadyThere(LedgerError):
     """A file that would have to be overwritten."""
 
 
-class NotFound(LedgerError):
+class NotFound(LedgerError, Missing):
     """No such ledger, event or decision."""
 
 
@@ -97,8 +111,12 @@ class Damaged(LedgerError):
         super().__init__(message)
 
 
-class InvalidFilter(LedgerError):
+class InvalidFilter(LedgerError, BadInput):
     """A filter expression that cannot be understood."""
+
+
+class InvalidLocation(LedgerError, BadInput):
+    """A path or URL where no ledger can be."""
 
 
 class SchemaMismatch(LedgerError):

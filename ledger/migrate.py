@@ -12,8 +12,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect, text
 
-from ledger.database import BUSY_TIMEOUT_S, connect, locate
+from ledger.database import BUSY_TIMEOUT_S, connect
 from ledger.errors import SchemaMismatch, Unavailable
+from ledger.location import locate, shown
 from ledger.translation import translated
 
 HEAD_REVISION = "0002"
@@ -30,16 +31,10 @@ SELECT set_config('lock_timeout', '{int(BUSY_TIMEOUT_S * 1000)}', true),
 def current_revision(engine: Engine) -> str | None:
     """The revision a ledger is at; None where its tables are not there yet."""
     with (
-        translated(f"reading the schema version of {_where(engine)}"),
+        translated(f"reading the schema version of {shown(engine.url)}"),
         engine.connect() as connection,
     ):
         return _revision(connection)
-
-
-def _where(engine: Engine) -> str:
-    """The ledger's file, or its URL without the password."""
-    file = engine.url.database if engine.dialect.name == "sqlite" else None
-    return file or engine.url.render_as_string()
 
 
 def _revision(connection: Connection) -> str | None:
@@ -91,7 +86,7 @@ def upgrade_engine(engine: Engine) -> str | None:
     Others that want to migrate wait their turn, and then find it done.
     """
     with (
-        translated(f"upgrading {_where(engine)}"),
+        translated(f"upgrading {shown(engine.url)}"),
         _only_one(engine),
         engine.connect() as connection,
     ):

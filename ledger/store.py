@@ -16,10 +16,11 @@ from typing import Any, Literal, NamedTuple, Self
 from sqlalchemy import Engine, Select, select, text
 
 from ledger.canonical import GENESIS
-from ledger.database import connect, locate
+from ledger.database import connect
 from ledger.errors import Conflict, HeadMoved, NotFound
 from ledger.event import Event
 from ledger.filters import Filter, any_clause, any_matches
+from ledger.location import locate
 from ledger.migrate import current_revision, require_current, upgrade_engine
 from ledger.reading import in_sequence, in_time, pages_in_sequence, streamed
 from ledger.rows import CONTENT, to_event, to_row

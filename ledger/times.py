@@ -12,6 +12,8 @@ import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+from ledger.errors import BadInput, LedgerError
+
 SECOND_US = 1_000_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -25,7 +27,7 @@ _RFC3339 = re.compile(
 _NAIVE = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?)?\Z", re.ASCII)
 
 
-class InvalidTime(ValueError):
+class InvalidTime(LedgerError, BadInput, ValueError):
     """Text that is not an RFC 3339 time with an offset."""
 
 

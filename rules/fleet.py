@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from ledger.canonical import canonical, digest
+from ledger.errors import BadInput
 from ledger.event_checks import nearest
 from rules.toml import check, parse_toml
 
@@ -19,7 +20,7 @@ Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{64}\Z")]
 Seconds = Annotated[int, Meta(gt=0)] | Annotated[float, Meta(gt=0)]
 
 
-class InvalidFleet(ValueError):
+class InvalidFleet(BadInput):
     """A configuration that cannot be used; ``problems`` names each key."""
 
     def __init__(self, problems: list[str]) -> None:

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from ledger.canonical import digest
+from ledger.errors import BadInput
 from ledger.event_checks import nearest
 from rules.names import RULE_NAMES
 from rules.toml import check, parse_toml
@@ -44,7 +45,7 @@ IncidentFault = Literal[
 ]
 
 
-class InvalidPolicy(ValueError):
+class InvalidPolicy(BadInput):
     """A policy that cannot be used; ``problems`` names each key and what it may be."""
 
     def __init__(self, name: str, problems: list[str]) -> None:

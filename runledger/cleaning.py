@@ -16,7 +16,7 @@ import msgspec
 from collectors.cleanup import CleanupRequest, cleanup_script, parse_cleanup, report_to_payload
 from collectors.reach import Limits, NodeResult, NodeSpec, run_script_blocking
 from collectors.script import new_nonce
-from ledger import Event, InvalidEvents, LedgerError, new_event
+from ledger import Event, InvalidEvents, new_event
 from ledger.payloads import CleanupAction, CleanupCompleted
 from rules.folds.boots import since_boot
 from rules.state import State
@@ -130,7 +130,7 @@ class _Run:
         def on_result(result: NodeResult) -> None:
             try:
                 self._take(result)
-            except (LedgerError, RunledgerError) as error:  # the other nodes go on
+            except RunledgerError as error:  # the other nodes go on
                 problems.append(error)
             progress(len(self._done))
 

@@ -1,15 +1,10 @@
-"""What can go wrong above the ledger; errors of the layers below pass through unchanged."""
+"""The errors of this package. They are the shared ones: a caller has one root to catch.
+
+Errors of the layers below pass through unchanged; all have the same root.
+"""
 
 from __future__ import annotations
 
+from ledger.errors import BadInput, Missing, RunledgerError
 
-class RunledgerError(Exception):
-    """Root of this package's errors."""
-
-
-class BadInput(RunledgerError):
-    """Something the caller gave cannot be used; the text says what to give instead."""
-
-
-class Missing(RunledgerError):
-    """Something the caller named does not exist."""
+__all__ = ["BadInput", "Missing", "RunledgerError"]

@@ -182,7 +182,7 @@ class Runledger(Collecting, Searching, Guarding):
         question |= _given(run=run, trials=trials, seed_count=seed_count)
         try:
             return self._decide("preflight", question, at, as_of)
-        except (LedgerError, RunledgerError):
+        except RunledgerError:
             raise
         except Exception as error:  # our own fault must not read as "go"
             return self._failed("preflight", question, error, at)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import select
 
-from ledger import Event, Ledger, LedgerError
+from ledger import Event, Ledger
 from ledger.canonical import canonical
 from ledger.database import translated
 from ledger.payloads import AsOf, DecisionPayload
@@ -133,7 +133,7 @@ def _judge(judges: Judges, decision: DecisionPayload) -> Judge | str:
     """The judge of a decision, or why there is none."""
     try:
         return judges(decision)
-    except (LedgerError, RunledgerError) as error:
+    except RunledgerError as error:
         return str(error)
 
 

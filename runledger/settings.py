@@ -18,6 +18,7 @@ from ledger.event_checks import nearest
 from rules.fleet import Fleet, InvalidFleet, fleet_from_table
 from rules.policy import InvalidPolicy, Policy, default_policy, parse_policy
 from rules.toml import check, parse_toml
+from runledger.errors import BadInput, Missing
 
 CONFIG_NAME = "runledger.toml"
 DEFAULT_LEDGER = "runledger.db"
@@ -27,7 +28,7 @@ _Positive = Annotated[int, Meta(gt=0)] | Annotated[float, Meta(gt=0)]
 _Seconds = Annotated[int, Meta(ge=0)] | Annotated[float, Meta(ge=0)]
 
 
-class InvalidSettings(ValueError):
+class InvalidSettings(BadInput):
     """A ``runledger.toml`` that cannot be used; ``problems`` names each key."""
 
     def __init__(self, path: Path, problems: list[str]) -> None:
@@ -72,7 +73,7 @@ def load_settings(
 ) -> Settings:
     """The settings in force; raises `InvalidSettings`, or `InvalidPolicy` for the policy file.
 
-    A ``config`` that is named must exist; the one in the current folder may be missing.
+    A ``config`` that is named must exist (`Missing`); the one in the current folder need not.
     """
     environ = os.environ if environ is None else environ
     cwd = Path.cwd() if cwd is None else cwd
@@ -80,7 +81,7 @@ def load_settings(
     location = ledger or environ.get("RUNLEDGER_LEDGER")
     if not path.exists():
         if config is not None:
-            raise InvalidSettings(path, ["no such file; `runledger init` makes one"])
+            raise Missing(f"{path}: no such file; `runledger init --config {config}` makes one")
         return Settings(ledger=location or str(cwd / DEFAULT_LEDGER))
     table = _read(path)
     problems: list[str] = [
@@ -93,7 +94,7 @@ def load_settings(
         for key in ("ledger", "policy", "spool")
         if key in table and (not isinstance(table[key], str) or not table[key])
     ]
-    problems += _password_problem(table.get("ledger"))
+    problems += _location_problem(table.get("ledger"))
     check(table.get("probe", {}), ProbeSettings, "probe", problems)
     fleet = Fleet()
     try:
@@ -114,13 +115,11 @@ def load_settings(
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return parse_toml(path.read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise InvalidSettings(path, [f"not UTF-8 (byte {error.start})"]) from None
+        return parse_toml(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidSettings(path, [_why(error)]) from None
     except ValueError as error:
         raise InvalidSettings(path, [str(error)]) from None
-    except OSError as error:
-        raise InvalidSettings(path, [f"cannot be read: {error.strerror}"]) from None
 
 
 def _policy(path: Path, name: str | None) -> Policy:
@@ -128,13 +127,19 @@ def _policy(path: Path, name: str | None) -> Policy:
         return default_policy()
     file = path.parent / name
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidSettings(path, [f"policy = {name!r}: cannot be read ({error})"]) from None
+        raise InvalidSettings(path, [f"policy = {name!r}: {_why(error)}"]) from None
     try:
         return parse_policy(text, name=file.stem)
     except InvalidPolicy as error:
         raise InvalidPolicy(str(file), list(error.problems)) from None
+
+
+def _why(error: OSError | UnicodeDecodeError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"not UTF-8 (byte {error.start})"
+    return f"cannot be read: {error.strerror}"
 
 
 def _beside(path: Path, location: str) -> str:
@@ -142,18 +147,16 @@ def _beside(path: Path, location: str) -> str:
     return location if "://" in location else str(path.parent / location)
 
 
-def _password_problem(location: object) -> list[str]:
-    if not isinstance(location, str) or "://" not in location:
+def _location_problem(location: object) -> list[str]:
+    if not isinstance(location, str):
         return []
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
+    from ledger.location import has_password, locate
 
     try:
-        url = make_url(location)
-    except ArgumentError:
-        return ["ledger: not a database URL"]
-    if url.password is None:
-        return []
+        if not has_password(locate(location)):
+            return []
+    except BadInput as error:
+        return [f"ledger: {error}"]
     return [
         "ledger: a password does not belong in this file; take it out and set RUNLEDGER_LEDGER, "
         "PGPASSWORD or ~/.pgpass"

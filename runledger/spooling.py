@@ -18,7 +18,7 @@ from pathlib import Path
 from collectors.recorder import Recorder
 from collectors.spool import Spool
 from ledger import Event, Ledger, open_ledger
-from ledger.database import locate
+from ledger.location import locate
 from runledger.appending import append_new
 from runledger.settings import Settings
 

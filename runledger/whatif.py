@@ -17,7 +17,7 @@ from ledger.filters import any_matches
 from ledger.payloads import DecisionPayload
 from ledger.rows import same_content
 from rules.decide import Judge
-from rules.policy import Policy, with_settings
+from rules.policy import Policy, default_policy, with_settings
 from runledger.catalog import Catalog
 from runledger.history import Edit
 from runledger.playback import Cut
@@ -98,7 +98,12 @@ def what_if(
     change: Change,
     progress: Callable[[int], None] = lambda _: None,
 ) -> WhatIf:
-    """Rerun decisions under a change and compare with the control."""
+    """Rerun decisions under a change and compare with the control.
+
+    Raises `InvalidPolicy` for a setting that no policy can have, also where
+    there is no decision to rerun.
+    """
+    with_settings(change.policy or default_policy(), list(change.settings))
     decided = list(decided)
     changed: list[Changed] = []
     problems: dict[str, str] = {}

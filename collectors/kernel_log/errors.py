@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ledger.errors import BadInput
 
-class KernelLogError(Exception):
+
+class KernelLogError(BadInput):
     """Root of the errors of this package."""
 
 

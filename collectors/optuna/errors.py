@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ledger.errors import RunledgerError
 
-class OptunaError(Exception):
+
+class OptunaError(RunledgerError):
     """Root of the errors of this package."""
 
 

@@ -15,6 +15,8 @@ import secrets
 from collections.abc import Iterable
 from importlib.resources import files
 
+from ledger.errors import BadInput
+
 COMMAND = "sh -s"
 """What to run on the rig; the composed script goes to its stdin."""
 
@@ -22,7 +24,7 @@ _NONCE = re.compile(r"[0-9a-f]{16,64}\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
-class InvalidScriptInput(ValueError):
+class InvalidScriptInput(BadInput):
     """A value cannot be sent to a rig: it holds a control character. Nothing was sent."""
 
     def __init__(self, name: str, value: str) -> None:

@@ -7,12 +7,11 @@ handlers that import what they need when they run, so that ``--help`` is quick.
 from __future__ import annotations
 
 import argparse
-import os
-import sys
+import contextlib
 from collections.abc import Sequence
 from importlib import import_module
 
-from runledger.cli import exits
+from runledger.cli import exits, streams
 from runledger.cli.parser import Parser, shared
 
 _GROUPS = (
@@ -52,16 +51,24 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    arguments = build_parser().parse_args(argv)
+    streams.prepare()
+    code: int | None = exits.DONE
     try:
-        code = arguments.run(arguments)
-        sys.stdout.flush()
+        with streams.reader_may_leave():
+            code = _run(argv)
     except KeyboardInterrupt:
-        return exits.report("interrupted", exits.INTERRUPTED)
-    except BrokenPipeError:
-        # The reader (head, less) has seen enough; Python must not complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return exits.DONE
+        code = exits.report("interrupted", exits.INTERRUPTED)
     except Exception as error:
-        return exits.for_error(error)
-    return int(code or exits.DONE)
+        code = exits.for_error(error)
+    with contextlib.suppress(OSError):
+        streams.settle()
+    return code or exits.DONE
+
+
+def _run(argv: Sequence[str] | None) -> int | None:
+    try:
+        arguments = build_parser().parse_args(argv)
+    except SystemExit as left:  # argparse has printed help, or what is wrong with the usage
+        return int(left.code or exits.DONE)
+    code: int | None = arguments.run(arguments)
+    return code

@@ -9,12 +9,11 @@ from typing import Any
 from ledger import Event, parse_filters, parse_ndjson
 from ledger.payloads import DecisionPayload, Finding
 from ledger.times import parse_time
-from rules.policy import InvalidPolicy, Policy, default_policy, parse_policy, with_settings
+from rules.policy import InvalidPolicy, Policy, parse_policy
 from runledger.cli import exits
 from runledger.cli.opening import opened
 from runledger.cli.output import colour, plain, print_json, say, talk
 from runledger.cli.progress import progress
-from runledger.errors import BadInput
 from runledger.whatif import Change, WhatIf, changed_json, effect, what_if
 
 
@@ -67,8 +66,6 @@ def _junit(path: Path, result: WhatIf, decided: list[Event]) -> None:
 
 def _change(arguments: argparse.Namespace) -> Change:
     policy = None if arguments.policy is None else read_policy(Path(arguments.policy))
-    # A misspelt key is an error even where no decision would be rerun.
-    with_settings(policy or default_policy(), arguments.settings)
     added = []
     for name in arguments.added:
         with Path(name).open("rb") as file:
@@ -84,11 +81,8 @@ def _change(arguments: argparse.Namespace) -> Change:
 
 
 def read_policy(path: Path) -> Policy:
-    """The policy in a file; raises `BadInput` where it is missing."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise BadInput(f"no policy file {path}") from None
+    """The policy in a file; raises `InvalidPolicy`, or ``OSError`` where it cannot be read."""
+    text = path.read_text(encoding="utf-8-sig")
     try:
         return parse_policy(text, name=path.stem)
     except InvalidPolicy as error:

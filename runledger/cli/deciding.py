@@ -175,9 +175,11 @@ def _print(decision: Any, arguments: argparse.Namespace) -> int:
 
     from runledger.cli.decisions import print_decision
     from runledger.cli.output import print_json
+    from runledger.cli.streams import reader_may_leave
 
-    if arguments.json:
-        print_json(msgspec.to_builtins(decision))
-    else:
-        print_decision(decision)
+    with reader_may_leave():  # a no-go is none the less one for being piped to `head`
+        if arguments.json:
+            print_json(msgspec.to_builtins(decision))
+        else:
+            print_decision(decision)
     return exits.VERDICTS.get(decision.verdict, exits.DONE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -36,32 +37,35 @@ def report(message: str, code: int) -> int:
 
 def for_error(error: Exception) -> int:
     """Report an error; returns its exit code."""
+    from ledger.errors import RunledgerError
+
     code = _code(error)
     if code == OWN_FAILURE and os.environ.get("RUNLEDGER_DEBUG"):
         traceback.print_exception(error)
-    text = str(error) or type(error).__name__
-    if code == OWN_FAILURE and not _ours(error):
+    text = _file_trouble(error) or str(error) or type(error).__name__
+    if code == OWN_FAILURE and not isinstance(error, RunledgerError):
         text = f"{type(error).__name__}: {text} (RUNLEDGER_DEBUG=1 shows where)"
     return report(text, code)
 
 
-def _ours(error: Exception) -> bool:
-    from ledger.errors import LedgerError
-    from runledger.errors import RunledgerError
-
-    return isinstance(error, LedgerError | RunledgerError)
+def _file_trouble(error: Exception) -> str | None:
+    """Words for a file that could not be read or written."""
+    if isinstance(error, FileNotFoundError) and error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: no such file or folder"
+    if isinstance(error, OSError) and error.strerror:
+        place = "the output" if error.filename is None else os.fsdecode(error.filename)
+        return f"{place}: {error.strerror}"
+    if isinstance(error, UnicodeDecodeError):
+        return f"a file that should be text is not UTF-8 (byte {error.start})"
+    return None
 
 
 def _code(error: Exception) -> int:
     from ledger import errors
-    from ledger.times import InvalidTime
-    from runledger.errors import BadInput, Missing
 
-    # Modules that define errors of bad input without sharing a root.
-    bad_input = (errors.InvalidEvents, errors.InvalidFilter, InvalidTime, BadInput)
-    if isinstance(error, bad_input) or type(error).__name__ in _BAD_INPUT_NAMES:
+    if isinstance(error, errors.BadInput):
         return BAD_INPUT
-    if isinstance(error, errors.NotFound | Missing | FileNotFoundError):
+    if isinstance(error, errors.Missing | FileNotFoundError):
         return NOT_FOUND
     if isinstance(error, errors.Conflict | errors.HeadMoved | errors.AlreadyThere):
         return CONFLICT
@@ -69,20 +73,10 @@ def _code(error: Exception) -> int:
         return DRIFT
     if isinstance(error, errors.Unavailable):
         return TRY_LATER
-    if isinstance(error, IsADirectoryError | PermissionError | UnicodeDecodeError):
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return TRY_LATER
+    if isinstance(error, IsADirectoryError | NotADirectoryError | PermissionError):
+        return BAD_INPUT
+    if isinstance(error, UnicodeDecodeError):
         return BAD_INPUT
     return OWN_FAILURE
-
-
-_BAD_INPUT_NAMES = frozenset(
-    {
-        "InvalidFleet",
-        "InvalidNodeFile",
-        "InvalidPolicy",
-        "InvalidScriptInput",
-        "InvalidSettings",
-        "KernelLogError",
-        "NotImportable",
-        "UnplacedLine",
-    }
-)

@@ -50,7 +50,7 @@ def _events(arguments: argparse.Namespace) -> int:
 
     from ledger import parse_filters, to_wire
     from runledger.cli.opening import opened
-    from runledger.cli.output import plain, say
+    from runledger.cli.output import json_text, plain, say
 
     with opened(arguments, create=False) as runledger:
         found = runledger.ledger.read(where=parse_filters(arguments.where))
@@ -65,7 +65,7 @@ def _events(arguments: argparse.Namespace) -> int:
         sys.stdout.write('{"events": [')
         separator = ""
         for event in found:
-            sys.stdout.write(separator + json.dumps(to_wire(event), ensure_ascii=False))
+            sys.stdout.write(separator + json_text(to_wire(event)))
             separator = ", "
         sys.stdout.write("]}\n")
     return exits.DONE

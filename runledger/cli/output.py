@@ -37,9 +37,15 @@ def colour(text: str, kind: str) -> str:
     return f"\x1b[{_COLOURS[kind]}m{text}\x1b[0m"
 
 
+def json_text(value: Any) -> str:
+    """JSON that stdout can carry: escaped where it is not UTF-8."""
+    utf_8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    return json.dumps(value, ensure_ascii=not utf_8)
+
+
 def print_json(value: Any) -> None:
     """One JSON object on stdout."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.write(json_text(value) + "\n")
 
 
 def say(text: str = "") -> None:

@@ -30,6 +30,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 def _init(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
+    from ledger.location import locate, shown
     from runledger.cli.opening import opened
     from runledger.cli.output import plain, print_json, say
     from runledger.errors import BadInput
@@ -51,7 +52,7 @@ def _init(arguments: argparse.Namespace) -> int:
             runledger.note(watch, source="runledger/init")
         policy, fleet = runledger.policy, runledger.fleet
         runledger.catalog.activate(policy, fleet, now_us=runledger.now(), source="runledger/init")
-        location = runledger.settings.ledger
+        location = shown(locate(runledger.settings.ledger))
     watched = [watch.subject for watch in watches]
     if arguments.json:
         print_json({"config": str(config), "ledger": location, "watched": watched})

@@ -14,7 +14,7 @@ from typing import Self
 
 from collectors.probe import probe_script
 from collectors.reach import BlockingConnections, Limits, NodeResult, NodeSpec, run_script_blocking
-from ledger import Ledger, LedgerError, new_event
+from ledger import Ledger, new_event
 from ledger.payloads import CommandHung
 from ledger.times import SECOND_US
 from rules.fleet import Fleet
@@ -114,7 +114,7 @@ class Prober:
             done = self._look(wanted_targets, step, progress)
             if remedy and step is not None and step in self.fleet.steps:
                 return self._remedied(done, wanted_targets, step, progress)
-        except (LedgerError, RunledgerError):
+        except RunledgerError:
             raise
         except Exception as error:  # a fault of our own is not to be taken for silence
             why = f"runledger itself failed: {type(error).__name__}: {error}"

@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from ledger import verify
 from ledger.payloads import DecisionPayload, RunStarted
 from rules.fleet import fleet_text
 from runledger.facade import Runledger
+from runledger.whatif import Change
 from tests.rules.histories import FLEET, NOON, D, H, M, Story
 from tests.runledger.nights import NOW, eventful, ledger_with
 
@@ -150,3 +152,43 @@ def test_what_is_exported_can_be_imported() -> None:
     assert issubclass(runledger.Missing, runledger.RunledgerError)
     assert isinstance(runledger.Runledger, type)
     assert Runledger is runledger.Runledger
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda folder: runledger.open(folder / "l.db").preflight("1", at="2026-01-24T18:00:00"),
+        lambda folder: runledger.open(folder / "l.db").override(
+            "node/a", "waive", reason="spare", by="me"
+        ),
+        lambda folder: list(runledger.open(folder / "l.db").decisions("colour=red")),
+        lambda folder: runledger.open("mysql://db.example/runledger"),
+        lambda folder: runledger.open(config=_written(folder / "c.toml", "nodse = 1")),
+        lambda folder: runledger.open(config=_written(folder / "c.toml", 'policy = "p.toml"')),
+        lambda folder: runledger.open(folder / "l.db").what_if(Change(settings=("gpu.nope=1",))),
+        lambda folder: runledger.open(folder / "l.db").probe(),
+    ],
+)
+def test_whatever_was_wrong_with_what_it_was_given_is_bad_input(
+    tmp_path: Path, wrong: Callable[[Path], object]
+) -> None:
+    with pytest.raises(runledger.BadInput) as caught:
+        wrong(tmp_path)
+    assert isinstance(caught.value, runledger.RunledgerError)
+
+
+def test_every_error_has_the_one_root() -> None:
+    import collectors.optuna.errors
+    import collectors.spool
+    import ledger.errors
+
+    for module in (ledger.errors, collectors.optuna.errors, collectors.spool):
+        for name, thing in vars(module).items():
+            if isinstance(thing, type) and issubclass(thing, Exception) and "Error" not in name:
+                assert issubclass(thing, runledger.RunledgerError), name
+    assert issubclass(runledger.LedgerError, runledger.RunledgerError)
+
+
+def _written(file: Path, text: str) -> Path:
+    file.write_text(text)
+    return file
