@@ -16,9 +16,13 @@ from ledger.errors import BadInput, LedgerError
 
 SECOND_US = 1_000_000
 
+_DAY_S = 86_400
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_S = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(seconds=1)
 _LAST_S = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(seconds=1)
+FIRST_US, LAST_US = _FIRST_S * SECOND_US, _LAST_S * SECOND_US + SECOND_US - 1
+"""The first and the last moment that have a text: the years 1 to 9999."""
+
 _RFC3339 = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ]((?:[01]\d|2[0-3]):\d\d:\d\d)(?:\.(\d+))?"
     r"([Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)\Z",
@@ -53,11 +57,17 @@ def parse_time(text: str) -> int:
         )
     day, clock, fraction, offset = match.groups()
     offset = "+00:00" if offset in "Zz" else offset
+    # A leap second has no number of its own: it counts as the one after it.
+    leap = clock.endswith(":60")
     try:
-        whole = datetime.fromisoformat(f"{day}T{clock}{offset}")
-        seconds = (whole - _EPOCH) // timedelta(seconds=1)
+        whole = datetime.fromisoformat(f"{day}T{clock[:-2] + '59' if leap else clock}{offset}")
+        seconds = (whole - _EPOCH) // timedelta(seconds=1) + leap
     except (ValueError, OverflowError) as error:
         raise InvalidTime(f"{_shown(text)} is not a possible time ({error})") from None
+    if leap and seconds % _DAY_S:
+        raise InvalidTime(
+            f"{_shown(text)} is not a possible time (only the last second of a day in UTC is 60)"
+        )
     if not _FIRST_S <= seconds <= _LAST_S:
         raise InvalidTime(f"{_shown(text)} lies outside of the years 1 to 9999 in UTC")
     return seconds * SECOND_US + int((fraction or "0")[:6].ljust(6, "0"))
