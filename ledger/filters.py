@@ -31,6 +31,9 @@ _COLUMNS = {
     "step": "step",
 }
 
+_Range = tuple[int, int | None]
+"""The first and the last position; None: without end."""
+
 
 @dataclass(frozen=True)
 class Filter:
@@ -43,7 +46,7 @@ class Filter:
     patterns: tuple[tuple[str, str], ...] = ()
     since_us: int | None = None
     until_us: int | None = None
-    sequence: tuple[int, int | None] | None = None
+    sequence: _Range | None = None
 
     def matches(self, event: Event) -> bool:
         """Whether ``event`` satisfies every term."""
@@ -77,8 +80,8 @@ class Filter:
 def parse_filter(text: str) -> Filter:
     """The filter in ``text``; raises `InvalidFilter` naming the term that is wrong."""
     patterns: list[tuple[str, str]] = []
-    bounds: dict[str, int] = {}
-    sequence: tuple[int, int | None] | None = None
+    bounds: dict[str, list[int]] = {"since": [], "until": []}
+    ranges: list[_Range] = []
     for term in text.split(","):
         key, equals, value = term.strip().partition("=")
         if not equals or not value:
@@ -90,16 +93,22 @@ def parse_filter(text: str) -> Filter:
             )
         if key in ("since", "until"):
             try:
-                bounds[key] = parse_time(value)
+                bounds[key].append(parse_time(value))
             except InvalidTime as error:
                 raise InvalidFilter(f"{key} in filter {text!r}: {error}") from None
         elif key == "seq":
-            sequence = _parse_range(value, text)
+            ranges.append(_parse_range(value, text))
         else:
             if key == "pci":
-                value = normalize_pci(value) or value
+                value = normalize_pci(value) or value.lower()
             patterns.append((key, normalize_subject(value) if key == "subject" else value))
-    return Filter(text, tuple(patterns), bounds.get("since"), bounds.get("until"), sequence)
+    return Filter(
+        text,
+        tuple(patterns),
+        since_us=max(bounds["since"], default=None),
+        until_us=min(bounds["until"], default=None),
+        sequence=_common(ranges),
+    )
 
 
 def parse_filters(texts: Iterable[str]) -> tuple[Filter, ...]:
@@ -119,7 +128,15 @@ def any_clause(filters: Iterable[Filter]) -> ColumnElement[bool]:
     return or_(*clauses) if clauses else true()
 
 
-def _parse_range(value: str, text: str) -> tuple[int, int | None]:
+def _common(ranges: list[_Range]) -> _Range | None:
+    """The positions that lie in every range; an empty one where they share none."""
+    if not ranges:
+        return None
+    lasts = [last for _, last in ranges if last is not None]
+    return max(first for first, _ in ranges), min(lasts, default=None)
+
+
+def _parse_range(value: str, text: str) -> _Range:
     match = re.fullmatch(r"(\d{1,18})(?:(\.\.)(\d{1,18})?)?", value)
     if match is None:
         raise InvalidFilter(f"seq in filter {text!r}: write a position (812) or a range (1..812)")

@@ -222,6 +222,13 @@ class ReadConformance(_Fixtures):
         assert where("pci=22:00.0,seq=..8".replace("seq=..8", "seq=1..8")) == [4, 8]
         assert where("node=rig-*,seq=90..", "id=" + everything[0].id) == [1, 92, 96, 100]
         assert where("since=2026-01-24T18:02:11.000099Z") == [99, 100]
+        assert where("pci=*:22:00.*,seq=1..8") == [4, 8]
+        # All terms of one filter must hold, a key given twice included.
+        assert where("seq=3..9,seq=5..") == [5, 6, 7, 8, 9]
+        assert where("seq=1..3,seq=5") == []
+        late, early = "since=2026-01-24T18:02:11.000099Z", "since=2026-01-24T00:00:00Z"
+        assert where(f"{late},{early}") == where(f"{early},{late}") == [99, 100]
+        assert where("type=ssh_probe,type=run_started") == []
 
     def test_both_orders_hold_over_many_pages(self, ledger: Ledger) -> None:
         count = 2500
