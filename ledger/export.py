@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from ledger.errors import Damaged
 from ledger.filters import Filter, any_matches
-from ledger.sql import wire_line
+from ledger.sql import Row, wire_line
 from ledger.store import Ledger, to_event
 
 
@@ -26,4 +27,11 @@ def export_lines(
     where = tuple(where)
     for row in ledger.rows(after=after, upto=upto, where=where, types=types):
         if not where or any_matches(where, to_event(row)):
-            yield wire_line(row) + b"\n"
+            yield _line(row)
+
+
+def _line(row: Row) -> bytes:
+    try:
+        return wire_line(row) + b"\n"
+    except OverflowError:
+        raise Damaged(f"position {row[0]} has a time beyond the years 1 to 9999", row[0]) from None

@@ -9,6 +9,7 @@ from ledger.errors import Damaged
 from ledger.event import Event, payload_text
 from ledger.registry import PAYLOAD_TYPES, decode_payload
 from ledger.sql import Row
+from ledger.times import FIRST_US, LAST_US
 
 CONTENT = slice(2, 12)
 """The columns of a row that make up an event's content (type to data), without its id."""
@@ -20,6 +21,8 @@ def to_event(row: Sequence[Any]) -> Event:
         sequence, id_, type_, source, subject, time_us, version, runid, step,
         correlationid, causationid, data, recorded_us, prevhash, hash_,
     ) = row  # fmt: skip
+    if not (FIRST_US <= time_us <= LAST_US and FIRST_US <= recorded_us <= LAST_US):
+        raise Damaged(f"position {sequence} has a time beyond the years 1 to 9999", sequence)
     try:
         payload = decode_payload(type_, version, data)
         current = version == payload.version

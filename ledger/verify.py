@@ -43,8 +43,10 @@ def verify(
         reason = ""
         if row is None:
             reason = "cannot be read"
+        elif row[0] < at:
+            reason = f"is not the first (there is one at {row[0]})"
         elif row[0] != at:
-            reason = f"missing (the next one there is {row[0]})"
+            reason = f"is missing (the next one there is {row[0]})"
         elif row[13] != good.hash:
             reason = "does not follow from the event before it"
         elif _hash(row) != row[14]:
@@ -74,13 +76,13 @@ def _hash(row: Row) -> str:
 
 def _rows(ledger: Ledger) -> Iterator[Row | None]:
     """Rows in order; None for the first that the database or its text cannot give."""
-    after = 0
-    statement = select(events).order_by(events.c.sequence)
+    # From wherever the first one stands: other readers see none before position 1.
+    statement = following = select(events).order_by(events.c.sequence)
     page = _PAGE
     while True:
         try:
             with translated("verifying"), ledger.engine.connect() as connection:
-                found = statement.where(events.c.sequence > after).limit(page)
+                found = following.limit(page)
                 rows = connection.execute(found).cursor.fetchall()  # the driver's own tuples
         except (Unavailable, NotFound):
             raise
@@ -93,4 +95,4 @@ def _rows(ledger: Ledger) -> Iterator[Row | None]:
         yield from rows
         if len(rows) < page:
             return
-        after = rows[-1][0]
+        following = statement.where(events.c.sequence > rows[-1][0])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ledger import Head, open_ledger, verify
+from ledger import Damaged, Head, export_lines, open_ledger, verify
 from ledger.sql import EVENT_COLUMNS, INTEGER_COLUMNS
 from ledger.testing import sample_events
 
@@ -99,6 +99,31 @@ def test_a_swapped_pair_is_found(tmp_path: Path, whole: bytes, at: int) -> None:
     )
     with open_ledger(path, readonly=True) as ledger:
         assert verify(ledger).first_bad == at
+
+
+@pytest.mark.parametrize("at", [0, -7])
+def test_a_row_before_the_first_is_found(tmp_path: Path, whole: bytes, at: int) -> None:
+    path = _tampered(
+        tmp_path, whole, ("UPDATE events SET sequence = ? WHERE sequence = ?", (at, COUNT))
+    )
+    with open_ledger(path, readonly=True) as ledger:
+        result = verify(ledger)
+        assert (result.ok, result.first_bad, result.head.sequence) == (False, 1, 0)
+        assert len(list(ledger.read())) == COUNT - 1
+
+
+@pytest.mark.parametrize("column", ["time_us", "recorded_us"])
+def test_a_time_that_no_event_can_have_is_damage_for_every_reader(
+    tmp_path: Path, whole: bytes, column: str
+) -> None:
+    path = _tampered(
+        tmp_path, whole, (f"UPDATE events SET {column} = ? WHERE sequence = 3", (2**62,))
+    )
+    with open_ledger(path, readonly=True) as ledger:
+        assert verify(ledger).first_bad == 3
+        for read in (ledger.read, lambda: export_lines(ledger)):
+            with pytest.raises(Damaged, match="position 3"):
+                list(read())
 
 
 def test_a_cut_tail_is_found_by_a_head_noted_earlier(tmp_path: Path, whole: bytes) -> None:
