@@ -14,7 +14,7 @@ import msgspec
 
 from ledger.canonical import canonical
 from ledger.errors import InvalidEvents, Problem
-from ledger.event_checks import Wrong, check_attributes, check_text_attribute, json_type
+from ledger.event_checks import Wrong, check_attributes, check_text_attribute, instead
 from ledger.identifiers import new_event_id, normalize_subject
 from ledger.payload_checks import check_payload, check_values
 from ledger.payloads import Json, Payload
@@ -239,7 +239,7 @@ def _check_data(
     if data is None:
         wrong("data", "missing", "give the payload as an object (it may be empty: {})")
     elif not isinstance(data, dict):
-        wrong("data", f"a {json_type(data)} instead of an object", "give the payload as an object")
+        wrong("data", instead(data, "an object"), "give the payload as an object")
     elif isinstance(event_type, str) and event_type in PAYLOAD_TYPES and type(version) is int:
         if version >= 1:
             return check_payload(

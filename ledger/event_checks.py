@@ -74,7 +74,7 @@ def check_attributes(wire: Json, wrong: Wrong, *, stored: bool) -> None:
     for name in ("type", "time"):
         value = wire.get(name)
         if value is not None and not isinstance(value, str):
-            wrong(name, f"a {json_type(value)} instead of a string", "write it as text")
+            wrong(name, instead(value, "a string"), "write it as text")
     for name in _TEXT_ATTRIBUTES:
         if wire.get(name) is not None:
             check_text_attribute(name, wire[name], wrong)
@@ -113,7 +113,7 @@ def check_text_attribute(name: str, value: Any, wrong: Wrong) -> None:
     if not isinstance(value, str):
         plain = isinstance(value, int | float) and not isinstance(value, bool)
         example = f', for example "{shown(value)}"' if name == "step" and plain else ""
-        wrong(name, f"a {json_type(value)} instead of a string", f"write it as text{example}")
+        wrong(name, instead(value, "a string"), f"write it as text{example}")
     elif not value:
         wrong(name, "empty", "give a value, or leave the attribute out")
     elif len(value.encode("utf-8", "surrogatepass")) > _MAX_ATTRIBUTE_BYTES:
@@ -136,7 +136,8 @@ def _check_ledger_attributes(wire: Json, wrong: Wrong) -> None:
             wrong(name, "missing or not a SHA-256 in hex", "restore from an unchanged export")
 
 
-def json_type(value: Any) -> str:
-    """What JSON calls the type of ``value``."""
-    names = {dict: "object", list: "list", bool: "boolean", int: "number", float: "number"}
-    return names.get(type(value), type(value).__name__)
+def instead(value: Any, wanted: str) -> str:
+    """That ``value`` is of another JSON type than the one wanted, in words."""
+    names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean"}
+    names |= {int: "a number", float: "a number"}
+    return f"{names.get(type(value), f'a {type(value).__name__}')} instead of {wanted}"

@@ -92,10 +92,8 @@ def check_payload(
         for problem in found:
             wrong(*problem)
         if current:
-            named = tuple(field for field, _, _ in found)
-            name_problems(
-                cls, data, lambda f, m, r: None if f.startswith(named) else wrong(f, m, r)
-            )
+            named = {field for field, _, _ in found}
+            name_problems(cls, data, lambda f, m, r: None if _within(f, named) else wrong(f, m, r))
         return None
     if current and not stored:
         fields = cls.__struct_fields__
@@ -115,6 +113,11 @@ def check_payload(
         return None
     # Defaults such as an explicit null inside a list of objects drop out here.
     return payload, text.decode() if stored or not current else canonical(payload).decode()
+
+
+def _within(field: str, named: set[str]) -> bool:
+    """Whether a field, or one that it is part of, is among those ``named`` already."""
+    return any(field == other or field.startswith((f"{other}.", f"{other}[")) for other in named)
 
 
 def name_problems(cls: Any, data: Json, wrong: Wrong, path: str = "data") -> None:
@@ -158,6 +161,8 @@ def _name_in(kind: Any, value: Any, path: str, wrong: Wrong) -> None:
         value = int(value)  # the canonical form makes no difference between 5.0 and 5
     try:
         msgspec.convert(value, kind)
+    except UnicodeEncodeError:
+        return  # a lone surrogate, named with the values
     except msgspec.ValidationError as error:
         message = str(error).partition(" - at `")[0]
         wrong(path, _plain(message), f"write {_expected(kind)}")

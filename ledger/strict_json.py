@@ -1,14 +1,17 @@
 """JSON as strict as an append-only log needs it.
 
 Duplicate keys and invalid UTF-8 are refused here. `NaN`, infinities and numbers
-that overflow to them are let through as floats, so that the check of the event
-can name the field they stand in; nothing lets them past that check.
+that overflow to them are let through as floats, and integers of any length as
+great ones, so that the check of the event can name the field they stand in;
+nothing lets them past that check.
 """
 
 from __future__ import annotations
 
 import json
 from typing import Any
+
+_DIGITS_KEPT = 400
 
 
 class BadJson(ValueError):
@@ -26,20 +29,25 @@ def load_json(text: str | bytes) -> Any:
             text = text.decode("utf-8")
         except UnicodeDecodeError as error:
             raise BadJson(f"not UTF-8 (byte {error.start + 1})", "write it as UTF-8") from None
+    text = text.removeprefix("\ufeff")
     try:
-        return json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_unique)
+        try:
+            return json.loads(text, object_pairs_hook=_unique)
+        except (json.JSONDecodeError, BadJson):
+            raise
+        except ValueError:  # Python's limit on the digits of an integer
+            return json.loads(text, object_pairs_hook=_unique, parse_int=_shortened)
     except json.JSONDecodeError as error:
         raise BadJson(
             f"not JSON: {error.msg} (column {error.colno})", "write one JSON object a line"
         ) from None
     except RecursionError:
         raise BadJson("nested too deeply to be read", "flatten it") from None
-    except BadJson:
-        raise
-    except ValueError:  # Python's limit on the digits of an integer
-        raise BadJson(
-            "an integer of thousands of digits, beyond 2**53", "write it as text where allowed"
-        ) from None
+
+
+def _shortened(digits: str) -> int:
+    """An integer of thousands of digits as one that is still too great to be let through."""
+    return int(digits[:_DIGITS_KEPT])
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -126,9 +126,11 @@ class CleanupCompleted(Payload, frozen=True, kw_only=True):
     def normalize(cls, data: Json) -> None:
         orphans = data.get("orphaned_vram_mib")
         if isinstance(orphans, dict):
-            data["orphaned_vram_mib"] = {
-                normalize_pci(pci) or pci: size for pci, size in orphans.items()
-            }
+            completed = {normalize_pci(pci) or pci: size for pci, size in orphans.items()}
+            # Where two spellings are one card, neither size may be lost: they stay
+            # as they are, and validation names the one that is not in full.
+            if len(completed) == len(orphans):
+                data["orphaned_vram_mib"] = completed
 
 
 class RemedyCompleted(Payload, frozen=True, kw_only=True):
