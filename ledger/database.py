@@ -88,7 +88,8 @@ def _connect_sqlite(url: URL, *, create: bool, readonly: bool) -> Engine:
         connection = opened("mode=rwc" if create else "mode=rw")
         # Before journal_mode: the first WAL header must already be synced this way.
         connection.execute("PRAGMA synchronous = EXTRA")
-        connection.execute("PRAGMA journal_mode = WAL")
+        if _may_change(connection, create=create):
+            connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA recursive_triggers = ON")
         connection.execute("PRAGMA trusted_schema = OFF")
         return connection
@@ -125,6 +126,12 @@ def _connect_sqlite(url: URL, *, create: bool, readonly: bool) -> Engine:
         )
     after_fork(engine, _forget_connections())
     return engine
+
+
+def _may_change(connection: Any, *, create: bool) -> bool:
+    """Whether the file is a ledger, or may become one: another program's stays as it is."""
+    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
+    return names >= {"events", "alembic_version"} if names else create
 
 
 def after_fork(owner: _T, action: Callable[[_T], None]) -> None:

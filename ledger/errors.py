@@ -32,18 +32,20 @@ class LedgerError(RunledgerError):
 class Problem:
     """One thing wrong with one event: where it is, what it is, what to do.
 
-    ``line`` counts from 1 within the batch; 0 means the event did not come
-    from a numbered line.
+    ``line`` counts from 1 within ``file``, or within the batch where the event
+    came from no named file; 0 means that it did not come from a line.
     """
 
     field: str
     message: str
     remedy: str
     line: int = 0
+    file: str = ""
 
     def __str__(self) -> str:
-        where = f"line {self.line}: " if self.line else ""
-        return f"{where}{self.field}: {self.message}; {self.remedy}"
+        file = f"{self.file}: " if self.file else ""
+        line = f"line {self.line}: " if self.line else ""
+        return f"{file}{line}{self.field}: {self.message}; {self.remedy}"
 
 
 class InvalidEvents(LedgerError, BadInput):
@@ -119,5 +121,9 @@ class InvalidLocation(LedgerError, BadInput):
     """A path or URL where no ledger can be."""
 
 
-class SchemaMismatch(LedgerError):
-    """The ledger's tables are older or newer than this program's."""
+class NotADatabase(Damaged, InvalidLocation):
+    """A file that SQLite does not know: another program's, or a ledger torn at its beginning."""
+
+
+class SchemaMismatch(LedgerError, BadInput):
+    """The tables are older or newer than this program's, or another program's."""

@@ -49,6 +49,8 @@ def locate(location: str | Path) -> URL:
         raise InvalidLocation("a SQLite URL is sqlite:///relative/path or sqlite:////absolute/path")
     if not url.database or url.database == ":memory:":
         raise InvalidLocation("a ledger needs a file: an in-memory database cannot be durable")
+    if url.query:
+        raise InvalidLocation("a SQLite URL takes no options: leave out what follows the ?")
     return url.set(drivername="sqlite")
 
 

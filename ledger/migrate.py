@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, inspect, text
 
 from ledger.database import BUSY_TIMEOUT_S, connect
-from ledger.errors import SchemaMismatch, Unavailable
+from ledger.errors import NotFound, SchemaMismatch, Unavailable
 from ledger.location import locate, shown
 from ledger.translation import translated
 
@@ -45,12 +45,12 @@ def _revision(connection: Connection) -> str | None:
 
 
 def require_current(engine: Engine) -> None:
-    """Raise `SchemaMismatch` unless the tables are at this program's revision."""
+    """Raise unless the tables are there (`NotFound`) and at our revision (`SchemaMismatch`)."""
     revision = current_revision(engine)
     if revision == HEAD_REVISION:
         return
     if revision is None:
-        raise SchemaMismatch("this database holds no ledger yet: run `runledger upgrade`")
+        raise NotFound(f"{shown(engine.url)} holds no ledger yet: run `runledger upgrade`")
     _refuse_strange(revision)
     raise SchemaMismatch(
         f"the ledger is at schema {revision}, this program needs {HEAD_REVISION}: "
@@ -68,6 +68,19 @@ def _refuse_strange(revision: str) -> None:
         raise SchemaMismatch(
             f"the ledger is at schema {revision}, newer than this program's {HEAD_REVISION}: "
             "upgrade runledger"
+        )
+
+
+def _refuse_occupied(connection: Connection) -> None:
+    """A SQLite file is one program's; a PostgreSQL schema may be shared while names differ."""
+    tables = set(inspect(connection).get_table_names())
+    if connection.dialect.name != "sqlite":
+        tables &= {"events", "checkpoints"}
+    if tables:
+        names = ", ".join(sorted(tables)[:3])
+        raise SchemaMismatch(
+            f"the database holds tables of another program ({names}): "
+            "name a database or schema of its own for the ledger"
         )
 
 
@@ -98,7 +111,9 @@ def upgrade_engine(engine: Engine) -> str | None:
         try:
             before = _revision(connection)
             if before != HEAD_REVISION:
-                if before is not None:
+                if before is None:
+                    _refuse_occupied(connection)
+                else:
                     _refuse_strange(before)
                 _migrate(connection)
             connection.exec_driver_sql("COMMIT") if sqlite else connection.commit()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from ledger.errors import Damaged, LedgerError, NotFound, Unavailable
+from ledger.errors import Damaged, LedgerError, NotADatabase, NotFound, Unavailable
 
 _FULL_OR_BROKEN = ("disk is full", "disk i/o error", "no space left")
 _BUSY = ("database is locked", "database table is locked", "lock timeout", "locking protocol")
@@ -36,7 +36,7 @@ def _translate(error: BaseException, what: str) -> LedgerError:
     text = str(original).strip().splitlines()[0] if str(original).strip() else repr(original)
     lowered = text.lower()
     if "not a database" in lowered:
-        return Damaged(f"{what}: {text}; name a ledger, or restore a backup of it")
+        return NotADatabase(f"{what}: {text}; name a ledger, or restore a backup of it")
     if any(word in lowered for word in _DAMAGED):
         return Damaged(f"{what}: {text}; run `runledger verify`, or restore a backup")
     if any(word in lowered for word in _BUSY):

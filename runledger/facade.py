@@ -51,17 +51,19 @@ def open(
     *,
     config: str | Path | None = None,
     create: bool = True,
+    readonly: bool = False,
     clock: Callable[[], int] = lambda: time.time_ns() // 1000,
 ) -> Runledger:
     """Open a ledger by path or URL; by default the one that settings name.
 
     ``config`` is the path of a ``runledger.toml`` (default: the one in the
-    current folder). ``clock`` gives the time in microseconds since the epoch.
+    current folder). ``readonly`` is for those who may not, or would not, write:
+    whatever stores something fails then. ``clock`` gives the time in
+    microseconds since the epoch.
     """
     settings = load_settings(ledger=None if location is None else str(location), config=config)
-    return Runledger(
-        open_ledger(settings.ledger, create=create, clock=clock), settings, clock=clock
-    )
+    ledger = open_ledger(settings.ledger, create=create, readonly=readonly, clock=clock)
+    return Runledger(ledger, settings, clock=clock)
 
 
 def next_parameters(

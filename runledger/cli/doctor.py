@@ -19,19 +19,22 @@ class _Check(NamedTuple):
     name: str
     ok: bool
     detail: str
+    code: int = exits.DRIFT
+    """The exit code where it is not ok."""
 
 
 def examine(arguments: argparse.Namespace) -> int:
-    """The command: exit 0 where all is well, else 12."""
+    """The command: exit 0 where all is well, 3 where there is no ledger, else 12."""
     checks = list(_checks(arguments))
-    ok = all(check.ok for check in checks)
+    codes = [check.code for check in checks if not check.ok]
     if arguments.json:
-        print_json({"ok": ok, "checks": [check._asdict() for check in checks]})
+        shown = [{"name": each.name, "ok": each.ok, "detail": each.detail} for each in checks]
+        print_json({"ok": not codes, "checks": shown})
     else:
         for check in checks:
             mark = colour("ok ", "good") if check.ok else colour("BAD", "bad")
             say(f"{mark}  {plain(check.name)}: {plain(check.detail)}")
-    return exits.DONE if ok else exits.DRIFT
+    return codes[0] if codes else exits.DONE
 
 
 def _checks(arguments: argparse.Namespace) -> Iterator[_Check]:
@@ -54,13 +57,14 @@ def _checks(arguments: argparse.Namespace) -> Iterator[_Check]:
 
 
 def _ledger_checks(arguments: argparse.Namespace) -> Iterator[_Check]:
-    from ledger import LedgerError, verify
+    from ledger import LedgerError, NotFound, verify
     from rules.fold import Fold
-    from runledger.cli.opening import opened
+    from runledger.facade import open
     from runledger.history import check_checkpoints
 
     try:
-        with opened(arguments, create=False) as runledger:
+        # To write, too: what waits in the spool is delivered.
+        with open(arguments.ledger, config=arguments.config, create=False) as runledger:
             delivered = runledger.deliver_spooled()
             if delivered.delivered:
                 yield _Check("delivered", True, f"{delivered.delivered} events from the spool")
@@ -73,6 +77,8 @@ def _ledger_checks(arguments: argparse.Namespace) -> Iterator[_Check]:
             )
             detail = f"{checked} checked against the events, {bad} differ"
             yield _Check("checkpoints", not bad, detail)
+    except NotFound as error:
+        yield _Check("ledger", False, str(error), exits.NOT_FOUND)
     except LedgerError as error:
         yield _Check("ledger", False, str(error))
 

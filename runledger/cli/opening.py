@@ -8,5 +8,5 @@ from runledger.facade import Runledger, open
 
 
 def opened(arguments: argparse.Namespace, *, create: bool) -> Runledger:
-    """The ledger a command names; ``create`` only for commands that write."""
-    return open(arguments.ledger, config=arguments.config, create=create)
+    """The ledger a command names; ``create`` for those that write: others change no byte."""
+    return open(arguments.ledger, config=arguments.config, create=create, readonly=not create)

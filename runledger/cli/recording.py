@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from runledger.cli import exits
 from runledger.cli.parser import Commands, command
+
+if TYPE_CHECKING:
+    from ledger import Event
 
 
 def add(commands: Commands) -> None:
     """Declare the commands."""
     parser = command(commands, "record", _record, "append events, one JSON object a line")
-    parser.add_argument("files", nargs="*", metavar="FILE", help="default: stdin")
+    parser.add_argument("files", nargs="*", metavar="FILE", help="default: stdin, or - for it")
 
 
 def _record(arguments: argparse.Namespace) -> int:
-    from ledger import parse_ndjson
     from runledger.cli.opening import opened
     from runledger.cli.output import print_json, say
 
-    events = parse_ndjson(_lines(arguments.files))
+    events = _events(arguments.files)
     with opened(arguments, create=True) as runledger:
         result = runledger.record(events)
     if arguments.json:
@@ -38,10 +40,24 @@ def _record(arguments: argparse.Namespace) -> int:
     return exits.DONE
 
 
-def _lines(files: list[str]) -> Iterator[bytes]:
+def _events(files: list[str]) -> list[Event]:
+    """The events of all files as one batch; what is wrong in any is named together."""
+    from dataclasses import replace
+
+    from ledger import InvalidEvents, Problem, parse_ndjson
+
+    events: list[Event] = []
+    problems: list[Problem] = []
     for name in files or ["-"]:
-        if name == "-":
-            yield from sys.stdin.buffer
-        else:
-            with open(name, "rb") as file:
-                yield from file
+        try:
+            if name == "-":
+                events += parse_ndjson(sys.stdin.buffer)
+            else:
+                with open(name, "rb") as lines:
+                    events += parse_ndjson(lines)
+        except InvalidEvents as error:
+            shown = ("stdin" if name == "-" else name) if files else ""
+            problems += [replace(problem, file=shown) for problem in error.problems]
+    if problems:
+        raise InvalidEvents(problems)
+    return events

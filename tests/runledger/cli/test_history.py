@@ -339,24 +339,61 @@ class TestSetup:
         self, type_: Type, folder: Path
     ) -> None:
         (folder / "notes.db").write_text("these are my notes\n" * 100)
-        for command in ("verify", "record", "upgrade"):
+        for command in ("record", "upgrade", "events", "export", "decisions"):
             done = type_(command, "--ledger", "notes.db")
-            assert done.code in (1, 2, 12), command
+            assert done.code == 2, command
             assert "notes.db" in done.err
-            assert "Traceback" not in done.err
+            assert "not a database" in done.err
         assert (folder / "notes.db").read_text() == "these are my notes\n" * 100
 
-    def test_a_database_of_someone_else_is_left_alone(self, type_: Type, folder: Path) -> None:
+    def test_a_file_whose_beginning_is_torn_does_not_verify(
+        self, type_: Type, folder: Path
+    ) -> None:
+        (folder / "torn.db").write_bytes(b"\xa5" * 4096)
+        done = type_("verify", "--ledger", "torn.db", "--json")
+        assert done.code == 12
+        assert done.json == {
+            "ok": False,
+            "head": {"sequence": 0, "hash": "0" * 64},
+            "first_bad": 1,
+        }
+        assert "torn.db" in done.err
+
+    @pytest.mark.parametrize("table", ["events", "trials"])
+    def test_a_database_of_someone_else_is_left_alone(
+        self, type_: Type, folder: Path, table: str
+    ) -> None:
         connection = sqlite3.connect(folder / "theirs.db")
-        connection.execute("CREATE TABLE events (id INTEGER PRIMARY KEY, what TEXT)")
+        connection.execute(f"CREATE TABLE {table} (id INTEGER PRIMARY KEY, what TEXT)")
         connection.commit()
         connection.close()
-        done = type_("record", "--ledger", "theirs.db", stdin=told(Story().ssh()))
-        assert done.code != 0
-        assert "Traceback" not in done.err
-        connection = sqlite3.connect(folder / "theirs.db")
-        assert connection.execute("SELECT count(*) FROM events").fetchone() == (0,)
-        connection.close()
+        before = (folder / "theirs.db").read_bytes()
+        for command in ("record", "upgrade"):
+            done = type_(command, "--ledger", "theirs.db", stdin=told(Story().ssh()))
+            assert done.code == 2
+            assert f"another program ({table})" in done.err
+        for command in ("verify", "events", "export", "decisions", "replay"):
+            assert type_(command, "--ledger", "theirs.db").code == 3, command
+        assert (folder / "theirs.db").read_bytes() == before
+
+    @pytest.mark.parametrize(
+        "location",
+        [".", ":memory:", "sqlite://", "sqlite:///l.db?mode=ro", "mysql://host/db", "http://host"],
+    )
+    def test_what_cannot_be_a_ledger_is_bad_input(self, type_: Type, location: str) -> None:
+        for command in ("record", "verify", "upgrade"):
+            assert type_(command, "--ledger", location).code == 2, command
+
+    def test_commands_that_only_read_change_no_byte_of_a_backup(
+        self, type_: Type, folder: Path
+    ) -> None:
+        type_("record", stdin=told(Story().ssh()))
+        type_("backup", "kept.db")
+        before = (folder / "kept.db").read_bytes()
+        for command in ("verify", "events", "export", "decisions", "replay", "context"):
+            assert type_(command, "--ledger", "kept.db").code == 0, command
+        assert (folder / "kept.db").read_bytes() == before
+        assert [path.name for path in folder.glob("kept.db*")] == ["kept.db"]
 
     def test_settings_with_a_misspelt_key_name_the_nearest(self, type_: Type, folder: Path) -> None:
         (folder / "runledger.toml").write_text('[[nodes]]\nname = "a"\ngpu = 3\n')

@@ -101,6 +101,13 @@ def test_the_same_id_with_other_content_is_a_conflict(type_: Type) -> None:
         (json.dumps({**SMU, "data": {**SMU["data"], "raw": "a\x00b"}}), ["line 1", "raw"]),
         (json.dumps({**SMU, "data": {**SMU["data"], "raw": "\ud800"}}), ["line 1"]),
         (json.dumps({**SMU, "data": {**SMU["data"], "raw": "x" * 2**21}}), ["line 1"]),
+        # A lone surrogate where text does not belong at all.
+        (json.dumps({**SMU, "data": {**SMU["data"], "index": "\ud800"}}), ["line 1", "data.index"]),
+        # More digits than Python reads.
+        (
+            json.dumps({**SMU, "data": {**SMU["data"], "index": "@"}}).replace('"@"', "9" * 5000),
+            ["line 1", "data.index", "2**53"],
+        ),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named_and_the_ledger_is_as_it_was(
@@ -128,6 +135,40 @@ def test_all_problems_of_a_batch_are_named_together(type_: Type) -> None:
     for part in ("line 1", "line 3", "node", "reachable", "extra"):
         assert part in done.err
     assert "line 2" not in done.err
+
+
+def test_problems_are_named_by_file_and_line_where_files_are_given(
+    type_: Type, folder: Path
+) -> None:
+    (folder / "a.ndjson").write_text(ndjson(SSH, {**SSH, "type": "nope"}))
+    (folder / "b.ndjson").write_text(ndjson({**SSH, "source": 5}))
+    done = type_("record", "a.ndjson", "-", "b.ndjson", stdin="[]\n")
+    assert done.code == 2
+    assert [line.removeprefix("runledger: ")[:24] for line in done.err.splitlines()] == [
+        "a.ndjson: line 2: type: ",
+        "stdin: line 1: (line): n",
+        "b.ndjson: line 1: source",
+    ]
+
+
+def test_one_problem_does_not_hide_another_whose_name_begins_the_same(type_: Type) -> None:
+    values = [1, "@", *range(8), "one"]
+    trial = event("trial_completed", T, study="s\x00", number=1, params={}, values=values)
+    trial["data"]["study_name"] = "s"  # and `state` is missing
+    done = type_("record", stdin=ndjson(trial).replace('"@"', "NaN"))
+    assert done.code == 2
+    for field in ("study", "study_name", "state", "values[1]", "values[10]"):
+        assert f"data.{field}: " in done.err, field
+
+
+def test_two_spellings_of_one_card_are_refused_rather_than_one_lost(type_: Type) -> None:
+    orphans = {"0F:00.0": 100, "0000:0f:00.0": 200}
+    cleanup = event(
+        "cleanup_completed", T, node="rig", actions=[], warnings=[], orphaned_vram_mib=orphans
+    )
+    done = type_("record", stdin=ndjson(cleanup))
+    assert done.code == 2
+    assert "data.orphaned_vram_mib.0F:00.0" in done.err
 
 
 def test_bytes_that_are_no_text_are_refused_with_their_line(type_: Type) -> None:
