@@ -395,6 +395,12 @@ class TestSetup:
         assert (folder / "kept.db").read_bytes() == before
         assert [path.name for path in folder.glob("kept.db*")] == ["kept.db"]
 
+    @pytest.mark.parametrize("url", ["//u:secret@/db?host=", "//u@/db?password=secret&host="])
+    def test_a_password_is_never_shown(self, type_: Type, folder: Path, url: str) -> None:
+        done = type_("verify", "--ledger", f"postgresql:{url}{folder}")
+        assert done.code == 75
+        assert "secret" not in done.out + done.err
+
     def test_settings_with_a_misspelt_key_name_the_nearest(self, type_: Type, folder: Path) -> None:
         (folder / "runledger.toml").write_text('[[nodes]]\nname = "a"\ngpu = 3\n')
         done = type_("exclusions")
@@ -402,8 +408,11 @@ class TestSetup:
         assert "gpus" in done.err
         assert "runledger.toml" in done.err
 
-    def test_a_password_in_the_settings_is_refused(self, type_: Type, folder: Path) -> None:
-        (folder / "runledger.toml").write_text('ledger = "postgresql://u:secret@h/db"\n')
+    @pytest.mark.parametrize("url", ["//u:secret@h/db", "//u@h/db?password=secret"])
+    def test_a_password_in_the_settings_is_refused(
+        self, type_: Type, folder: Path, url: str
+    ) -> None:
+        (folder / "runledger.toml").write_text(f'ledger = "postgresql:{url}"\n')
         done = type_("events")
         assert done.code == 2
         assert "RUNLEDGER_LEDGER" in done.err
