@@ -31,7 +31,7 @@ def locate(location: str | Path) -> URL:
                 f"a database URL begins with {text.partition(':')[0]}://; "
                 "a file of that name is ./NAME"
             )
-        return URL.create("sqlite", database=text)
+        return _sqlite(URL.create("sqlite", database=text))
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
@@ -47,11 +47,15 @@ def locate(location: str | Path) -> URL:
         )
     if url.host or url.username:
         raise InvalidLocation("a SQLite URL is sqlite:///relative/path or sqlite:////absolute/path")
-    if not url.database or url.database == ":memory:":
-        raise InvalidLocation("a ledger needs a file: an in-memory database cannot be durable")
     if url.query:
         raise InvalidLocation("a SQLite URL takes no options: leave out what follows the ?")
-    return url.set(drivername="sqlite")
+    return _sqlite(url.set(drivername="sqlite"))
+
+
+def _sqlite(url: URL) -> URL:
+    if not url.database or url.database == ":memory:":
+        raise InvalidLocation("a ledger needs a file: an in-memory database cannot be durable")
+    return url
 
 
 def _postgres(text: str, url: URL) -> URL:
