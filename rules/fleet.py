@@ -162,24 +162,25 @@ def _node(node: Any, at: int, problems: list[str]) -> Any:
 
 def _step(name: str, step: Any, problems: list[str]) -> Any:
     where = f'steps."{name}"'
-    if isinstance(step, dict):
-        step = dict(step)
-        for key in ("ramdisk", "inputs"):
-            if isinstance(step.get(key), list):
-                step[key] = [
-                    {"path": file} if isinstance(file, str) else file for file in step[key]
-                ]
-                for at, file in enumerate(step[key], 1):
-                    check(file, FileCheck, f"{where}.{key}[{at}]", problems)
-        if any(problem.startswith(where) for problem in problems):
-            known = {field.name for field in msgspec.structs.fields(Step)}
-            problems.extend(
-                f"{where}.{key}: unknown key; did you mean {nearest(key, known)}?"
-                for key in step
-                if key not in known
-            )
-            return step
-    check(step, Step, where, problems)
+    if not isinstance(step, dict):
+        problems.append(f"{where}: not a table")
+        return step
+    step, rest = dict(step), dict(step)
+    for key in ("ramdisk", "inputs"):
+        if isinstance(step.get(key), list):
+            del rest[key]
+            step[key] = [{"path": file} if isinstance(file, str) else file for file in step[key]]
+            for at, file in enumerate(step[key], 1):
+                check(file, FileCheck, f"{where}.{key}[{at}]", problems)
+    if isinstance(step.get("remedy"), dict):
+        check(rest.pop("remedy"), Remedies, f"{where}.remedy", problems)
+    for key in [key for key, value in rest.items() if isinstance(value, dict) and key.isdigit()]:
+        # TOML takes [steps.2.5] for a table in a table.
+        del rest[key]
+        problems.append(
+            f'steps.{name}.{key}: a name with a dot is quoted: write [steps."{name}.{key}"]'
+        )
+    check(rest, Step, where, problems)
     return step
 
 

@@ -6,7 +6,6 @@ the whole, so that a ledger explains itself even when defaults change later.
 
 from __future__ import annotations
 
-import math
 import tomllib
 from functools import lru_cache
 from importlib import resources
@@ -199,7 +198,6 @@ def _from_table(table: dict[str, Any], name: str) -> Policy:
     problems: list[str] = []
     merged = _merged({"name": name, **_default_table()}, table)
     check(merged, Policy, "", problems)
-    _check_finite(merged, "", problems)
     if not problems:
         policy = msgspec.convert(merged, Policy)
         problems += _contradictions(policy)
@@ -215,14 +213,6 @@ def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
         both = isinstance(inner, dict) and isinstance(value, dict)
         merged[key] = _merged(inner, value) if both and isinstance(inner, dict) else value
     return merged
-
-
-def _check_finite(table: dict[str, Any], where: str, problems: list[str]) -> None:
-    for key, value in table.items():
-        if isinstance(value, dict):
-            _check_finite(value, f"{where}{key}.", problems)
-        elif isinstance(value, float) and not math.isfinite(value):
-            problems.append(f"{where}{key} = {value}: must be a finite number")
 
 
 def _contradictions(policy: Policy) -> list[str]:

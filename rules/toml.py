@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
@@ -26,19 +27,54 @@ def check(table: Any, cls: type[msgspec.Struct], where: str, problems: Problems)
         problems.append(f"{where or 'the file'}: not a table")
         return
     fields = {field.name: field for field in msgspec.structs.fields(cls)}
+    inner = {name: field.type for name, field in fields.items() if _is_table(field.type)}
     for key, value in table.items():
         path = f"{where}.{key}" if where else key
         field = fields.get(key)
         if field is None:
-            problems.append(f"{path}: unknown key; did you mean {nearest(key, fields)}?")
-        elif isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
+            homes = [name for name, each in inner.items() if key in each.__struct_fields__]
+            meant = f"{homes[0]}.{key}" if homes else nearest(key, fields)
+            problems.append(f"{path}: unknown key; did you mean {meant}?")
+        elif _is_table(field.type):
             check(value, field.type, path, problems)
-        else:
-            try:
-                msgspec.convert(value, field.type)
-            except msgspec.ValidationError as error:
-                message = str(error).replace("`", "")
-                problems.append(f"{path} = {value!r}: {message[:1].lower()}{message[1:]}")
+        elif problem := _problem(value, field.type):
+            problems.append(f"{path} = {value!r}: {problem}")
     for name, field in fields.items():
         if field.required and name not in table:
             problems.append(f"{where}.{name}: missing" if where else f"{name}: missing")
+
+
+def _is_table(type_: Any) -> bool:
+    return isinstance(type_, type) and issubclass(type_, msgspec.Struct)
+
+
+def _problem(value: Any, type_: Any) -> str:
+    """What keeps a value from being of a type; nothing where it is."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "must be a finite number"
+    try:
+        msgspec.convert(value, type_)
+    except msgspec.ValidationError as error:
+        message = str(error).partition(" - at ")[0].replace("`", "")
+        if message.startswith("Invalid enum value"):
+            known = _choices(type_)
+            wrong = [each for each in [value, *_items(value)] if isinstance(each, str)]
+            meant = [nearest(each, known) for each in wrong if each not in known]
+            return f"no such value; did you mean {meant[0]}? (known: {', '.join(known)})"
+        if type(value) is int and message.startswith("Expected int"):
+            # Where fractions are allowed, too, the limit is a fraction's.
+            fraction = _problem(float(value), type_)
+            message = fraction if fraction.startswith("expected float") else message
+        return message[:1].lower() + message[1:]
+    return ""
+
+
+def _items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _choices(type_: Any) -> list[str]:
+    """The words that a type allows, alone or in a list."""
+    if get_origin(type_) is Literal:
+        return list(get_args(type_))
+    return [word for each in get_args(type_) for word in _choices(each)]

@@ -84,11 +84,7 @@ def load_settings(
             raise Missing(f"{path}: no such file; `runledger init --config {config}` makes one")
         return Settings(ledger=location or str(cwd / DEFAULT_LEDGER))
     table = _read(path)
-    problems: list[str] = [
-        f"{key}: unknown key; did you mean {nearest(key, _KEYS)}?"
-        for key in table
-        if key not in _KEYS
-    ]
+    problems = [_unknown(key) for key in table if key not in _KEYS]
     problems += [
         f"{key} = {table[key]!r}: write it as text"
         for key in ("ledger", "policy", "spool")
@@ -120,6 +116,12 @@ def _read(path: Path) -> dict[str, Any]:
         raise InvalidSettings(path, [_why(error)]) from None
     except ValueError as error:
         raise InvalidSettings(path, [str(error)]) from None
+
+
+def _unknown(key: str) -> str:
+    if key in Policy.__struct_fields__:
+        return f'{key}: a key of the policy; write it in a file, and policy = "policy.toml" here'
+    return f"{key}: unknown key; did you mean {nearest(key, _KEYS)}?"
 
 
 def _policy(path: Path, name: str | None) -> Policy:

@@ -50,7 +50,11 @@ def test_a_name_is_the_address_where_none_is_given() -> None:
         ('[[nodes]]\nname = "a"\n[[nodes]]\nname = "a"', "a"),
         ('[steps."3"]\nnodes = ["nobody"]', "nobody"),
         ('[steps."3"]\ntimeout = 3', "timeout_s"),
-        ('[steps."3"]\ntimeout_s = -3', "timeout_s"),
+        ('[steps."3"]\ntimeout_s = -3', "timeout_s = -3: expected float > 0"),
+        ('[steps."3"]\ntimeout_s = inf', "timeout_s = inf: must be a finite number"),
+        ("[steps.2.5]\ntimeout_s = 3", 'write [steps."2.5"]'),
+        ("[steps]\n3 = 5", "not a table"),
+        ('[steps."3"]\nremedy = { ramdsk = ["x"] }', "did you mean ramdisk?"),
         ('[steps."3"]\ninputs = [{ path = "x", sha256 = "zz" }]', "sha256"),
         ('[steps."3"]\ninputs = [""]', "inputs"),
         ('[steps."3"]\nremedy = { ramdisk = "rm -rf /" }', "ramdisk"),
@@ -61,3 +65,9 @@ def test_a_name_is_the_address_where_none_is_given() -> None:
 def test_what_is_wrong_is_named(text: str, says: str) -> None:
     with pytest.raises(InvalidFleet, match=re.escape(says)):
         parse_fleet(text)
+
+
+def test_all_problems_of_a_step_are_named_together() -> None:
+    with pytest.raises(InvalidFleet) as caught:
+        parse_fleet('[steps."3"]\nramdisk = [""]\ntimeout_s = "x"\ninput = []')
+    assert len(caught.value.problems) == 3
