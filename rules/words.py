@@ -29,7 +29,7 @@ def age(seconds: float) -> str:
 
 def number(value: float) -> str:
     """A number without a fraction where it has none, else with at most three digits of it."""
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.3f}".rstrip("0")
+    return f"{value:,.3f}".rstrip("0").rstrip(".")
 
 
 def percent(share: float) -> str:

@@ -181,7 +181,7 @@ def _time(judge: Judge, state: State, step: str | None, decided: Draft) -> dict[
             {
                 "seed_count": int(count),
                 "trials": len(state.trial_times[count]),
-                "median_s": round(median_trial_s(state, int(count)) or 0.0, 3),
+                "median_s": round(float(median_trial_s(state, int(count)) or 0), 3),
             }
             for count in sorted(shown, key=int)
         ],

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from rules import words
-from rules.facts.budget import median_trial_s
+from rules.facts.budget import median_trial_s, time_budget_s, trials_that_fit
 from rules.facts.parameters import History, Numbers, grown, run_label, scope_of, study_of
 from rules.folds.runs import scope_key
 from rules.policy import Policy
@@ -195,15 +195,15 @@ def _room(
     median_s = median_trial_s(state, second.seed_count)
     if timeout_s is None or median_s is None:
         return second, {}
-    budget_s = policy.preflight.time_budget_share * timeout_s
-    # At least a microsecond: trials of no measurable length always fit.
-    fit = int(budget_s // max(median_s, 1e-6))
-    need = f"{second.trials:,} trials at {words.number(median_s)} s each need "
-    need += f"{words.number(second.trials * median_s)} s of {words.number(budget_s)} s"
+    budget_s = time_budget_s(policy, timeout_s)
+    fit = trials_that_fit(median_s, budget_s)
+    need = f"{second.trials:,} trials at {words.number(float(median_s))} s each need "
+    need += f"{words.number(float(second.trials * median_s))} s of "
+    need += f"{words.number(float(budget_s))} s"
     room: Advice = {
         "text": f"{need}: there is room" if second.trials <= fit else f"{need}: {fit:,} fit",
-        "trial_s": round(median_s, 3),
-        "budget_s": round(budget_s, 3),
+        "trial_s": round(float(median_s), 3),
+        "budget_s": round(float(budget_s), 3),
         "trials_that_fit": fit,
     }
     return Numbers(max(1, min(second.trials, fit)), second.seed_count), room

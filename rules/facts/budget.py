@@ -1,19 +1,43 @@
-"""Will it fit? Trials times the median time of comparable trials, against a timeout."""
+"""Will it fit? Trials times the median time of comparable trials, against a timeout.
+
+Reckoned exactly in the decimals that people wrote: 2,000 trials of 3.6 s fill
+7,200 s, and do not miss them by the last bit of a float.
+"""
 
 from __future__ import annotations
 
 import statistics
+from fractions import Fraction
 
 from rules import words
 from rules.policy import Policy
 from rules.ruleset import Fact, Margin
 from rules.state import State
 
+_SHORTEST_S = Fraction(1, 1_000_000)
+"""Trials of no measurable length always fit."""
 
-def median_trial_s(state: State, seed_count: int | None) -> float | None:
+
+def median_trial_s(state: State, seed_count: int | None) -> Fraction | None:
     """Median duration in seconds of finished trials with this many seeds; None without any."""
     times = state.trial_times.get(str(seed_count)) if seed_count is not None else None
-    return statistics.median(times) if times else None
+    if not times:
+        return None
+    return (_exact(statistics.median_low(times)) + _exact(statistics.median_high(times))) / 2
+
+
+def time_budget_s(policy: Policy, timeout_s: float) -> Fraction:
+    """The seconds that trials may use of a timeout."""
+    return _exact(policy.preflight.time_budget_share) * _exact(timeout_s)
+
+
+def trials_that_fit(median_s: Fraction, budget_s: Fraction) -> int:
+    """How many trials of this length a budget holds."""
+    return int(budget_s // max(median_s, _SHORTEST_S))
+
+
+def _exact(number: float) -> Fraction:
+    return Fraction(str(number))
 
 
 def budget_fact(
@@ -28,27 +52,27 @@ def budget_fact(
     """A fact where there are trials to count and a timeout to count against."""
     if trials is None or timeout_s is None:
         return []
-    median = median_trial_s(state, seed_count)
-    budget = policy.preflight.time_budget_share * timeout_s
-    need = 0.0 if median is None else trials * median
-    # At least a microsecond: trials of no measurable length always fit.
-    fits = trials if median is None else int(budget // max(median, 1e-6))
+    median_s = median_trial_s(state, seed_count)
+    budget_s = time_budget_s(policy, timeout_s)
+    need_s = Fraction(0) if median_s is None else trials * median_s
+    fits = trials if median_s is None else trials_that_fit(median_s, budget_s)
     return [
         Fact(
             kind=kind,
             subject=f"step/{step}",
-            features={"comparable": median is not None, "over": need > budget},
+            features={"comparable": median_s is not None, "over": need_s > budget_s},
             show={
                 "step": step,
                 "trials": f"{trials:,}",
                 "seed_count": "an unstated number of" if seed_count is None else f"{seed_count:,}",
-                "median_s": words.number(median or 0.0),
-                "need_s": words.number(need),
-                "budget_s": words.number(budget),
-                "fits": fits,
+                "median_s": words.number(float(median_s or 0)),
+                "need_s": words.number(float(need_s)),
+                "budget_s": words.number(float(budget_s)),
+                "fits": f"{fits:,}",
+                "fewer": f"at most {fits:,} trials, or for fewer seeds" if fits else "fewer seeds",
             },
-            evidence=() if median is None else tuple(state.trial_events[str(seed_count)]),
-            margins=() if median is None else (_margin(need, budget),),
+            evidence=() if median_s is None else tuple(state.trial_events[str(seed_count)]),
+            margins=() if median_s is None else (_margin(float(need_s), float(budget_s)),),
         )
     ]
 
