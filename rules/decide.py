@@ -142,7 +142,7 @@ class Judge:
         for node in about.nodes:
             if f"node/{node.name}" in blamed or _nothing_left(facts, node.name):
                 excluded.append(node.name)
-            elif about.reachable(node.name) == "yes":
+            elif about.usable(node.name):
                 usable.append(node.name)
         left = len(about.nodes) - len(excluded)
         (fleet_fired,) = self._fired([about.fleet(left)])

@@ -109,19 +109,19 @@ class Cleanup(Record, kw_only=True):
     orphans: dict[str, float]
 
 
-class CardError(Record, kw_only=True):
+class CardError(Dated, kw_only=True):
     """An error of a card, remembered while it may turn out to be the node's."""
 
-    time_us: int
     card: str
     event: str
 
 
 class CommonCause(Record, kw_only=True):
-    """Many cards failed together: the node is to blame."""
+    """Many cards failed together, the newest error at ``last_us``: the node is to blame."""
 
     since_us: int
     last_us: int
+    sequence: int
     cards: int
     evidence: list[str]
 
@@ -181,7 +181,7 @@ class NodeState(Record, kw_only=True):
 
 
 class Incident(Dated, kw_only=True):
-    """A burst of errors of one card; its time is that of its first error."""
+    """A burst of errors of one card: its time is that of its first error, its boot of its last."""
 
     last_us: int
     event: str

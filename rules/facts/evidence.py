@@ -24,11 +24,12 @@ class Asked(msgspec.Struct, frozen=True):
         time_us: int | None,
         events: tuple[str, ...],
         unreadable: str = "",
+        mend: str = "",
     ) -> Fact:
         """The fact about one kind of evidence on a node ("" for the controller).
 
         ``time_us`` is its time, None where there is none; ``unreadable`` says
-        what was wrong with it.
+        what was wrong with it, ``mend`` what to do before looking again.
         """
         status, problem = "fresh", ""
         age_s = 0.0 if time_us is None else (self.at_us - time_us) / SECOND_US
@@ -37,8 +38,9 @@ class Asked(msgspec.Struct, frozen=True):
         elif unreadable:
             status, problem = "unreadable", unreadable
         elif age_s > self.max_age_s:
-            limit = words.span(self.max_age_s)
-            status, problem = "stale", f"is {words.age(age_s)} old (at most {limit})"
+            age, limit = words.age(age_s), words.span(self.max_age_s)
+            age = f"over {age}" if age == limit else age
+            status, problem = "stale", f"is {age} old (at most {limit})"
         margin = Margin(
             rule="evidence_missing",
             what=f"age in seconds of {what}",
@@ -56,6 +58,7 @@ class Asked(msgspec.Struct, frozen=True):
                 "what": what,
                 "problem": problem,
                 "step": self.step,
+                "mend": f"{mend}, then " if mend else "",
             },
             evidence=events,
             margins=() if time_us is None else (margin,),

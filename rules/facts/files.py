@@ -41,10 +41,12 @@ def _looked_for(
     for check in checks:
         if check.path in files:
             yield _file(asked, node, role, check, files[check.path], seen)
-    oldest = min(file.time_us for file in found) if len(found) == len(checks) else None
+    oldest = min((file.time_us for file in found), default=None)
     what = "ramdisk_checked" if role == "ramdisk" else "inputs_checked"
     events = tuple(dict.fromkeys(file.event for file in found))
-    yield asked.evidence(node, what, oldest, events, _unhashed(checks, files))
+    passed_over = [check.path for check in checks if check.path not in files]
+    problem = f"did not look for {words.listed(passed_over)}" if passed_over else ""
+    yield asked.evidence(node, what, oldest, events, problem or _unhashed(checks, files))
 
 
 def _unhashed(checks: Sequence[FileCheck], files: Mapping[str, File]) -> str:
@@ -52,7 +54,8 @@ def _unhashed(checks: Sequence[FileCheck], files: Mapping[str, File]) -> str:
     paths = [
         check.path
         for check in checks
-        if check.sha256 and (file := files.get(check.path)) and file.present and not file.sha256
+        if (file := files.get(check.path)) and file.present and not file.sha256
+        if check.sha256 or file.expected_sha256
     ]
     return f"took no hash of {words.listed(paths)}" if paths else ""
 

@@ -5,19 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ledger.identifiers import gpu_subject, node_subject
+from ledger.identifiers import node_subject
 from rules import words
 from rules.facts import files
 from rules.facts.budget import budget_fact
 from rules.facts.evidence import Asked
-from rules.facts.gpus import CardStanding, card_label, operator_says
+from rules.facts.gpus import CardStanding, operator_says
+from rules.facts.node_cards import CardFacts, hung_fact
 from rules.fleet import Node, Step
 from rules.folds.boots import since_boot
 from rules.folds.context import Context
+from rules.folds.identity import place_key
 from rules.ruleset import Fact
 from rules.state import NodeState, Override, State
 
 Question = dict[str, Any]
+
+_MEND = {
+    "dns": "check how {address} is spelt and resolved",
+    "refused": "{node} answers, its SSH server does not: start it, or check port",
+    "auth": "check user and key: ssh {address} true",
+    "host_key": "find out why the host key of {address} is not the known one",
+}
+"""What to do about a node, by why it did not answer."""
+
+_UNREADABLE = (
+    "says that the log could not be read",
+    "let the user who probes {node} read its kernel log (group systemd-journal or adm)",
+)
+"""What is wrong with a scan of a kernel log that could not be read, and what to do."""
 
 
 class PreflightFacts:
@@ -41,7 +57,11 @@ class PreflightFacts:
         self.nodes: tuple[Node, ...] = context.fleet.nodes_of(self.step_name)
         self.preflight = context.policy.preflight
         self._asked = Asked(self.step_name, at_us, self.preflight.evidence_max_age_s)
-        missing = [node for node in self.nodes if self.reachable(node.name) == "no"]
+        missing = [
+            node.name
+            for node in self.nodes
+            if self.reachable(node.name) == "no" and self.sits_out(node.name) is None
+        ]
         self.allowed = len(missing) <= self.preflight.allow_missing_nodes
 
     def node_state(self, name: str) -> NodeState:
@@ -53,15 +73,25 @@ class PreflightFacts:
         reach = self.node_state(name).reach
         return "unknown" if reach is None else "yes" if reach.reachable else "no"
 
+    def usable(self, name: str) -> bool:
+        """Whether a node answered; where the policy asks for no answer, whether it may have."""
+        reachable = self.reachable(name)
+        asked = "ssh_probe" in self.preflight.required_evidence
+        return reachable == "yes" or (reachable == "unknown" and not asked)
+
     def facts(self) -> Iterator[Fact]:
         """Every fact but the fleet's."""
         for node in self.nodes:
             yield self._node(node)
-            if self.reachable(node.name) == "no" or self.node_word(node.name) is not None:
+            if self.sits_out(node.name) is not None:
+                continue
+            yield from self._common(node)
+            if self.reachable(node.name) == "no":
                 continue
             seen = self.node_state(node.name)
             yield from self._evidence(node)
-            yield from self._cards(node)
+            yield from self._troubles(node)
+            yield from CardFacts(self.state, node, self.standings, self.step_name).facts()
             if node.ramdisk:
                 yield from files.ramdisk(self._asked, self.step, node.name, seen)
             if node.name != self.context.controller:
@@ -84,185 +114,105 @@ class PreflightFacts:
 
     # -- nodes ---------------------------------------------------------------
 
-    def node_word(self, name: str) -> Override | None:
-        """The newest active word that takes a whole node out, if it is the newest."""
-        word = _newest(self.state, node_subject(name), self.at_us)
-        return word if word is not None and word.action in ("exclude", "retire") else None
-
-    def _blamed(self, name: str) -> bool:
-        common = self.node_state(name).common
-        if common is None:
-            return False
-        words_on = self.state.overrides.get(node_subject(name), ())
-        return not any(
-            word.action == "reinstate"
-            and word.active(self.at_us)
-            and word.time_us >= common.last_us
-            for word in words_on
-        )
+    def sits_out(self, name: str) -> Override | None:
+        """The operator's word that takes a whole node out, if one does."""
+        held = self.state.overrides.get(node_subject(name), ())
+        words_on = [each for each in held if each.action != "waive" and each.active(self.at_us)]
+        newest = words_on[-1] if words_on else None
+        return newest if newest is not None and newest.action in ("exclude", "retire") else None
 
     def _node(self, node: Node) -> Fact:
-        seen = self.node_state(node.name)
-        reach, common, cleanup = seen.reach, seen.common, seen.cleanup
-        blamed = self._blamed(node.name)
-        word = self.node_word(node.name)
+        reach = self.node_state(node.name).reach
         lost = reach is not None and not reach.reachable
-        hung = [each for each in seen.hung if each.pci is None] if not lost else []
-        warned = (not lost and cleanup is not None and bool(cleanup.warnings)) and since_boot(
-            seen, cleanup.time_us if cleanup else 0
-        )
-        smu = not lost and seen.smu is not None and since_boot(seen, seen.smu.time_us)
-        evidence: list[str] = []
-        if lost and reach is not None:
-            evidence.append(reach.event)
-        if blamed and common is not None:
-            evidence += common.evidence
-        if word is not None:
-            evidence.append(word.event)
-        evidence += [each.event for each in hung]
-        if warned and cleanup is not None:
-            evidence.append(cleanup.event)
-        if smu and seen.smu is not None:
-            evidence.append(seen.smu.event)
+        word = self.sits_out(node.name)
+        evidence = [word.event] if word is not None else []
+        evidence += [reach.event] if lost and reach is not None else []
         return Fact(
             kind="node",
             subject=node_subject(node.name),
             features={
                 "reachable": self.reachable(node.name),
                 "allowed": self.allowed,
-                "common": blamed,
                 "out": word is not None,
-                "hung": bool(hung),
-                "cleanup": warned,
-                "smu": smu,
             },
-            show={
-                "node": node.name,
-                "address": node.address,
-                "subject": node_subject(node.name),
-                "step": self.step_name,
-                "why": _why_unreachable(seen),
+            show=self._show(node)
+            | {
+                "why": _why_unreachable(self.node_state(node.name)),
+                "mend": _mend(node, self.node_state(node.name)),
                 "allowance": self.preflight.allow_missing_nodes,
-                "common_cards": common.cards if common else 0,
-                "common_since": words.moment(common.since_us) if common else "",
                 "operator_says": operator_says(word),
-                "hung_command": words.listed([_hung(each) for each in hung]),
-                "cleanup_warnings": words.listed(cleanup.warnings) if cleanup else "",
             },
             evidence=tuple(evidence),
         )
+
+    def _show(self, node: Node) -> dict[str, Any]:
+        return {
+            "node": node.name,
+            "address": node.address,
+            "subject": node_subject(node.name),
+            "step": self.step_name,
+        }
+
+    def _common(self, node: Node) -> Iterator[Fact]:
+        """Many cards of the node failed together, and nobody has reinstated it since."""
+        common = self.node_state(node.name).common
+        if common is None:
+            return
+        for word in self.state.overrides.get(node_subject(node.name), ()):
+            later = word.when > (common.last_us, common.sequence)
+            if word.action == "reinstate" and later and word.active(self.at_us):
+                return
+        yield Fact(
+            kind="common",
+            subject=node_subject(node.name),
+            features={"cards": common.cards},
+            show=self._show(node) | {"cards": common.cards, "since": words.moment(common.since_us)},
+            evidence=tuple(common.evidence),
+        )
+
+    def _troubles(self, node: Node) -> Iterator[Fact]:
+        """What is known against a node that answers, beside its cards and files."""
+        seen, subject, show = self.node_state(node.name), node_subject(node.name), self._show(node)
+        hung = [each for each in seen.hung if each.pci is None]
+        if hung:
+            yield hung_fact(subject, node.name, hung, show, out=False)
+        cleanup, smu = seen.cleanup, seen.smu
+        if cleanup is not None and since_boot(seen, cleanup.time_us):
+            yield Fact(
+                kind="cleanup",
+                subject=subject,
+                features={"warnings": len(cleanup.warnings)},
+                show=show | {"warnings": words.listed(cleanup.warnings)},
+                evidence=(cleanup.event,),
+            )
+        if smu is not None:
+            yield Fact(
+                kind="node_smu",
+                subject=subject,
+                features={"since_boot": since_boot(seen, smu.time_us)},
+                show=show,
+                evidence=(smu.event,),
+            )
 
     # -- evidence ------------------------------------------------------------
 
     def _evidence(self, node: Node) -> Iterator[Fact]:
         seen = self.node_state(node.name)
         looked = {"ssh_probe": seen.reach, "gpu_probe": seen.probe, "kernel_log_scanned": seen.scan}
-        for what in self.preflight.required_evidence:
+        for what in dict.fromkeys(self.preflight.required_evidence):
             if what in ("ramdisk_checked", "inputs_checked"):
                 continue  # required by the step, wherever it lists such files
             newest = looked.get(what)
             unreadable = what == "kernel_log_scanned" and seen.scan and not seen.scan.readable
+            problem, mend = _UNREADABLE if unreadable else ("", "")
             yield self._asked.evidence(
                 node.name,
                 what,
                 None if newest is None else newest.time_us,
                 () if newest is None else (newest.event,),
-                "could not be read" if unreadable else "",
+                problem,
+                mend.format(node=node.name),
             )
-
-    # -- cards ---------------------------------------------------------------
-
-    def _cards(self, node: Node) -> Iterator[Fact]:
-        seen = self.node_state(node.name)
-        if seen.probe is None:
-            return
-        hung = {each.pci: each for each in seen.hung if each.pci is not None}
-        shown = {gpu.card for gpu in seen.probe.gpus}
-        for gpu in seen.probe.gpus:
-            yield self._card(
-                node.name, gpu.pci, gpu.index, gpu.state, gpu.card, hung.pop(gpu.pci, None), seen
-            )
-        for pci, each in sorted(hung.items()):
-            key = self.state.places.get(f"{node.name} {pci}", "")
-            yield self._card(node.name, pci, None, "not shown", key, each, seen)
-        expected = node.gpus if node.gpus is not None else seen.probe.expected
-        short = 0 if expected is None else expected - len(seen.probe.gpus)
-        if short <= 0:
-            return
-        absent = [
-            each
-            for key, each in self.standings.items()
-            if each.sits_out and each.card.node == node.name and key not in shown
-        ][:short]
-        for standing in absent:
-            card = standing.card
-            yield self._card(node.name, card.pci, None, "missing", standing.key, None, seen)
-        yield Fact(
-            kind="shortage",
-            subject=node_subject(node.name),
-            features={"unexplained": short - len(absent)},
-            show={
-                "node": node.name,
-                "shown": len(seen.probe.gpus),
-                "expected": expected,
-                "unexplained": short - len(absent),
-            },
-            evidence=(seen.probe.event,),
-        )
-
-    def _card(
-        self,
-        node: str,
-        pci: str,
-        index: int | None,
-        state: str,
-        key: str,
-        hung: Any,
-        seen: NodeState,
-    ) -> Fact:
-        standing = self.standings.get(key)
-        card = self.state.cards.get(key)
-        incidents = [
-            each
-            for each in (card.incidents if card is not None else ())
-            if since_boot(seen, each.last_us, each.boot)
-        ]
-        cleanup = seen.cleanup
-        orphaned = 0.0
-        if cleanup is not None and since_boot(seen, cleanup.time_us):
-            orphaned = cleanup.orphans.get(pci, 0.0)
-        evidence = [] if seen.probe is None else [seen.probe.event]
-        if standing is not None and standing.sits_out:
-            evidence += standing.evidence
-        evidence += [each.event for each in incidents]
-        evidence += [hung.event] if hung is not None else []
-        evidence += [cleanup.event] if orphaned and cleanup is not None else []
-        newest = incidents[-1] if incidents else None
-        return Fact(
-            kind="card",
-            subject=gpu_subject(node, pci),
-            features={
-                "state": state,
-                "out": standing is not None and standing.sits_out,
-                "hung": hung is not None,
-                "since_boot": newest is not None,
-                "orphaned": orphaned > 0,
-            },
-            show={
-                "node": node,
-                "pci": pci,
-                "index": index,
-                "key": key,
-                "subject": gpu_subject(node, pci),
-                "step": self.step_name,
-                "card": card_label(node, pci, index),
-                "reason": standing.reason if standing is not None else "",
-                "hung_command": _hung(hung) if hung is not None else "",
-                "incident": f"{newest.kind} at {words.moment(newest.time_us)}" if newest else "",
-                "orphaned_mib": words.number(orphaned),
-            },
-            evidence=tuple(dict.fromkeys(evidence)),
-        )
 
     # -- the run and the fleet -------------------------------------------------
 
@@ -288,24 +238,15 @@ class PreflightFacts:
         )
 
     def waived(self, subject: str) -> Override | None:
-        """The newest active waiver on exactly this subject."""
+        """The waiver on exactly this subject, where it is the newest active word there."""
         held = self.state.overrides.get(subject, ())
         kind, _, rest = subject.partition("/")
         if kind == "gpu":
             node, _, pci = rest.partition("/")
-            card = self.state.cards.get(self.state.places.get(f"{node} {pci}", ""))
+            card = self.state.cards.get(self.state.places.get(place_key(node, pci), ""))
             held = card.overrides if card is not None else ()
-        waivers = [each for each in held if each.action == "waive" and each.active(self.at_us)]
-        return max(waivers, key=lambda each: each.when, default=None)
-
-
-def _newest(state: State, subject: str, at_us: int) -> Override | None:
-    held = [
-        each
-        for each in state.overrides.get(subject, ())
-        if each.action != "waive" and each.active(at_us)
-    ]
-    return max(held, key=lambda each: each.when, default=None)
+        newest = next((each for each in reversed(held) if each.active(self.at_us)), None)
+        return newest if newest is not None and newest.action == "waive" else None
 
 
 def _why_unreachable(seen: NodeState) -> str:
@@ -315,5 +256,7 @@ def _why_unreachable(seen: NodeState) -> str:
     return ": ".join(parts) or "no reason given"
 
 
-def _hung(each: Any) -> str:
-    return f"{each.command!r} ({words.span(each.timeout_s)})"
+def _mend(node: Node, seen: NodeState) -> str:
+    error = "" if seen.reach is None else seen.reach.error
+    advice = _MEND.get(error, "check the power and network of {node} ({address})")
+    return advice.format(node=node.name, address=node.address)

@@ -23,6 +23,7 @@ def observe(
         boot.id = boot.id if boot_id is None else boot_id
         if boot.started_us is None:
             boot.started_us = started_us
+        _end_common_cause(node, rebooted=False)
         return False
     node.boot = Boot(
         id=boot_id,
@@ -32,13 +33,16 @@ def observe(
         first=boot is None,
         event=event,
     )
-    common = node.common
-    newer = boot is not None or (
-        common is not None and started_us is not None and started_us > common.last_us
-    )
-    if common is not None and newer:
-        node.common = None
+    _end_common_cause(node, rebooted=boot is not None)
     return boot is not None
+
+
+def _end_common_cause(node: NodeState, *, rebooted: bool) -> None:
+    """A boot newer than its errors ends a common cause; one that began before them does not."""
+    if node.common is not None and node.boot is not None:
+        started_us = node.boot.started_us
+        if rebooted if started_us is None else started_us > node.common.last_us:
+            node.common = None
 
 
 def _another(boot: Boot, boot_id: str | None, started_us: int | None) -> bool:

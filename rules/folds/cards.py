@@ -8,7 +8,7 @@ from ledger.times import parse_time
 from rules.folds import clean
 from rules.folds.context import FoldSettings
 from rules.folds.identity import card_at, identifying, settle, sight
-from rules.folds.incidents import card_failed
+from rules.folds.incidents import blame_late, card_failed
 from rules.state import Override, Probe, Scan, Seen, State
 
 _STATE_WORDS = frozenset({"watch", "exclude", "retire"})
@@ -30,8 +30,11 @@ def gpu_probe(state: State, event: Event, data: GpuProbe, settings: FoldSettings
             clean.shown_ok(state, key, event, settings)
         else:
             clean.shown_otherwise(card)
+    first = node.probe is None
     node.probe = Probe(time_us=event.time_us, event=event.id, expected=data.expected, gpus=seen)
     node.hung = []
+    if first:
+        blame_late(state, node, name, settings)
     for uid in gone:
         settle(state, uid)
 

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 from ledger import Event
 from rules.folds import clean, jobs
+from rules.folds.boots import since_boot
 from rules.folds.context import FoldSettings
 from rules.state import Card, CardError, CommonCause, Incident, Mark, NodeState, State
+
+_KEPT_UNJUDGED = 1_000
+"""So many errors of a node are remembered while nobody knows how many cards it has."""
 
 _STORM_SHARE = 10
 """Of a card's errors, one in this part of the gap is remembered, beside the newest."""
@@ -32,13 +36,16 @@ def card_failed(
     card.last_error_us = now
     clean.interrupt(card, now, settings)
     jobs.mark(state, name, Mark(time_us=now, kind="smu", card=key), settings)
-    _remember(node, CardError(time_us=now, card=key, event=event.id), settings)
-    if _common(node, name, settings):
-        _blame(state, node, now, settings)
+    error = CardError(time_us=now, sequence=event.sequence, card=key, event=event.id)
+    cards = _cards_of(node, name, settings)
+    kept = node.errors[-_KEPT_UNJUDGED:] if cards is None else node.errors
+    node.errors = _with(kept, error, settings, past_gap=cards is None)
+    if _common(node.errors, cards, settings):
+        _blame(state, node, settings)
         return
     newest = card.incidents[-1] if card.incidents else None
     if newest is not None and newest.time_us >= card.burst_us:
-        newest.last_us = now
+        newest.last_us, newest.boot = now, boot
         newest.errors += 1
         return
     card.incidents.append(
@@ -49,39 +56,65 @@ def card_failed(
     _thin(card, settings)
 
 
-def _remember(node: NodeState, error: CardError, settings: FoldSettings) -> None:
-    """Keep the errors that may yet turn out to have a common cause; few of a storm."""
+def blame_late(state: State, node: NodeState, name: str, settings: FoldSettings) -> None:
+    """At the first probe of a node, judge the errors that came when its cards were not counted."""
+    cards = _cards_of(node, name, settings)
+    if settings.configured_gpus.get(name) is not None:
+        return
+    unjudged, node.errors = node.errors, []
+    for error in unjudged:
+        node.errors = _with(node.errors, error, settings)
+        if _common(node.errors, cards, settings):
+            _blame(state, node, settings)
+    if node.common is not None and not since_boot(node, node.common.last_us):
+        node.common = None
+
+
+def _with(
+    errors: list[CardError], error: CardError, settings: FoldSettings, *, past_gap: bool = False
+) -> list[CardError]:
+    """The errors that may yet turn out to have a common cause, and one more; few of a storm."""
     now, gap_us = error.time_us, settings.incident_gap_us
-    errors = [each for each in node.errors if now - each.time_us < gap_us]
+    errors = [each for each in errors if past_gap or now - each.time_us < gap_us]
     mine = [each for each in errors if each.card == error.card]
     if len(mine) > 1 and mine[-1].time_us - mine[-2].time_us < gap_us / _STORM_SHARE:
         errors.remove(mine[-1])
-    node.errors = [*errors, error]
+    return [*errors, error]
 
 
-def _common(node: NodeState, name: str, settings: FoldSettings) -> bool:
-    """Whether so many cards failed within the gap that the node is to blame."""
-    failing = len({each.card for each in node.errors})
-    total = settings.configured_gpus.get(name)
-    if total is None and node.probe is not None:
-        total = len(node.probe.gpus)
+def _cards_of(node: NodeState, name: str, settings: FoldSettings) -> int | None:
+    """How many cards a node has, as configured, else as its newest probe shows; None: unknown."""
+    configured = settings.configured_gpus.get(name)
+    if configured is not None or node.probe is None:
+        return configured
+    return len(node.probe.gpus)
+
+
+def _common(errors: list[CardError], cards: int | None, settings: FoldSettings) -> bool:
+    """Whether so many of a node's cards failed within the gap that the node is to blame."""
+    failing = len({each.card for each in errors})
     # A division rounds once: 11 of 20 cards are exactly 0.55, 0.55 x 20 is more than 11.
     return (
-        bool(total)
+        bool(cards)
         and failing >= settings.common_cause_min_gpus
-        and failing / (total or 1) >= settings.common_cause_share
+        and failing / (cards or 1) >= settings.common_cause_share
     )
 
 
-def _blame(state: State, node: NodeState, now: int, settings: FoldSettings) -> None:
+def _blame(state: State, node: NodeState, settings: FoldSettings) -> None:
     """The errors in the gap are the node's: what they did to their cards is taken back."""
     first: dict[str, CardError] = {}
     for each in node.errors:
         first.setdefault(each.card, each)
+    newest = node.errors[-1]
+    now = newest.time_us
     for key in first:
-        incidents = state.cards[key].incidents
-        while incidents and now - incidents[-1].time_us < settings.incident_gap_us:
-            incidents.pop()
+        card = state.cards[key]
+        card.incidents = [
+            each
+            for each in card.incidents
+            if not now - settings.incident_gap_us < each.time_us <= now
+        ]
         clean.resume(state, key, now, settings)
     since = min(each.time_us for each in first.values())
     if node.common is not None and since <= node.common.last_us:
@@ -89,6 +122,7 @@ def _blame(state: State, node: NodeState, now: int, settings: FoldSettings) -> N
     node.common = CommonCause(
         since_us=since,
         last_us=now,
+        sequence=newest.sequence,
         cards=len(first),
         evidence=[each.event for each in first.values()],
     )

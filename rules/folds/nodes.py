@@ -94,9 +94,8 @@ def ramdisk_checked(
 
 def inputs_checked(state: State, event: Event, data: InputsChecked, settings: FoldSettings) -> None:
     """The newest look at each input file; without a node, on the controller."""
-    files = state.node(
-        settings.controller if data.node is None else settings.node(data.node)
-    ).inputs
+    here = data.node is None or data.node == "localhost"
+    files = state.node(settings.controller if here else settings.node(data.node or "")).inputs
     for file in data.files:
         files[file.path] = File(
             time_us=event.time_us,

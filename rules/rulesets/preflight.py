@@ -18,28 +18,26 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="node_unreachable",
         about="node",
-        when=(("reachable", "==", "no"), ("allowed", "==", False)),
+        when=(("reachable", "==", "no"), ("out", "==", False), ("allowed", "==", False)),
         severity="block",
         message="{node} did not answer SSH ({why})",
-        remedy="check the power and network of {node} ({address}), then rerun",
+        remedy="{mend}, then rerun",
     ),
     Rule(
         name="node_unreachable",
         about="node",
-        when=(("reachable", "==", "no"), ("allowed", "==", True)),
+        when=(("reachable", "==", "no"), ("out", "==", False), ("allowed", "==", True)),
         severity="degrade",
         message="{node} did not answer SSH ({why}); the policy allows {allowance} missing",
-        remedy="run on the usable nodes only; check the power and network of {node} ({address})",
+        remedy="run on the usable nodes only; {mend}",
     ),
     Rule(
-        name="common_cause",
+        name="node_unreachable",
         about="node",
-        when=(("common", "==", True),),
-        severity="block",
-        message="{common_cards} cards of {node} failed together at {common_since}: the node is to "
-        "blame, not its cards",
-        remedy="check the power supply, risers and cooling of {node} and reboot it, or: "
-        "runledger override {subject} reinstate --reason TEXT --by WHO",
+        when=(("reachable", "==", "no"), ("out", "==", True)),
+        severity="degrade",
+        message="{node} did not answer SSH ({why}); it sits out anyway",
+        remedy="nothing for this run; later {mend}",
     ),
     Rule(
         name="node_excluded",
@@ -50,25 +48,35 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
         remedy="lift it with: runledger override {subject} reinstate --reason TEXT --by WHO",
     ),
     Rule(
+        name="common_cause",
+        about="common",
+        when=(("cards", ">=", 1),),
+        severity="block",
+        message="{cards} cards of {node} failed together at {since}: the node is to blame, not "
+        "its cards",
+        remedy="check the power supply, risers and cooling of {node} and reboot it, or: "
+        "runledger override {subject} reinstate --reason TEXT --by WHO",
+    ),
+    Rule(
         name="command_hung",
-        about="node",
-        when=(("hung", "==", True),),
+        about="hung",
+        when=(("out", "==", False),),
         severity="unknown",
-        message="on {node}, {hung_command} did not come back",
+        message="on {what}, {commands} did not come back",
         remedy="look for processes in state D on {node}; " + _AGAIN,
     ),
     Rule(
         name="cleanup_warning",
-        about="node",
-        when=(("cleanup", "==", True),),
+        about="cleanup",
+        when=(("warnings", ">=", 1),),
         severity="warn",
-        message="the last clean-up of {node} warned: {cleanup_warnings}",
+        message="the last clean-up of {node} warned: {warnings}",
         remedy="look at it with: runledger cleanup --node {node} --dry-run",
     ),
     Rule(
         name="node_smu_error",
-        about="node",
-        when=(("smu", "==", True),),
+        about="node_smu",
+        when=(("since_boot", "==", True),),
         severity="warn",
         message="{node} logged an SMU error since its boot in a line that names no card",
         remedy="see: runledger events --where type=smu_error,node={node}",
@@ -79,7 +87,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
         when=(("status", "!=", "fresh"),),
         severity="unknown",
         message="{node}: {what} {problem}",
-        remedy=_AGAIN,
+        remedy="{mend}" + _AGAIN,
     ),
     Rule(
         name="gpu_unresponsive",
@@ -119,7 +127,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
         when=(("unexplained", ">=", 1),),
         severity="block",
         message="{node} shows {shown} of {expected} cards, and {unexplained} of the missing are "
-        "not among the excluded",
+        "not among the excluded{before}",
         remedy="power-cycle {node} and look at its risers; if the card is gone for good, "
         "change gpus of {node} in runledger.toml",
     ),
@@ -132,14 +140,6 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
         remedy=_AGAIN,
     ),
     Rule(
-        name="command_hung",
-        about="card",
-        when=(("hung", "==", True), ("out", "==", False)),
-        severity="unknown",
-        message="on {card}, {hung_command} did not come back",
-        remedy="look for processes in state D on {node}; " + _AGAIN,
-    ),
-    Rule(
         name="gpu_excluded",
         about="card",
         when=(("out", "==", True), ("state", "!=", "missing")),
@@ -149,8 +149,8 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     ),
     Rule(
         name="smu_error_since_boot",
-        about="card",
-        when=(("since_boot", "==", True), ("state", "==", "ok")),
+        about="incident",
+        when=(("since_boot", ">=", 1), ("state", "==", "ok")),
         severity="warn",
         message="{card} had an incident since the last boot of {node} ({incident}), "
         "and answers now",
@@ -158,8 +158,8 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     ),
     Rule(
         name="cleanup_warning",
-        about="card",
-        when=(("orphaned", "==", True),),
+        about="orphan",
+        when=(("mib", ">", 0),),
         severity="warn",
         message="the last clean-up left {orphaned_mib} MiB on {card} that no process owns",
         remedy="runledger cleanup --node {node}; memory without an owner takes a reboot",
@@ -219,7 +219,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
         severity="block",
         message="{trials} trials at {median_s} s each need {need_s} s, the step has {budget_s} s: "
         "{fits} would fit",
-        remedy="ask for at most {fits} trials, for fewer seeds, or raise timeout_s of step {step}",
+        remedy="ask for {fewer}, or raise timeout_s of step {step}",
     ),
     Rule(
         name="no_comparable_trials",

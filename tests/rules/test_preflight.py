@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 
 from ledger.payloads import (
@@ -15,7 +17,7 @@ from ledger.payloads import (
     SmuError,
     TrialCompleted,
 )
-from rules.fleet import Fleet
+from rules.fleet import Fleet, parse_fleet
 from tests.rules.histories import H, M, S, Story, found, pci
 
 
@@ -130,6 +132,22 @@ def test_a_command_that_hung_after_the_probe_is_unknown() -> None:
     assert Story().healthy().add(on_node, S).preflight().verdict == "unknown"
 
 
+def test_a_command_that_hung_on_a_card_that_no_probe_shows_is_unknown_too() -> None:
+    hung = CommandHung(node="rig", pci=pci(8), command="rocm-smi", timeout_s=10)
+    draft = Story().healthy().add(hung, S).preflight()
+    assert (found(draft), draft.outcome["excluded_gpus"]) == ({("command_hung", "unknown")}, {})
+    unprobed = Story().ssh().ssh("zeus").add(hung, S)
+    draft = unprobed.preflight("1", M, 'preflight.required_evidence=["ssh_probe"]')
+    assert found(draft) == {("command_hung", "unknown")}
+
+
+def test_a_gone_card_that_is_excluded_is_ignored_even_where_a_command_hung_on_it() -> None:
+    story = Story().healthy().override(f"gpu/rig/{pci(8)}", "exclude", S)
+    story.add(CommandHung(node="rig", pci=pci(8), command="rocm-smi", timeout_s=10), S)
+    draft = story.preflight()
+    assert (draft.verdict, draft.outcome["excluded_gpus"]) == ("go", {})
+
+
 def test_an_excluded_card_degrades_and_is_listed() -> None:
     story = Story().healthy().override(f"gpu/rig/{pci(2)}", "exclude", 0)
     draft = story.preflight()
@@ -141,6 +159,20 @@ def test_an_excluded_card_degrades_and_is_listed() -> None:
 def test_a_watched_card_is_used() -> None:
     draft = Story().healthy().override(f"gpu/rig/{pci(2)}", "watch", 0).preflight()
     assert draft.verdict == "go"
+
+
+def test_of_two_excluded_cards_either_may_be_the_one_that_is_missing() -> None:
+    story = Story().healthy().probe(at=S, states=("ok", "ok", "gone", "ok"))
+    story.override(f"gpu/rig/{pci(2)}", "exclude", S).override(f"gpu/rig/{pci(8)}", "exclude", S)
+    draft = story.preflight()
+    assert (draft.verdict, found(draft)) == ("degraded", {("gpu_missing", "degrade")})
+    listed = [card["pci"] for card in draft.outcome["excluded_gpus"]["rig"]]
+    assert listed == [pci(2), pci(8)]
+
+
+def test_a_missing_card_is_named_where_it_was_shown_before() -> None:
+    story = Story().healthy().probe(at=S, states=("ok", "ok", "gone", "ok"))
+    assert f"(shown before: {pci(2)})" in story.preflight().findings[0].message
 
 
 def test_a_gone_card_is_ignored_where_the_number_is_right() -> None:
@@ -168,6 +200,57 @@ def test_an_uptime_tells_a_reboot_where_there_is_no_boot_id() -> None:
     story = Story().ssh(at=-9 * H, uptime_s=100).error(-5 * H)
     story.ssh(uptime_s=3600).probe().scan().ssh("zeus").probe("zeus", states=("ok", "ok"))
     assert found(story.scan("zeus").preflight()) == set()
+
+
+def test_an_incident_that_went_on_after_a_reboot_is_one_since_the_boot() -> None:
+    story = Story().error(-2 * M, boot_id="b1").error(-M, boot_id="b2").healthy(boot="b2")
+    assert found(story.preflight()) == {("smu_error_since_boot", "warn")}
+
+
+def burst(story: Story, at: int = -5 * H, cards: int = 3, **more: object) -> Story:
+    for card in range(cards):
+        story.error(at + card * S, card=card, **more)
+    return story
+
+
+def test_many_cards_failing_together_block_the_node_and_no_card() -> None:
+    draft = burst(Story()).healthy().preflight()
+    assert found(draft) == {("common_cause", "block")}
+    assert (draft.outcome["nodes"], draft.outcome["excluded_nodes"]) == (["zeus"], ["rig"])
+    assert burst(Story()).healthy().states() == {}
+
+
+def test_a_common_cause_holds_until_a_newer_boot_a_reinstatement_or_a_waiver() -> None:
+    def blamed() -> Story:
+        return burst(Story().ssh(at=-9 * H, boot_id="b1")).healthy(boot="b1")
+
+    assert blamed().preflight().verdict == "no_go"
+    assert blamed().override("node/rig", "reinstate", -6 * H).preflight().verdict == "no_go"
+    assert blamed().override("node/rig", "reinstate", S).preflight().verdict == "go"
+    assert blamed().override("node/rig", "waive", S, until=H).preflight().verdict == "go"
+    assert blamed().ssh(at=S, boot_id="b2").preflight().verdict == "go"
+
+
+def test_a_boot_that_began_before_a_common_cause_does_not_end_it() -> None:
+    story = burst(Story().ssh(at=-9 * H, boot_id="b1")).healthy(boot="b1")
+    assert story.ssh(at=S, boot_id="b2", uptime_s=7 * 3600).preflight().verdict == "no_go"
+    newer = burst(Story().ssh(at=-9 * H, boot_id="b1")).healthy(boot="b1")
+    assert newer.ssh(at=S, boot_id="b2", uptime_s=3600).preflight().verdict == "go"
+
+
+def test_a_common_cause_is_seen_once_a_probe_tells_how_many_cards_there_are() -> None:
+    fleet = parse_fleet('[[nodes]]\nname = "rig"\n[[nodes]]\nname = "spare"\ngpus = 0')
+
+    early = Story(fleet).ssh("spare").probe("spare", states=()).scan("spare")
+    burst(early.ssh(at=-9 * H, boot_id="b1")).ssh().scan()
+    few = deepcopy(early).probe()
+    assert found(few.preflight()) == {("common_cause", "block")}
+    assert few.states() == {}
+    many = deepcopy(early).probe(states=("ok",) * 7)
+    assert found(many.preflight()) == {("smu_error_since_boot", "warn")}
+    assert set(many.states().values()) == {"watch"}
+    rebooted = deepcopy(early).ssh(at=S, boot_id="b2").probe(at=S)
+    assert (rebooted.preflight().verdict, rebooted.states()) == ("go", {})
 
 
 def test_an_error_that_names_no_card_is_the_nodes() -> None:
@@ -202,8 +285,28 @@ def test_inputs_checked_on_a_remote_node_only_are_unknown() -> None:
     assert story.preflight("3").verdict == "unknown"
 
 
-def test_the_controller_may_be_named_by_its_node() -> None:
-    assert Story().healthy().add(ramdisk()).add(inputs("zeus")).preflight("3").verdict == "go"
+@pytest.mark.parametrize("name", ["zeus", "localhost"])
+def test_the_controller_may_be_named_by_its_node(name: str) -> None:
+    assert Story().healthy().add(ramdisk()).add(inputs(name)).preflight("3").verdict == "go"
+
+
+def test_the_controller_is_localhost_where_it_is_no_node() -> None:
+    fleet = parse_fleet('[[nodes]]\nname = "rig"\n[steps."3"]\ninputs = ["survivors.json"]')
+    story = Story(fleet).ssh().probe().scan().add(inputs("localhost"))
+    assert story.preflight("3").verdict == "go"
+
+
+def test_a_check_that_passed_over_a_file_says_which() -> None:
+    fleet = parse_fleet('[[nodes]]\nname = "rig"\n[steps."3"]\nramdisk = ["/a", "/b"]')
+    checked = RamdiskChecked(node="rig", files=(RamdiskFile(path="/a", present=True),))
+    draft = Story(fleet).ssh().probe().scan().add(checked).preflight("3")
+    assert found(draft) == {("evidence_missing", "unknown")}
+    assert draft.findings[0].message == "rig: ramdisk_checked did not look for /b"
+
+
+def test_a_file_without_the_hash_that_is_expected_of_it_is_unknown() -> None:
+    draft = Story().healthy().files().add(inputs(expected_sha256="b" * 64), S).preflight("3")
+    assert found(draft) == {("evidence_missing", "unknown")}
 
 
 @pytest.mark.parametrize(("present", "size"), [(False, None), (True, 0)])
@@ -254,6 +357,30 @@ def test_too_many_trials_for_the_timeout_block_and_say_how_many_fit() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("seconds", "share", "fits"),
+    [(3.6, 1.0, 2000), (0.1, 1.0, 72000), (210, 0.7, 24), (8000, 1, 0)],
+)
+def test_trials_fit_to_the_last_decimal(seconds: float, share: float, fits: int) -> None:
+    story = trials(Story().healthy(), seconds)
+    setting = f"preflight.time_budget_share={share}"
+    allowed = story.preflight("1", M, setting, trials=fits, seed_count=10_000_000)
+    assert found(allowed) == set()
+    over = story.preflight("1", M, setting, trials=fits + 1, seed_count=10_000_000)
+    assert found(over) == {("over_time_budget", "block")}
+    assert f"{fits:,} would fit" in over.findings[0].message
+    assert ("at most" in over.findings[0].remedy) is (fits > 0)
+
+
+def test_of_an_even_number_of_trials_the_median_lies_between_the_middle_two() -> None:
+    story = Story().healthy()
+    for seconds in (10, 100, 200, 9000):
+        trials(story, seconds)
+    assert found(story.preflight("1", trials=48, seed_count=10_000_000)) == set()
+    over = story.preflight("1", trials=49, seed_count=10_000_000)
+    assert found(over) == {("over_time_budget", "block")}
+
+
 def test_trials_of_other_sizes_or_without_a_result_are_not_comparable() -> None:
     other = trials(Story().healthy(), seeds=100_000)
     draft = other.preflight("1", trials=50, seed_count=10_000_000)
@@ -280,6 +407,11 @@ def test_warnings_of_the_newest_cleanup_since_boot_are_passed_on() -> None:
     draft = Story().healthy().add(warned, S).preflight()
     assert (draft.verdict, found(draft)) == ("go", {("cleanup_warning", "warn")})
     assert {finding.subject for finding in draft.findings} == {"node/rig", f"gpu/rig/{pci(1)}"}
+    elsewhere = CleanupCompleted(
+        node="rig", actions=(), warnings=(), orphaned_vram_mib={pci(8): 9, pci(1): 0}
+    )
+    draft = Story().healthy().add(elsewhere, S).preflight()
+    assert [finding.subject for finding in draft.findings] == [f"gpu/rig/{pci(8)}"]
     fine = CleanupCompleted(node="rig", actions=(), warnings=())
     assert found(Story().healthy().add(warned, S).add(fine, 2 * S).preflight()) == set()
 
@@ -307,9 +439,69 @@ def test_an_expired_waiver_lifts_nothing() -> None:
     assert story.preflight().verdict == "no_go"
 
 
-def test_a_node_taken_out_by_an_operator_is_left_out() -> None:
-    draft = Story().healthy().override("node/rig", "exclude", S).preflight()
+@pytest.mark.parametrize("action", ["reinstate", "watch", "exclude", "retire"])
+def test_a_newer_word_on_its_subject_ends_a_waiver(action: str) -> None:
+    story = Story().healthy().probe(at=S, states=("ok", "ok", "gone", "ok"))
+    story.override("node/zeus", "exclude", S).override("node/rig", "waive", S, until=H)
+    assert found(story.preflight()) == {("gpu_missing", "warn"), ("node_excluded", "degrade")}
+    story.override("node/rig", action, 2 * S, until=2 * M)
+    assert ("gpu_missing", "warn") not in found(story.preflight())
+    assert ("gpu_missing", "warn") in found(story.preflight(at=2 * M))
+
+
+@pytest.mark.parametrize("action", ["exclude", "retire"])
+def test_a_node_taken_out_by_an_operator_is_left_out(action: str) -> None:
+    draft = Story().healthy().override("node/rig", action, S).preflight()
     assert (draft.verdict, draft.outcome["nodes"]) == ("degraded", ["zeus"])
+    assert draft.outcome["excluded_nodes"] == ["rig"]
+
+
+def test_nothing_on_a_node_that_was_taken_out_stops_the_others() -> None:
+    story = burst(Story()).healthy().override("node/rig", "exclude", S)
+    story.add(CommandHung(node="rig", command="rocm-smi", timeout_s=10), S)
+    assert found(story.preflight()) == {("node_excluded", "degrade")}
+    story.ssh(at=2 * S, reachable=False, error="timeout")
+    draft = story.preflight()
+    assert found(draft) == {("node_excluded", "degrade"), ("node_unreachable", "degrade")}
+    assert (draft.verdict, draft.outcome["nodes"]) == ("degraded", ["zeus"])
+
+
+def test_of_two_words_spoken_at_once_the_later_recorded_holds() -> None:
+    story = Story().healthy().override("node/rig", "exclude", S).override("node/rig", "watch", S)
+    assert story.preflight().verdict == "go"
+
+
+def test_a_node_is_usable_unprobed_where_no_probe_is_required() -> None:
+    story = Story().probe().probe("zeus", states=("ok", "ok"))
+    draft = story.preflight("1", M, 'preflight.required_evidence=["gpu_probe"]')
+    assert (draft.verdict, draft.outcome["nodes"]) == ("go", ["rig", "zeus"])
+
+
+def test_a_finding_rests_on_the_events_that_made_it_and_no_others() -> None:
+    warned = CleanupCompleted(node="rig", actions=(), warnings=("clocks",))
+    story = Story().healthy().add(warned, S).error(2 * S, card=1)
+    story.probe(at=3 * S, states=("ok", "ok", "unresponsive", "ok"))
+    kinds = {event.id: event.type for event in story.events}
+    rests = {each.rule: [kinds[id] for id in each.evidence] for each in story.preflight().findings}
+    assert rests == {
+        "gpu_unresponsive": ["gpu_probe"],
+        "cleanup_warning": ["cleanup_completed"],
+        "smu_error_since_boot": ["smu_error"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [("timeout", "power and network"), ("auth", "user and key"), ("host_key", "host key")],
+)
+def test_the_remedy_for_a_lost_node_fits_the_reason(error: str, remedy: str) -> None:
+    story = Story().healthy().ssh(at=S, reachable=False, error=error)
+    assert remedy in story.preflight().findings[0].remedy
+
+
+def test_stale_evidence_never_reads_as_if_it_were_fresh() -> None:
+    draft = Story().healthy().preflight("r", at=601 * S)
+    assert draft.findings[0].message.endswith("is over 10 minutes old (at most 10 minutes)")
 
 
 def test_a_rule_that_is_switched_off_does_not_speak() -> None:
