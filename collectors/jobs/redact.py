@@ -20,12 +20,12 @@ REDACTED = "<redacted>"
 _SENSITIVE = (
     r"(?:passw(?:or)?d|passphrase|passcode|secret|token(?!iz)|credentials?|api[_.-]?key"
     r"|(?:access|account|auth|encryption|master|private|service|session|shared|signing|ssh)"
-    r"[_.-]?key|session[_-]?id|cookie|authorization|_pwd|_pass(?![a-z]))"
+    r"[_.-]?key|session[_-]?id|cookie(?!cutter)|authorization|_pwd|_pass(?![a-z]))"
 )
 # In quotes of its own (closed or not), or as a shell takes it: up to white space.
 _QUOTED = r"""[bBrRuUfF]{0,2}(?:"(?:\\.|[^"\\\n])*"?|'(?:\\.|[^'\\\n])*'?)"""
 _VALUE = rf"""(?!<redacted>)(?:{_QUOTED}|[^\s'"]+(?:{_QUOTED}|[^\s'"]+)*)"""
-_IS = r"""[\w.-]{0,64}\\?['"]?\s*(?::=|=>|[:=])\s*"""
+_IS = r"""[\w.-]{0,64}\\?['"]?\]?(?:\s*(?::=|=>|[:=](?!>))\s*|%3D)"""
 
 _Rule = tuple[re.Pattern[str], str]
 
@@ -74,9 +74,18 @@ _RULES: tuple[_Rule, ...] = (
         r"(?!<redacted>)(?:([bB]?['\"])(?:(?!\2)[^\n\\]|\\.)*|[^\s'\"][^\r\n'\"]*)",
         rf"\1\2{REDACTED}",
     ),
+    # A word of letters alone may be prose, "basic authentication"; not after a bearer if long.
     _rule(
-        r"\b(bearer|basic)(\s+)(?=[A-Za-z_~+/-]{0,256}[0-9=.])[A-Za-z0-9._~+/=-]{8,}",
-        rf"\1\2{REDACTED}",
+        r"\b(bearer['\"]?(?:\s*[:=]\s*|\s+)['\"]?|basic\s+)"
+        r"(?=[A-Za-z_~+/-]{0,256}[0-9=.])[A-Za-z0-9._~+/=-]{8,}",
+        rf"\1{REDACTED}",
+    ),
+    _rule(r"\b(bearer\s+)[A-Za-z0-9._~+/=-]{16,}", rf"\1{REDACTED}"),
+    # user:password@host without a scheme, as proxies are named; not image:tag@sha256:…
+    _rule(
+        r"((?<![\w./:@-])[A-Za-z][\w.-]{0,63}:)(?!\d+@|<redacted>)[^\s/:@'\"<>()]{3,256}"
+        r"@(?!sha\d+:)(?=[A-Za-z0-9])",
+        rf"\1{REDACTED}@",
     ),
     # Options of commands, in a shell's spelling and in a list's.
     _rule(
@@ -94,11 +103,24 @@ _RULES: tuple[_Rule, ...] = (
         r"(\bmachine\s{1,9}\S{1,256}\s{1,9}login\s{1,9}\S{1,256}\s{1,9}password\s{1,9})\S+",
         rf"\1{REDACTED}",
     ),
-    _rule(r"(\bauth\s*=\s*)\([^()\n]*\)?", rf"\1{REDACTED}"),
+    _rule(rf"(\bredis-cli\b[^\n]{{0,200}}? -a['\"]?[\s,]+){_VALUE}", rf"\1{REDACTED}"),
+    # MySQL's tools take a password without a space after -p.
+    _rule(
+        r"(\b(?:mysql|mariadb)(?:dump|admin)?\b[^\n]{0,200}?\s['\"]?-p)(?!<redacted>)[^\s'\"]+",
+        rf"\1{REDACTED}",
+    ),
+    _rule(r"(\b(?:auth|credentials?)\s*=\s*)\([^()\n]*\)?", rf"\1{REDACTED}"),
     # NAME=value, 'name': value, name: value.
     _rule(rf"({_SENSITIVE}{_IS}){_VALUE}", rf"\1{REDACTED}"),
     _rule(rf"((?<![A-Za-z0-9])pass\s*=\s*){_VALUE}", rf"\1{REDACTED}"),
     _rule(r"((?<![A-Za-z0-9])pwd\s*=\s*)(?!/|<redacted>)[^\s;'\"]+", rf"\1{REDACTED}"),
+    _rule(rf"(<([\w:.-]{{0,40}}{_SENSITIVE}[\w.-]{{0,40}})>)[^<\n]+(?=</\2>)", rf"\1{REDACTED}"),
+    _rule(rf"(\bx-amz-(?:signature|credential)=){_VALUE}", rf"\1{REDACTED}"),
+    _rule(
+        rf"((?<![A-Za-z0-9_])[A-Z0-9_]{{1,64}}_(?:KEY|PAT|OTP|PIN)=){_VALUE}",
+        rf"\1{REDACTED}",
+        re.NOFLAG,
+    ),
     # Forms that need no name.
     _rule(r"\bey[A-Za-z0-9_-]{8,}\.ey[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?", REDACTED, re.NOFLAG),
     _rule(

@@ -46,6 +46,18 @@ PEM = "-----{} OPENSSH PRIVATE KEY-----"
         f'Authorization: Digest username="me", response="{S}"',
         f"curl -H 'Authorization: token {S}' https://h",
         f"got Bearer {S}{S}",
+        "got Bearer " + S.replace("3", "e").replace("4", "a") * 2,
+        f"{{'bearer': '{S}'}}",
+        f"password => '{S}'",
+        f"<db:password>{S}</db:password>",
+        f'os.environ["API_TOKEN"] = "{S}"',
+        f"https://h/?next=%2F&token%3D{S}",
+        f"AZURE_STORAGE_KEY={S}",
+        f"credentials = ('me', '{S}')",
+        f"http_proxy=me:{S}@proxy:3128",
+        f"mysqldump -u root -p{S} study",
+        f"redis-cli -h cache -a {S} ping",
+        f"X-Amz-Signature={S}",
         f"Cookie: session={S}; theme=dark",
         f"Set-Cookie: id={S}; HttpOnly",
         f"sessionid={S}",
@@ -98,6 +110,10 @@ def test_a_secret_is_taken_out(text: str) -> None:
         "see https://host:8080/path?page=2#top",
         "git@github.com:me/it.git",
         "basic information about the bearer",
+        "pulling ghcr.io/me/image:latest@sha256:abc0123",
+        "cookiecutter: no template",
+        "make -C mysql -j4 PRIMARY=1, sort by key=name, KEY=VALUE",
+        "Bearer authentication failed for me@host",
         'File "/srv/secrets/train.py", line 3, in author',
         "3 passed, 2 failed",
         "amdgpu 0000:22:00.0: amdgpu: SMU: response:0xFFFFFFFF for index:18",
@@ -125,7 +141,8 @@ def test_redacting_again_changes_nothing(text: str) -> None:
 _PIECES = st.sampled_from(
     ["password", "token", "=", ":", " ", "'", '"', "\\", "://", "@", "a", "<redacted>", "--", ",",
      "(", ")", "}", "\n", "Authorization", "Bearer ", "digest ", "cookie", "pwd", "auth", "&", "?",
-     "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "sk-aaaaaaaaaaaaaaaaaaa", ";"]
+     "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "sk-aaaaaaaaaaaaaaaaaaa", ";",
+     "=>", "<token>", "</token>", "%3D", "A_KEY=", "mysql", " -p", "redis-cli", " -a ", "]"]
 )  # fmt: skip
 
 
@@ -209,7 +226,8 @@ def test_words_of_a_command_line_are_redacted_one_by_one() -> None:
 @pytest.mark.parametrize(
     "piece",
     ["a", "token", "-", "://a:", "password=", "a.b-", "'", "authorization:", "\\", "machine ",
-     " ", "-----BEGIN PRIVATE KEY-----", "AAAA\n", "ey", "--token ", "cookie: ", "?key="],
+     " ", "-----BEGIN PRIVATE KEY-----", "AAAA\n", "ey", "--token ", "cookie: ", "?key=", "mysql ",
+     "redis-cli", "<token>", "A_", "a:a"],
 )  # fmt: skip
 def test_no_text_takes_long(piece: str) -> None:
     text = piece * (256 * 1024 // len(piece))
