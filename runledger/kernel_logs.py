@@ -26,8 +26,9 @@ from runledger.errors import BadInput
 _AT_ONCE = 10_000
 """Events stored together: a file that was stored in part goes on where it stopped."""
 _PIECE = 1 << 20
+_LONGEST_MAGIC = 8
 _JOURNAL = b"LPKSHHRH"
-_PACKED: dict[bytes, Callable[[Path], Any]] = {
+_PACKED: dict[bytes, Callable[[IO[bytes]], Any]] = {
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.open,
     b"\xfd7zXZ\x00": lzma.open,
@@ -107,15 +108,16 @@ def reclassify_stored(ledger: Ledger) -> Reclassified:
 @contextmanager
 def _opened(path: Path) -> Iterator[Iterator[str]]:
     with path.open("rb") as raw:
-        start = raw.read(16)
-    for magic, what in _UNREADABLE.items():
-        if start.startswith(magic):
-            raise BadInput(f"{path} is {what}, then import that")
-    encoding = "utf-16" if start.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
-    opener = next((opens for magic, opens in _PACKED.items() if start.startswith(magic)), None)
-    binary: IO[bytes] = path.open("rb") if opener is None else opener(path)
-    with binary, io.TextIOWrapper(binary, encoding, "replace", newline="\n") as text:
-        yield _pieces(path, text)
+        # What the first bytes tell is looked at in place: a pipe gives them only once.
+        start = raw.peek(_LONGEST_MAGIC)[:_LONGEST_MAGIC]
+        for magic, what in _UNREADABLE.items():
+            if start.startswith(magic):
+                raise BadInput(f"{path} is {what}, then import that")
+        encoding = "utf-16" if start.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+        opener = next((opens for magic, opens in _PACKED.items() if start.startswith(magic)), None)
+        binary: IO[bytes] = raw if opener is None else opener(raw)
+        with binary, io.TextIOWrapper(binary, encoding, "replace", newline="\n") as text:
+            yield _pieces(path, text)
 
 
 def _pieces(path: Path, text: io.TextIOWrapper) -> Iterator[str]:

@@ -37,19 +37,21 @@ _CALLER = r"(?:\s*\[\s*[TC]\d+\])?"  # CONFIG_PRINTK_CALLER: thread or CPU
 _MONO = rf"\[\s*(?P<sec>\d{{1,10}})\.(?P<usec>\d{{6}}){_BETWEEN}\]{_CALLER} ?"
 
 _LEVEL = re.compile(
-    r"<(?P<pri>\d{1,3})>"
+    r"<(?P<pri>\d{1,3})>(?:1 (?=\d{4}-))?"  # RFC 5424 has its version in front of the stamp
     r"|[a-z]+\d?\s*:(?P<level>emerg|alert|crit|err|warn|notice|info|debug)\s*: "
 )
 _MONOTONIC = re.compile(_MONO, re.ASCII)
 _BRACKET = re.compile(
     rf"\[(?:(?:{_WEEKDAY}) (?P<mon>{_MONTH})\s+(?P<day>\d\d?) {_HMS} (?P<year>\d{{4}}){_BETWEEN}"
     rf"|(?P<mon2>{_MONTH})\s?(?P<day2>\d\d?) (?P<h2>\d\d):(?P<m2>\d\d)"
-    rf"|\s*[+](?P<dsec>\d{{1,10}})\.(?P<dusec>\d{{6}}))\]{_CALLER} ?",
+    rf"|(?:\s*[+]|<\s*)(?P<dsec>\d{{1,10}})\.(?P<dusec>\d{{6}})>?)\]{_CALLER} ?",
     re.ASCII,
 )
 _ISO = re.compile(
-    rf"(?:(?:{_WEEKDAY}) )?(?P<year>\d{{4}})-(?P<mon>\d\d)-(?P<day>\d\d)[T ]{_HMS}"
-    r"(?:(?P<point>[.,])(?P<frac>\d{1,9}))?(?P<zone> ?Z| ?[+-]\d\d:?\d\d| UTC)?(?:\s|$)",
+    rf"(?P<weekday>(?:{_WEEKDAY}) )?(?P<year>\d{{4}})-(?P<mon>\d\d)-(?P<day>\d\d)[T ]{_HMS}"
+    r"(?:(?P<point>[.,])(?P<frac>\d{1,9}))?(?P<zone> ?Z| ?[+-]\d\d:?\d\d| UTC)?"
+    # journalctl -o short-full names the zone; such a name tells no offset.
+    r"(?(weekday)(?: (?!kernel)[A-Z]{2,5}(?= ))?)(?:\s|$)",
     re.ASCII,
 )
 _SYSLOG = re.compile(

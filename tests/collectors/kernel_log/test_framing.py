@@ -39,6 +39,14 @@ FRAMINGS = [
     ),
     ("2023-01-20T02:07:07+0000 host kernel: ", {"wall_us": WALL - 12, "host": "host"}),
     ("Fri 2023-01-20 02:07:07.000012 UTC host kernel: ", {"wall_us": WALL, "host": "host"}),
+    (
+        "Thu 2023-01-19 18:07:07 PST host kernel: ",
+        {"civil": Civil(2023, 1, 19, 18, 7, 7, 0), "host": "host"},
+    ),
+    (
+        "<3>1 2023-01-20T02:07:07.000012Z host kernel - - - ",
+        {"wall_us": WALL, "host": "host", "level": 3},
+    ),
     ("1674180427.000012 host kernel: ", {"wall_us": WALL, "host": "host"}),
     (
         "2023-01-20 02:07:07 host kernel: ",
@@ -56,6 +64,7 @@ FRAMINGS = [
     ("[ 1234.567890] host kernel: ", {"monotonic_us": 1_234_567_890, "host": "host"}),
     ("[Feb13 23:31] ", {"civil": Civil(None, 2, 13, 23, 31, 0, 0)}),
     ("[  +1.000025] ", {"delta_us": 1_000_025}),
+    ("[<    1.000025>] ", {"delta_us": 1_000_025}),
     ("02:21:31 ", {"civil": Civil(None, None, None, 2, 21, 31, 0)}),
     ("kernel: ", {}),
     ("", {}),

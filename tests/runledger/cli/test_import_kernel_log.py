@@ -5,6 +5,8 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -105,6 +107,18 @@ def test_packed_files_are_read(folder: Path, type_: Type, pack: Callable[[bytes]
     assert cut.code == 2
     assert "cannot be read" in cut.err
     assert len(type_("events", "--json").json["events"]) == 1
+
+
+def test_a_log_that_comes_through_a_pipe_is_read_from_its_first_byte(
+    folder: Path, type_: Type
+) -> None:
+    os.mkfifo(folder / "pipe")
+    packed = gzip.compress(f"[  100.000000] {LOST}\n".encode())
+    writer = threading.Thread(target=lambda: (folder / "pipe").write_bytes(packed))
+    writer.start()
+    done = type_("import", "kernel-log", "pipe", "--node", "rig-6600", *BOOT, "--json").json
+    writer.join()
+    assert (done["lines"], done["stored"]) == (1, 1)
 
 
 def test_odd_bytes_do_no_harm(folder: Path, type_: Type) -> None:
