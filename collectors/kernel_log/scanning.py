@@ -30,7 +30,6 @@ SHORT_WORDS = tuple(
         r"NVRM: ",
         r"GPU (?:reset|Recovery Failed)",
         r"Killed process ",
-        r"amdgpu",
         r"pcieport ",
     )
 )
@@ -43,7 +42,15 @@ LONG_WORDS = (
     "failed to write reg",
     "PCI rejects atomics",
 )
-"""Every line that `classify` knows holds at least one of these words."""
+DRIVER = "amdgpu"
+TROUBLE = re.compile(
+    r"[Ff]ailed|Fatal|power state|wedged|GPU reset|fault|fence wait|unrecoverable|emperature"
+    r"|Bus Error|containment|received|Slot\("
+)
+"""Every line that `classify` knows holds one of the words, or the driver's name and then trouble.
+
+The driver talks a lot at boot, and says nothing with it.
+"""
 
 _BOOTED = "setting system clock to"  # reports nothing, but tells when the machine booted
 
@@ -52,6 +59,8 @@ _BLOCK = 1 << 15
 """Characters searched at a time: few enough for the cache, enough for the search's best method."""
 
 _MAX_JUDGED = 1024
+_LONGEST = 4096
+"""Characters of a line that are looked through for trouble, as many as `classify` reads."""
 _MAX_CONTINUATION = 64
 """Indented lines that are kept with the line before them."""
 
@@ -152,6 +161,13 @@ class Scanner:
             match = pattern.search(block)
             while match is not None:
                 match = pattern.search(block, line_at(match.start()))
+        at = block.find(DRIVER)
+        while at >= 0:
+            end = block.find("\n", at)
+            end = size if end < 0 else end
+            if TROUBLE.search(block, at, min(end, at + _LONGEST)):
+                line_at(at)
+            at = block.find(DRIVER, end)
         for word in self._long_words:
             at = block.find(word)
             while at >= 0:
