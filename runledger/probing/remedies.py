@@ -14,11 +14,14 @@ import shlex
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+from collectors.jobs import redact
+from collectors.jobs.redact import environment_secrets, redact_words
 from ledger import Event, new_event
 from ledger.payloads import RemedyCompleted
 from rules.fleet import FileCheck, Step
@@ -29,6 +32,9 @@ from runledger.probing.targets import Target
 
 _AT_ONCE = 8
 _TAIL = 2000
+_MOST_BYTES = 64 * 1024 * 1024
+"""A remedy that says more than this is stopped: what it says goes to a disk."""
+_LOOK_EVERY_S = 0.2
 
 
 class Remedy(NamedTuple):
@@ -84,16 +90,17 @@ def run_all(
     source: str,
     clock: Callable[[], int],
 ) -> tuple[list[Remedied], list[Event]]:
-    """Run the remedies, some side by side, and tell of each what came of it."""
+    """Run the remedies, some side by side, and tell of each what came of it, without secrets."""
+    secrets = environment_secrets(os.environ)
 
     def one(remedy: Remedy) -> tuple[Remedied, Event]:
         exit_code, detail = _run(remedy.argv, folder, timeout_s)
         done = Remedied(
             node=remedy.target.name,
             check=remedy.check,
-            command=shlex.join(remedy.argv),
+            command=shlex.join(redact_words(remedy.argv, secrets)),
             exit_code=exit_code,
-            detail=detail or None,
+            detail=redact(detail, secrets)[-_TAIL:] or None,
         )
         payload = RemedyCompleted(
             node=done.node,
@@ -124,16 +131,27 @@ def _run(argv: Sequence[str], folder: Path, timeout_s: float) -> tuple[int | Non
         except (OSError, ValueError) as error:
             return None, f"did not start: {error}"
         try:
-            code: int | None = process.wait(timeout_s)
-            said = ""
-        except subprocess.TimeoutExpired:
-            code, said = None, f"stopped after {timeout_s:g} s\n"
+            code, stopped = _wait(process, output.fileno(), timeout_s)
         finally:
             # Whatever it left running in its session goes with it.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(5)
-        output.seek(max(0, output.seek(0, os.SEEK_END) - _TAIL))
-        text = said + output.read(_TAIL).decode("utf-8", "replace")
+        # More than is kept, so that no secret loses the name in front of it before it is seen.
+        output.seek(max(0, output.seek(0, os.SEEK_END) - 4 * _TAIL))
+        text = stopped + output.read(4 * _TAIL).decode("utf-8", "replace")
     return code, text.replace("\0", "").strip()
+
+
+def _wait(
+    process: subprocess.Popen[bytes], output: int, timeout_s: float
+) -> tuple[int | None, str]:
+    """The exit code; or None, and why it is to be stopped."""
+    give_up = time.monotonic() + timeout_s
+    while (left_s := give_up - time.monotonic()) > 0:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(min(left_s, _LOOK_EVERY_S)), ""
+        if os.fstat(output).st_size > _MOST_BYTES:
+            return None, f"stopped after {_MOST_BYTES} bytes of output\n"
+    return None, f"stopped after {timeout_s:g} s\n"

@@ -102,3 +102,16 @@ def test_inputs_of_the_controller_have_a_remedy_of_their_own(fleet: Fleet) -> No
     assert fleet.preflight("3", "--remedy", code=0)["verdict"] == "go"
     (done,) = fleet.events("type=remedy_completed")
     assert (done["data"]["node"], done["data"]["check"]) == ("zeus", "inputs")
+
+
+def test_what_a_remedy_says_is_bounded_and_holds_no_secret(fleet: Fleet) -> None:
+    script = "echo token=s3cr3tV4lue of $2 >&2; while :; do cat /bin/sh; done"
+    with_remedy(fleet, "/bin/sh", "-c", script, "x", "--password", "hunter2-hunter2")
+    fleet.preflight("3", "--remedy", code=10)
+    for event in fleet.events("type=remedy_completed"):
+        assert "exit_code" not in event["data"]
+        assert "hunter2" not in event["data"]["command"]
+        assert len(event["data"]["detail"]) <= 2000
+    with_remedy(fleet, "/bin/sh", "-c", "echo token=s3cr3tV4lue; exit 3")
+    fleet.preflight("3", "--remedy", code=10)
+    assert fleet.events("type=remedy_completed")[-1]["data"]["detail"] == "token=<redacted>"
