@@ -13,7 +13,13 @@ from typing import Any
 
 import msgspec
 
-from collectors.cleanup import CleanupRequest, cleanup_script, parse_cleanup, report_to_payload
+from collectors.cleanup import (
+    CleanupRequest,
+    CompileCache,
+    cleanup_script,
+    parse_cleanup,
+    report_to_payload,
+)
 from collectors.reach import Limits, NodeResult, NodeSpec, run_script_blocking
 from collectors.script import new_nonce
 from ledger import Event, InvalidEvents, new_event
@@ -62,12 +68,16 @@ def clean_up(
     *,
     names: Collection[str] | None = None,
     dry_run: bool = False,
+    sudo: bool = False,
+    compile_caches: Collection[CompileCache] = (),
     progress: Callable[[int], None] = lambda _: None,
 ) -> Cleaned:
     """Clean up on all nodes, or those named, at once.
 
-    Raises `Missing` for an unknown name, `BadInput` where no nodes are
-    configured, and the ledger's errors; never for what a node does.
+    With ``sudo`` a performance level that may not be written is written by
+    ``sudo -n``; ``compile_caches`` are lost as well, which is expensive. Raises
+    `Missing` for an unknown name, `BadInput` where no nodes are configured, and
+    the ledger's errors; never for what a node does.
     """
     wanted = targets(prober.fleet, folder=prober.folder, names=names)
     wanted = tuple(
@@ -85,7 +95,9 @@ def clean_up(
             for look in probed.looks
             if look.reachable is False
         }
-    run = _Run(prober, wanted, dry_run)
+    run = _Run(
+        prober, wanted, dry_run=dry_run, sudo=sudo, remedies=tuple(dict.fromkeys(compile_caches))
+    )
     done = run.clean([each for each in wanted if each.name not in lost], progress)
     nodes = [
         done.get(each.name)
@@ -100,7 +112,15 @@ def clean_up(
 
 
 class _Run:
-    def __init__(self, prober: Prober, wanted: tuple[Target, ...], dry_run: bool) -> None:
+    def __init__(
+        self,
+        prober: Prober,
+        wanted: tuple[Target, ...],
+        *,
+        dry_run: bool,
+        sudo: bool,
+        remedies: tuple[CompileCache, ...],
+    ) -> None:
         self._prober, self._dry_run = prober, dry_run
         self._requests: dict[NodeSpec, CleanupRequest] = {}
         self._done: dict[str, NodeCleaned] = {}
@@ -112,6 +132,8 @@ class _Run:
                 nonce=new_nonce(),
                 spare=_to_spare(state, each.name),
                 dry_run=dry_run,
+                sudo=sudo,
+                remedies=remedies,
                 total_limit_s=limit_s,
             )
 

@@ -5,7 +5,7 @@ Thin calls: what each does is in the module it names.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from runledger.catalog import Catalog
 from runledger.settings import Settings
 
 if TYPE_CHECKING:
+    from collectors.cleanup import CompileCache
     from runledger.cleaning import Cleaned
     from runledger.kernel_logs import Imported, Reclassified
     from runledger.optuna_studies import TakenIn
@@ -79,6 +80,8 @@ class Collecting:
         nodes: Iterable[str] | None = None,
         *,
         dry_run: bool = False,
+        sudo: bool = False,
+        compile_caches: Collection[CompileCache] = (),
         progress: Callable[[int], None] = lambda _: None,
     ) -> Cleaned:
         """Clean up on nodes after a batch, failing for no node's sake; see `runledger.cleaning`."""
@@ -86,7 +89,14 @@ class Collecting:
 
         names = None if nodes is None else tuple(nodes)
         with self.prober() as prober:
-            return clean_up(prober, names=names, dry_run=dry_run, progress=progress)
+            return clean_up(
+                prober,
+                names=names,
+                dry_run=dry_run,
+                sudo=sudo,
+                compile_caches=compile_caches,
+                progress=progress,
+            )
 
     def import_kernel_log(
         self,

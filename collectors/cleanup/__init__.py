@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collectors.cleanup.parse import parse_cleanup
 from collectors.cleanup.report import CleanedCard, CleanupReport, orphaned_vram, report_to_payload
-from collectors.cleanup.request import CleanupRequest, cleanup_script
+from collectors.cleanup.request import CleanupRequest, CompileCache, cleanup_script
 
 __all__ = [
     "CleanedCard",
     "CleanupReport",
     "CleanupRequest",
+    "CompileCache",
     "cleanup_script",
     "orphaned_vram",
     "parse_cleanup",

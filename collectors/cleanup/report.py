@@ -45,25 +45,28 @@ class CleanupReport:
 
 
 def orphaned_vram(report: CleanupReport, request: CleanupRequest) -> dict[str, int]:
-    """MiB by PCI address that no living process owns: what is held above the idle baseline.
+    """MiB by PCI address that no living process owns.
 
     Memory of processes that are gone or zombies counts, and so does memory
-    without any owner at all. Memory of a living process does not, whatever it
-    is for: killing it is not our business.
+    without any owner at all, above the idle baseline. Memory of a living process
+    does not, whatever it is for: killing it is not our business.
     """
     orphans = {}
     for card in report.cards:
         if card.dead or card.vram_used_mib is None:
             continue
         idle = request.idle_vram_mib.get(card.pci, IDLE_VRAM_MIB)
-        alive = (
-            sum(owner.bytes for owner in report.owners if owner.pci == card.pci and owner.alive)
-            / MIB
-        )
-        left = round(card.vram_used_mib - idle - alive)
+        above = card.vram_used_mib - idle - _held_mib(report, card.pci, alive=True)
+        # What is known to belong to nobody counts below the baseline, too.
+        left = round(max(above, _held_mib(report, card.pci, alive=False)))
         if left > 0:
             orphans[card.pci] = left
     return orphans
+
+
+def _held_mib(report: CleanupReport, pci: str, *, alive: bool) -> float:
+    owners = (owner for owner in report.owners if owner.pci == pci and owner.alive is alive)
+    return sum(owner.bytes for owner in owners) / MIB
 
 
 def report_to_payload(
@@ -150,7 +153,7 @@ def _orphan_detail(orphans: dict[str, int]) -> str:
 def _orphan_warnings(report: CleanupReport, orphans: dict[str, int]) -> Iterable[str]:
     for pci, size in orphans.items():
         gone = [owner for owner in report.owners if owner.pci == pci and not owner.alive]
-        held = round(sum(owner.bytes for owner in gone) / MIB)
+        held = round(_held_mib(report, pci, alive=False))
         pids = ", ".join(str(owner.pid) for owner in gone)
         whose = f"{held} MiB of it held by gone or zombie processes ({pids}); " if gone else ""
         yield (

@@ -16,6 +16,9 @@ _PARTS = (
     ("collectors.cleanup", "cleanup.sh"),
 )
 
+CompileCache = Literal["comgr", "miopen"]
+"""A cache of compiled kernels: expensive to lose, so only where it is asked for by name."""
+
 IDLE_VRAM_MIB = 256
 """What an idle card may hold where its own baseline is not known; a headless one has about 20."""
 
@@ -34,7 +37,7 @@ class CleanupRequest:
     spare: tuple[str, ...] = ()
     dry_run: bool = False
     sudo: bool = False
-    remedies: tuple[Literal["comgr", "miopen"], ...] = ()
+    remedies: tuple[CompileCache, ...] = ()
     idle_vram_mib: Mapping[str, float] = field(default_factory=dict)
     read_limit_s: int = 5
     total_limit_s: int = 60

@@ -21,6 +21,13 @@ def add(commands: Commands) -> None:
     parser = command(commands, "cleanup", _cleanup, "clean up on the nodes after a batch")
     _nodes(parser)
     parser.add_argument("--dry-run", action="store_true", help="show what would be done")
+    parser.add_argument(
+        "--sudo", action="store_true", help="reset clocks by `sudo -n` where the user may not"
+    )
+    parser.add_argument(
+        "--compile-cache", action="append", choices=("comgr", "miopen"), default=[],
+        dest="compile_caches", help="empty this cache too, which is expensive; may be given again",
+    )  # fmt: skip
 
     command(commands, "reclassify", _reclassify, "read stored kernel lines with today's parser")
 
@@ -88,7 +95,13 @@ def _cleanup(arguments: argparse.Namespace) -> int:
     from runledger.cli.progress import progress
 
     with opened(arguments, create=True) as runledger, progress("nodes cleaned up") as advance:
-        cleaned = runledger.cleanup(arguments.nodes, dry_run=arguments.dry_run, progress=advance)
+        cleaned = runledger.cleanup(
+            arguments.nodes,
+            dry_run=arguments.dry_run,
+            sudo=arguments.sudo,
+            compile_caches=arguments.compile_caches,
+            progress=advance,
+        )
     if arguments.json:
         print_json(cleaned.as_json())
         return exits.DONE

@@ -161,8 +161,13 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(rig):
 def test_memory_of_a_process_that_is_gone_or_a_zombie_is_orphaned(rig, state):
     rig.set(1, "mem_info_vram_used", f"{2048 * MIB}\n").kfd(812, 1, 2000, state)
     payload = clean(rig)
-    assert payload.orphaned_vram_mib == {rig.pci(1): 2048 - 256}
+    assert payload.orphaned_vram_mib == {rig.pci(1): 2000}
     assert "812" in payload.warnings[0]
+
+
+def test_memory_of_a_process_that_is_gone_counts_below_the_baseline_too(rig):
+    rig.set(1, "mem_info_vram_used", f"{117 * MIB}\n").kfd(812, 1, 100, None)
+    assert clean(rig).orphaned_vram_mib == {rig.pci(1): 100}
 
 
 def test_memory_of_a_living_process_is_not_orphaned(rig):

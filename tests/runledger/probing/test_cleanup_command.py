@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from tests.fleet import Fleet, rules
 from tests.rigs import KERNEL_START, MIB
 
@@ -46,6 +48,22 @@ def test_a_dry_run_writes_nothing_anywhere(fleet: Fleet) -> None:
     assert "would write auto" in str(cleaned["nodes"][0]["actions"])
     assert fleet.events() == []
     assert fleet.smu_reads == 0
+
+
+def test_compile_caches_go_and_sudo_is_used_only_where_asked_for(fleet: Fleet) -> None:
+    fleet.has_controller = False
+    fleet.configure()
+    rig = fleet.rigs["rig-6600"].tool("sudo", 'echo "$*" >>"$HOME/sudo.calls"; shift; exec "$@"')
+    for home in (rig.home, fleet.sshd.home):
+        (home / ".cache/comgr").mkdir(parents=True)
+        (home / ".cache/miopen").mkdir()
+    fleet.json("cleanup", code=0)
+    assert sorted(os.listdir(rig.home / ".cache")) == ["comgr", "miopen"]
+    cleaned = fleet.json("cleanup", "--compile-cache", "comgr", "--sudo", code=0)
+    assert sorted(os.listdir(rig.home / ".cache")) == ["miopen"]
+    actions = {action["name"]: action for action in cleaned["nodes"][0]["actions"]}
+    assert actions["clear_comgr_cache"]["ok"]
+    assert not (rig.home / "sudo.calls").exists(), "no level had to be written"
 
 
 def test_a_node_that_is_down_is_said_and_fails_nothing(fleet: Fleet) -> None:
