@@ -164,7 +164,7 @@ class Judge:
     def parameters(self, question: Question, state: State, at_us: int) -> Draft:
         """The next run's parameters; with a ``proposal`` in the question, the answer to it."""
         scope = {str(key): str(value) for key, value in (question.get("scope") or {}).items()}
-        found = history(state, question.get("study"), scope)
+        found = history(state, question.get("study"), scope, at_us)
         (speaking,) = self._fired([last_run_fact(found)])
         fired = [each for said in self._fired(note_facts(found)) for each in said]
         counted = found.last.counted if found.last is not None else None

@@ -249,10 +249,11 @@ class Counted(Record, kw_only=True):
 
 
 class Loss(Record, kw_only=True):
-    """A node that was lost during a run."""
+    """When a node was first lost while a run was going on, as far as was known then."""
 
     node: str
     event: str
+    time_us: int
 
 
 class Run(Record, kw_only=True):
@@ -275,6 +276,19 @@ class Run(Record, kw_only=True):
     reason: str = ""
     counted: Counted | None = None
     lost: list[Loss] = []
+
+    @property
+    def ended_us(self) -> int | None:
+        """When it ended; where only its count is known, then. The end of an earlier try is none."""
+        ends = [self.finished_us, self.counted.time_us if self.counted is not None else None]
+        began_us = self.started_us or 0
+        return next((end for end in ends if end is not None and end >= began_us), None)
+
+    @property
+    def losses(self) -> list[Loss]:
+        """The nodes lost before it ended."""
+        end_us = self.ended_us
+        return [loss for loss in self.lost if end_us is None or loss.time_us <= end_us]
 
 
 class State(Record, kw_only=True):

@@ -62,7 +62,7 @@ def proposal_context(
     state = History(runledger.ledger, judge.fold, persist=True).state_at(sequence, at_us)
     standings, _ = judge.standings(state, at_us)
     decided = judge.parameters(question, state, at_us)
-    runs = ended_runs(state, study, asked)
+    runs = ended_runs(state, study, asked, at_us)
     return {
         "about": ABOUT,
         "as_of": {"sequence": sequence, "time": format_time(at_us)},
@@ -102,7 +102,7 @@ def _limits(
 ) -> dict[str, Any]:
     policy = judge.policy
     limits = policy.proposal
-    last = last_numbers(policy, history(state, study, scope))
+    last = last_numbers(policy, history(state, study, scope, at_us))
 
     def of(key: str) -> dict[str, Any]:
         least, most = within_reach(policy, last, key)
@@ -154,8 +154,8 @@ def _run(run: Run) -> dict[str, Any]:
         shown["ended"] = run.outcome
     if run.reason:
         shown["reason"] = untrusted(run.reason)
-    if run.lost:
-        shown["nodes_lost"] = [name(loss.node) for loss in run.lost[:INCIDENTS_SHOWN]]
+    if run.losses:
+        shown["nodes_lost"] = [name(loss.node) for loss in run.losses[:INCIDENTS_SHOWN]]
     return {key: value for key, value in shown.items() if value is not None}
 
 

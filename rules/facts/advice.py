@@ -68,7 +68,7 @@ def _none(policy: Policy, found: History, last: Run) -> tuple[Numbers | None, Ad
     barren, alive_before = _streak(found, last)
     trials = sum(run.counted.completed_trials for run in barren if run.counted is not None)
     if not trials:
-        lost = words.listed([loss.node for loss in last.lost])
+        lost = words.listed([loss.node for loss in last.losses])
         why = f"{lost} was lost during it" if lost else "no trial of it ran to a result"
         return None, {
             "text": f"{run_label(last)} found nothing, but {why}: it says nothing about the space",
@@ -140,7 +140,7 @@ def _streak(found: History, last: Run) -> tuple[list[Run], Run | None]:
             continue
         if counted.survivors:
             return barren, run
-        if not run.lost:
+        if not run.losses:
             barren.append(run)
     return barren, None
 

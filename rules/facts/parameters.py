@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from ledger.times import SECOND_US
 from rules import words
 from rules.folds.runs import scope_text
 from rules.policy import Policy
@@ -26,10 +27,10 @@ class History(msgspec.Struct, kw_only=True):
     counted: list[Run] = []
 
 
-def history(state: State, study: str | None, scope: dict[str, str]) -> History:
+def history(state: State, study: str | None, scope: dict[str, str], at_us: int) -> History:
     """Runs of this study and scope; keys not asked for do not filter."""
     found = History()
-    for run in ended_runs(state, study, scope):
+    for run in ended_runs(state, study, scope, at_us):
         if run.counted is not None:
             found.counted.append(run)
         if found.last is not None:
@@ -43,22 +44,28 @@ def history(state: State, study: str | None, scope: dict[str, str]) -> History:
     return found
 
 
-def ended_runs(state: State, study: str | None, scope: dict[str, str]) -> list[Run]:
+def ended_runs(state: State, study: str | None, scope: dict[str, str], at_us: int) -> list[Run]:
     """Runs of this study and scope that ended or were counted, newest first."""
     ended = [
         (order, run)
         for run in state.runs.values()
-        if _belongs(run, study, scope) and (order := _order(run)) is not None
+        if _belongs(run, study, scope) and (order := _order(run, at_us)) is not None
     ]
     return [run for _, run in sorted(ended, key=lambda each: each[0], reverse=True)]
 
 
-def _order(run: Run) -> tuple[int, int] | None:
-    """When a run's outcome was known, or known to be unknown; None while it goes on."""
+def _order(run: Run, at_us: int) -> tuple[int, int] | None:
+    """When a run's outcome was known, or known to be unknown; None while it goes on.
+
+    Whoever is killed says no more: such a run ended when its own timeout was over.
+    """
     if run.counted is not None:
         return run.counted.time_us, run.counted.sequence
     if run.finished_us is not None:
         return run.finished_us, run.finished_sequence
+    if run.started_us is not None and run.timeout_s is not None:
+        over_us = run.started_us + round(run.timeout_s * SECOND_US)
+        return (over_us, 0) if over_us <= at_us else None
     return None
 
 
@@ -113,16 +120,17 @@ def note_facts(found: History) -> list[Fact]:
     """Runs that do not speak, and a zero that a lost node may have caused."""
     facts = [_note(name, run, ()) for name, run in found.silent]
     last = found.last
-    if last is not None and last.counted is not None and last.lost and not last.counted.survivors:
-        facts.append(_note("confounded", last, tuple(loss.event for loss in last.lost)))
+    if last is not None and last.counted is not None and last.losses and not last.counted.survivors:
+        facts.append(_note("confounded", last, tuple(loss.event for loss in last.losses)))
     return facts
 
 
 def _note(name: str, run: Run, evidence: tuple[str, ...]) -> Fact:
     counted = run.counted
     own = [counted.event] if counted is not None else []
-    own += [run.finished_event] if counted is None and run.finished_event else []
-    outcome = run.outcome or "without a word"
+    ended = run.finished_event or run.started_event
+    own += [ended] if counted is None and ended else []
+    outcome = run.outcome or f"its timeout of {words.number(run.timeout_s or 0)} s is over"
     return Fact(
         kind="note",
         subject=subject_of(run),
@@ -131,7 +139,7 @@ def _note(name: str, run: Run, evidence: tuple[str, ...]) -> Fact:
             "run": run_label(run),
             "outcome": f"{outcome}: {run.reason}" if run.reason else outcome,
             "partial": counted.partial if counted is not None else "",
-            "lost": words.listed([loss.node for loss in run.lost]),
+            "lost": words.listed([loss.node for loss in run.losses]),
         },
         evidence=(*own, *evidence),
     )

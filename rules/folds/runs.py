@@ -30,6 +30,11 @@ def run_of(event: Event) -> str | None:
     return event.runid or (name if kind == "run" and name else None)
 
 
+def _study_of_subject(event: Event) -> str | None:
+    kind, _, name = event.subject.partition("/")
+    return name if kind == "study" and name else None
+
+
 def _forget(state: State) -> None:
     """Keep the newest runs, and beyond them the newest that counts of each study and scope."""
     keep: dict[tuple[str, str], str] = {}
@@ -63,7 +68,7 @@ def run_started(state: State, event: Event, data: RunStarted, settings: FoldSett
     run = _run(state, id)
     run.started_us = event.time_us
     run.started_event = event.id
-    run.study, run.scope = data.study, data.scope
+    run.study, run.scope = data.study or _study_of_subject(event), data.scope
     run.nodes = None if data.nodes is None else [settings.node(each) for each in data.nodes]
     run.trials, run.seed_count = data.trials, data.seed_count
     run.timeout_s = data.timeout_s
@@ -109,7 +114,6 @@ def survivors_counted(
         and data.jobs_ok < data.jobs_expected
     ):
         partial = f"{data.jobs_ok} of {data.jobs_expected} jobs came back"
-    kind, _, name = event.subject.partition("/")
     _run(state, run_of(event) or f"event {event.id}").counted = Counted(
         time_us=event.time_us,
         sequence=event.sequence,
@@ -118,7 +122,7 @@ def survivors_counted(
         completed_trials=data.completed_trials,
         seed_count=data.seed_count,
         survivors=data.survivors,
-        study=data.study or (name if kind == "study" else None),
+        study=data.study or _study_of_subject(event),
         scope=data.scope,
         partial=partial,
     )
@@ -139,15 +143,19 @@ def trial_completed(
 
 
 def node_lost(state: State, name: str, lost_us: int, event: str) -> None:
-    """A node was lost: every run that was using it then is confounded by it."""
+    """A node was lost: every run that was using it then is confounded by it.
+
+    A run that was counted may still be going on: whether it had ended is known later.
+    """
     for run in state.runs.values():
         if run.started_us is None or lost_us < run.started_us:
             continue
-        counted_us = run.counted.time_us if run.counted is not None else None
-        ends = [each for each in (run.finished_us, counted_us) if each is not None]
-        if ends and lost_us > max(ends):
+        if run.finished_us is not None and run.started_us <= run.finished_us < lost_us:
             continue
         if run.nodes is not None and name not in run.nodes:
             continue
-        if all(loss.node != name for loss in run.lost):
-            run.lost.append(Loss(node=name, event=event))
+        known = next((loss for loss in run.lost if loss.node == name), None)
+        if known is None:
+            run.lost.append(Loss(node=name, event=event, time_us=lost_us))
+        elif lost_us < known.time_us:
+            known.event, known.time_us = event, lost_us

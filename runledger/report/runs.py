@@ -121,7 +121,7 @@ def _row(run: Run, time_us: int, end_us: int | None, before: bool, collected: Co
         completed=counted.completed_trials if counted else trials.get("COMPLETE"),
         survivors=counted.survivors if counted else None,
         partial=counted.partial if counted else "",
-        lost=", ".join(loss.node for loss in run.lost),
+        lost=", ".join(loss.node for loss in run.losses),
         pruned=trials.get("PRUNED", 0),
         parameters=_sized_by(run, time_us, asked, seeds, collected.decisions.parameters),
         preflight=_allowed_by(run, time_us, collected.decisions.preflights),

@@ -239,6 +239,19 @@ def test_a_run_that_goes_on_is_not_mentioned() -> None:
     assert found(draft) == {("enough_survivors", "info")}
 
 
+@pytest.mark.parametrize(("started", "named_"), [(-2 * H, True), (-2 * H + 1, False)])
+def test_a_killed_run_says_no_more_and_is_unknown_once_its_own_timeout_is_over(
+    started: int, named_: bool
+) -> None:
+    story = Story().run("A", -D, 60_000)
+    story.add(RunStarted(study="w", timeout_s=7200), started, runid="B")
+    draft = story.next(0)
+    assert said(draft) == ("enough_survivors", *DEFAULTS)
+    want = "run B ended (its timeout of 7,200 s is over) and nothing was counted: "
+    want += "its outcome is unknown, not zero"
+    assert named(draft, "unknown_outcome") == ([want] if named_ else [])
+
+
 def test_an_unknown_run_is_forgotten_once_a_later_one_is_counted_or_it_is_itself() -> None:
     later = Story().run("A", -D, None).run("B", -H, 60_000)
     assert found(later.next()) == {("enough_survivors", "info")}
@@ -309,6 +322,46 @@ def test_a_zero_is_followed_and_flagged_where_a_node_of_the_run_was_lost_during_
 def test_a_node_that_came_back_from_a_reboot_during_the_run_was_lost_too() -> None:
     story = Story().ssh("rig", -2 * H, boot_id="b1").run("R", 0, 0, 50)
     story.ssh("rig", M // 2, boot_id="b2", uptime_s=1800)
+    assert named(story.next(), "confounded")
+
+
+@pytest.mark.parametrize(
+    ("counted", "finished", "at", "flagged"),
+    [
+        (-2 * H, -H, -90 * M, True),  # counted, and still going on
+        (-2 * H, None, -90 * M, False),  # nothing says that it went on
+        (-M, -H, -30 * M, False),  # counted long after it ended
+        (-M, -H, -90 * M, True),
+        (-2 * H, -H, -H, True),  # at its very end
+    ],
+)
+def test_a_run_lasts_until_it_is_said_to_have_ended_else_until_it_is_counted(
+    counted: int, finished: int | None, at: int, flagged: bool
+) -> None:
+    story = Story().add(RunStarted(study="w", nodes=("rig",)), -3 * H, runid="R")
+    count = SurvivorsCounted(trials=50, completed_trials=50, seed_count=100_000, survivors=0)
+    story.add(count, counted, runid="R")
+    if finished is not None:
+        story.add(RunFinished(outcome="succeeded"), finished, runid="R")
+    assert bool(named(lost(story, "rig", at).next(), "confounded")) == flagged
+
+
+def test_the_end_of_an_earlier_try_is_not_the_end_of_the_run() -> None:
+    story = Story().run("R", -D, None).add(RunStarted(study="w"), -2 * H, runid="R")
+    lost(story, "rig", -H)
+    count = SurvivorsCounted(trials=50, completed_trials=50, seed_count=100_000, survivors=0)
+    story.add(count, -M, runid="R")
+    assert named(story.next(), "confounded")
+
+
+def test_a_loss_is_dated_back_to_the_boot_that_shows_it() -> None:
+    story = Story().ssh("rig", -3 * H, boot_id="b1")
+    story.add(RunStarted(study="w"), -2 * H, runid="R")
+    count = SurvivorsCounted(trials=50, completed_trials=50, seed_count=100_000, survivors=0)
+    story.add(count, -H, runid="R")
+    lost(story, "rig", -30 * M)
+    assert not named(story.next(), "confounded")
+    story.ssh("rig", -M, boot_id="b2", uptime_s=90 * 60)
     assert named(story.next(), "confounded")
 
 
