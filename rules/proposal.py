@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Any
 
 from rules.policy import Policy
 
-_WHOLE = re.compile(r"[+-]?\d{1,3}(?:[,_ ]\d{3})+(?:\.0+)?|[+-]?\d+(?:_\d+)*(?:\.0+)?")
-_EXPONENT = re.compile(r"\d{1,15}(?:\.\d{1,15})?[eE]\+?\d{1,2}")
-_MAX = 2**53
+_GROUPED = re.compile(r"[+-]?\d{1,3}(?:[,_ ]\d{3})+(?:\.0+)?")
+_PLAIN = re.compile(r"[+-]?\d+(?:_\d+)*(?:\.\d+)?(?:[eE][+-]?\d{1,6})?")
+
+LARGEST = 2**53
+"""Numbers beyond this one, either way, count as this one."""
 
 
 def whole_number(value: Any) -> int | None:
@@ -18,23 +21,18 @@ def whole_number(value: Any) -> int | None:
     >>> whole_number("10,000,000"), whole_number(100.0), whole_number("fifty"), whole_number(True)
     (10000000, 100, None, None)
     """
-    if isinstance(value, bool):
-        return None
     if isinstance(value, str):
         text = value.strip()
-        if _WHOLE.fullmatch(text):
-            value = int(re.sub(r"[,_ ]", "", text).partition(".")[0][:40])
-        elif _EXPONENT.fullmatch(text):
-            value = float(text)
-        else:
+        if not (_GROUPED.fullmatch(text) or _PLAIN.fullmatch(text)):
             return None
-    if isinstance(value, float):
-        if not value.is_integer():
-            return None
-        value = int(value)
-    if not isinstance(value, int):
+        number = Decimal(re.sub("[,_ ]", "", text))
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        number = Decimal(value)
+    else:
         return None
-    return max(-_MAX, min(_MAX, value))
+    if not number.is_finite() or number != number.to_integral_value():
+        return None
+    return int(max(Decimal(-LARGEST), min(Decimal(LARGEST), number)))
 
 
 def proposal_schema(policy: Policy) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from collectors.optuna.space import scope_texts
 from ledger.times import format_time, parse_time
 from rules.decide import Draft, Judge
 from rules.facts.budget import median_trial_s
@@ -52,7 +53,7 @@ def proposal_context(
     as_of: int | None = None,
 ) -> dict[str, Any]:
     """The document, for runs of a study and scope; ``step`` brings its timeout in."""
-    asked = {key: scope_text(value) for key, value in (scope or {}).items()}
+    asked = scope_texts(scope)
     question = {"study": study, "scope": asked or None, "step": step}
     question = {key: value for key, value in question.items() if value is not None}
     at_us = runledger.now() if at is None else at if isinstance(at, int) else parse_time(at)

@@ -12,26 +12,26 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from collectors.optuna.space import scope_texts
 from ledger import Appended, Event, Ledger, LedgerError, new_event, open_ledger, parse_filters
 from ledger.identifiers import subject_problem
 from ledger.payloads import (
     DecisionPayload,
     Finding,
     OverrideSet,
-    ParametersProposed,
     Payload,
 )
 from ledger.times import parse_time
 from rules.decide import Draft
 from rules.fleet import Fleet
 from rules.policy import Policy
-from rules.proposal import whole_number
 from runledger.catalog import Catalog
 from runledger.collecting import Collecting
 from runledger.collecting import Time as Time
 from runledger.deciding import OWN_FAILURE, Decider
 from runledger.errors import BadInput, Missing, RunledgerError
 from runledger.guarding import Guarding
+from runledger.proposing import receive
 from runledger.replay import DECIDED_TYPES, Replayed, replay
 from runledger.searching import Searching
 from runledger.settings import Settings, load_settings
@@ -204,7 +204,9 @@ class Runledger(Collecting, Searching, Guarding):
     ) -> DecisionPayload:
         """How many trials and seeds next (``outcome["trials"]``, ``outcome["seed_count"]``)."""
         question = _given(
-            study=study, scope=_scope(scope), step=None if step is None else str(step)
+            study=study,
+            scope=scope_texts(scope) or None,
+            step=None if step is None else str(step),
         )
         return self._decide("parameters", question, at, as_of)
 
@@ -224,36 +226,23 @@ class Runledger(Collecting, Searching, Guarding):
     ) -> DecisionPayload:
         """Judge a proposal and record both it and the answer, whatever the answer.
 
-        Numbers may come as text; what is not a number is kept as it came.
+        Numbers may come as text; what is malformed is kept as it came.
         """
-        asked = {"trials": _asked(trials), "seed_count": _asked(seed_count)}
-        numbers = {key: whole_number(value) for key, value in asked.items()}
-        fit = all(
-            asked[key] is None or ((number := numbers[key]) is not None and number >= 0)
-            for key in asked
+        question = _given(
+            study=study,
+            scope=scope_texts(scope) or None,
+            step=None if step is None else str(step),
         )
-        payload = ParametersProposed(
+        payload, proposal = receive(
+            trials=trials,
+            seed_count=seed_count,
             proposer=proposer,
             rationale=rationale,
-            trials=numbers["trials"] if fit else None,
-            seed_count=numbers["seed_count"] if fit else None,
-            evidence=tuple(evidence) or None,
-            raw=None if fit else {key: value for key, value in asked.items() if value is not None},
+            evidence=evidence,
         )
-        subject = f"study/{study}" if study else "fleet"
-        event = self.note(payload, at=at, subject=subject)
-        proposal = {
-            **_given(trials=asked["trials"], seed_count=asked["seed_count"]),
-            "proposer": proposer,
-            "rationale": rationale,
-            "event": event.id,
-        }
-        question = _given(
-            study=study, scope=_scope(scope), step=None if step is None else str(step)
-        )
-        return self._decide(
-            "parameters", {**question, "proposal": proposal}, at, as_of, cause=event.id
-        )
+        event = self.note(payload, at=at, subject=f"study/{study}" if study else "fleet")
+        question["proposal"] = {**proposal, "event": event.id}
+        return self._decide("parameters", question, at, as_of, cause=event.id)
 
     def _decide(
         self,
@@ -372,18 +361,3 @@ class Runledger(Collecting, Searching, Guarding):
 
 def _given(**values: Any) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
-
-
-def _scope(scope: Mapping[str, Any] | None) -> dict[str, str] | None:
-    from rules.folds.runs import scope_text
-
-    return {key: scope_text(value) for key, value in scope.items()} if scope else None
-
-
-def _asked(value: Any) -> Any:
-    """A proposed value in a form that can be stored, whatever was sent."""
-    if value is None or isinstance(value, bool | str):
-        return value
-    if isinstance(value, int | float) and whole_number(value) == value:
-        return int(value)
-    return str(value)

@@ -109,9 +109,10 @@ def _number(value: Any) -> float:
 
 def scope_texts(scope: Mapping[str, Any] | None) -> dict[str, str]:
     """A scope with its values as text, as scopes are compared; none is an empty one."""
+    plain = json_value(scope or {})
     return {
-        str(key): value if isinstance(value, str) else canonical(json_value(value)).decode()
-        for key, value in (scope or {}).items()
+        key: value if isinstance(value, str) else canonical(value).decode()
+        for key, value in plain.items()
     }
 
 
@@ -171,7 +172,7 @@ def identity_of(
     return StudyIdentity(
         space={name: from_optuna(each) for name, each in space.items()},
         directions=tuple(directions),
-        scope=None if scope is None else dict(scope),
+        scope=None if scope is None else json_value(scope),
     )
 
 
@@ -186,7 +187,7 @@ def identity_of_study(study: Study, scope: Mapping[str, Any] | None = None) -> S
             space[name] = from_optuna(distribution)
     if not space:
         raise InvalidSpace([f"study {study.study_name!r} has tried nothing: its space is unknown"])
-    given = None if scope is None else dict(scope)
+    given = None if scope is None else json_value(scope)
     return StudyIdentity(space=space, directions=directions_of(study), scope=given)
 
 

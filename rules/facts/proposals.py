@@ -12,7 +12,7 @@ from ledger.times import SECOND_US
 from rules import words
 from rules.facts.parameters import History, Numbers, subject_of
 from rules.policy import Policy
-from rules.proposal import whole_number
+from rules.proposal import LARGEST, whole_number
 from rules.ruleset import Fact
 from rules.state import Run, State
 
@@ -58,7 +58,7 @@ def judge_proposal(
             requested[key] = raw
             malformed.append(f"{key}: {str(raw)[:60]!r}")
             continue
-        requested[key] = number
+        requested[key] = number if abs(number) < LARGEST else raw
         low, high = getattr(limits, f"min_{key}"), getattr(limits, f"max_{key}")
         allowed = max(low, min(high, number))
         if allowed != number:

@@ -261,6 +261,12 @@ def test_the_budget_is_held_against_what_would_be_applied() -> None:
         ("1.5E5", 150_000),
         ("9" * 100, 2**53),
         ("1e99", 2**53),
+        ("1e400", 2**53),
+        ("-1e400", -(2**53)),
+        ("-1e2", -100),
+        ("1000e-1", 100),
+        (1e300, 2**53),
+        (10**400, 2**53),
     ],
 )
 def test_whole_numbers_are_understood_as_text_too(raw: Any, number: int) -> None:
@@ -269,7 +275,7 @@ def test_whole_numbers_are_understood_as_text_too(raw: Any, number: int) -> None
 
 @pytest.mark.parametrize(
     "raw",
-    [None, True, False, 1.5, float("inf"), float("nan"), "", "fifty", "1.5", "1e-3", "1e400",
+    [None, True, False, 1.5, float("inf"), float("nan"), "", "fifty", "1.5", "1e-3", "1e9999999",
      "0x10", "1,00", "1,0000", "12 34", "100 trials", "1__0", "_1", "--1", [100], {"n": 1}, b"1"],
 )  # fmt: skip
 def test_everything_else_is_no_whole_number(raw: Any) -> None:
@@ -296,6 +302,9 @@ def test_a_proposal_with_numbers_as_text_is_judged_as_if_they_were_numbers(asked
         ({"trials": True}, {"raw": {"trials": True}}),
         ({"trials": float("inf")}, {"raw": {"trials": "inf"}}),
         ({"trials": [1, 2]}, {"raw": {"trials": "[1, 2]"}}),
+        ({"trials": "1\x002\ud800"}, {"raw": {"trials": "1\ufffd2\ufffd"}}),
+        ({"trials": "x" * 3_000_000}, {"raw": {"trials": "x" * 999 + "…"}}),
+        ({"trials": 10**30}, {"raw": {"trials": f"{10**30}"}}),
         ({}, {}),
     ],
 )
@@ -315,6 +324,54 @@ def test_every_proposal_is_recorded_as_it_came_whatever_the_answer(
         evidence = [each for finding in decision.findings[1:] for each in finding.evidence]
         assert set(evidence) <= {event.id}
         assert not opened.replay().drifted
+
+
+@pytest.mark.parametrize(
+    ("sent", "verdict", "recorded"),
+    [
+        ({"rationale": None}, "rejected", {"rationale": ""}),
+        ({"rationale": ["a", 1]}, "accepted",
+         {"rationale": "['a', 1]", "raw": {"rationale": "['a', 1]"}}),
+        ({"rationale": "a\x00b\ud800"}, "accepted", {"rationale": "a\ufffdb\ufffd"}),
+        ({"rationale": "x" * 3_000_000}, "accepted", {"rationale": "x" * 49_999 + "…"}),
+        ({"rationale": 10**5_000}, "accepted",
+         {"rationale": "a int that cannot be written out",
+          "raw": {"rationale": "a int that cannot be written out"}}),
+        ({"proposer": None}, "accepted", {"proposer": "unknown"}),
+        ({"proposer": ""}, "accepted", {"proposer": "unknown"}),
+        ({"proposer": "a\nb"}, "accepted", {"proposer": "a\ufffdb"}),
+        ({"evidence": "e1"}, "accepted", {"evidence": ("e1",)}),
+        ({"evidence": ["e1", 7]}, "accepted",
+         {"evidence": ("e1",), "raw": {"evidence": "['e1', 7]"}}),
+        ({"evidence": None}, "accepted", {"evidence": None}),
+        ({"evidence": 7}, "accepted", {"raw": {"evidence": "7"}}),
+    ],
+)  # fmt: skip
+def test_nothing_that_is_sent_keeps_a_proposal_from_being_recorded(
+    tmp_path: Path, sent: dict[str, Any], verdict: str, recorded: dict[str, Any]
+) -> None:
+    with runledger.open(tmp_path / "ledger.db") as opened:
+        decision = opened.propose(**{"trials": 60, "proposer": "m", "rationale": "why"} | sent)
+        assert decision.verdict == verdict
+        (event,) = opened.ledger.read(types=("parameters_proposed",))
+        assert event.data.trials == 60
+        assert {key: getattr(event.data, key) for key in recorded} == recorded
+        assert not opened.replay().drifted
+
+
+def test_a_number_too_large_for_json_is_told_as_it_was_asked(tmp_path: Path) -> None:
+    with runledger.open(tmp_path / "ledger.db") as opened:
+        outcome = opened.propose(trials=10**30, proposer="m", rationale="why").outcome
+    assert outcome["requested"] == {"trials": f"{10**30}"}
+    assert outcome["applied"]["trials"] == 500
+
+
+def test_a_scope_may_hold_whatever_a_run_may_be_recorded_with(tmp_path: Path) -> None:
+    scope = {"data": Path("draws.json"), 3: "three"}
+    with runledger.open(tmp_path / "ledger.db") as opened:
+        with opened.run("R", scope=scope, trials=50, seed_count=100_000) as run:
+            run.count(survivors=0, completed_trials=50)
+        assert opened.next_parameters(scope=scope).outcome["rule"] == "zero_survivors"
 
 
 def test_a_rejected_proposal_is_recorded_with_its_answer(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -81,6 +83,14 @@ def test_choices_that_python_deems_equal_are_told_apart() -> None:
     flags = changed(session=CategoricalDistribution([True, False]))
     bits = changed(session=CategoricalDistribution([1, 0]))
     assert compare(flags, bits).verdict == "new_study"
+
+
+def test_a_scope_may_hold_what_json_cannot() -> None:
+    scope = {"data": Path("draws.json"), "limit": math.inf, "range": (1, 2), 7: "seven"}
+    plain = {"data": "draws.json", "limit": "inf", "range": [1, 2], "7": "seven"}
+    as_given, as_written = identity_of(SPACE, scope=scope), identity_of(SPACE, scope=plain)
+    assert as_given == as_written
+    assert as_given.fingerprint == as_written.fingerprint
 
 
 @pytest.mark.parametrize("distribution", list(SPACE.values()))
