@@ -32,6 +32,7 @@ COPY_WAIT_S = 15.0
 
 _TABLES = frozenset({"studies", "trials", "version_info"})
 _NO_STORAGE = "is no Optuna storage"
+_IN_MEMORY = "a storage in memory ends with its program: nothing can be read"
 
 
 @contextmanager
@@ -60,7 +61,7 @@ def opened(location: str) -> Iterator[tuple[BaseStorage, bool]]:
         elif _is_journal(start):
             yield _journal_storage(copied, path), False
         else:
-            raise UnusableStorage(f"{path} {_NO_STORAGE}: neither SQLite nor an Optuna journal")
+            raise UnusableStorage(f"{path} {_NO_STORAGE}: {_what_else(path)}")
 
 
 def _path_of(location: str) -> Path | None:
@@ -70,6 +71,8 @@ def _path_of(location: str) -> Path | None:
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 
+    if location == ":memory:":
+        raise UnusableStorage(_IN_MEMORY)
     if "://" not in location or Path(location).exists():
         return Path(location).expanduser()
     try:
@@ -82,7 +85,7 @@ def _path_of(location: str) -> Path | None:
     if database.startswith("file:"):
         database = unquote(urlsplit(database).path)
     if not database or database == ":memory:":
-        raise UnusableStorage("a storage in memory ends with its program: nothing can be read")
+        raise UnusableStorage(_IN_MEMORY)
     return Path(database)
 
 
@@ -114,6 +117,15 @@ def _copy(path: Path, copied: Path) -> None:
     if done.returncode:
         reason = done.stderr.decode(errors="replace").strip().splitlines()
         raise UnusableStorage(f"{path} cannot be copied: {reason[-1] if reason else 'no reason'}")
+
+
+def _what_else(path: Path) -> str:
+    """What a file is that is neither an SQLite database nor an Optuna journal."""
+    for suffix in ("-journal", "-wal", "-shm"):
+        owner = path.with_name(path.name.removesuffix(suffix))
+        if path.name.endswith(suffix) and owner.is_file():
+            return f"it belongs to {owner}, which is read with it: name that one"
+    return "neither SQLite nor an Optuna journal"
 
 
 def _is_journal(line: bytes) -> bool:

@@ -65,8 +65,9 @@ def trial_event(
     """
     if not is_finished(trial):
         raise ValueError(f"trial {trial.number} is {trial.state.name}: only finished ones are kept")
-    finished = trial.datetime_complete or trial.datetime_start
-    if finished is None:
+    began_us, ended_us = _times_us(trial, zone)
+    known_us = began_us if ended_us is None else ended_us
+    if known_us is None:
         raise ValueError(f"trial {trial.number} bears no time")
     attrs = trial.user_attrs
     payload = TrialCompleted(
@@ -75,7 +76,7 @@ def trial_event(
         state=trial.state.name,  # type: ignore[arg-type]  # one of the three, see above
         params={_key(name): json_value(value) for name, value in trial.params.items()},
         values=None if trial.values is None else tuple(_number(v) for v in trial.values),
-        duration_s=_duration_s(trial, zone),
+        duration_s=_duration_s(began_us, ended_us),
         survivors=whole_count(attrs.get("survivors")),
         seed_count=_seed_count(trial, study_attrs or {}),
         node=_name(attrs.get("node")),
@@ -83,7 +84,7 @@ def trial_event(
     )
     return new_event(
         payload,
-        time_us=from_datetime(_aware(finished, zone)),
+        time_us=known_us,
         source=SOURCE,
         id=_trial_id(trial, study, payload),
         runid=runid,
@@ -145,14 +146,22 @@ def _aware(moment: datetime, zone: tzinfo | None) -> datetime:
     return moment.astimezone(UTC) if zone is None else moment.replace(tzinfo=zone)
 
 
-def _duration_s(trial: FrozenTrial, zone: tzinfo | None) -> float | None:
+def _times_us(trial: FrozenTrial, zone: tzinfo | None) -> tuple[int | None, int | None]:
+    """When a trial began and ended, as far as it says so."""
     start, end = trial.datetime_start, trial.datetime_complete
-    if start is None or end is None:
-        return None
-    began = from_datetime(_aware(start, zone))
+    began_us = None if start is None else from_datetime(_aware(start, zone))
+    if end is None:
+        return began_us, None
     # A trial that ran while clocks were put back ended in the hour's second pass.
-    ends = (from_datetime(_aware(end.replace(fold=fold), zone)) for fold in (0, 1))
-    return next(((each - began) / 1e6 for each in ends if each >= began), None)
+    first_us, second_us = (from_datetime(_aware(end.replace(fold=fold), zone)) for fold in (0, 1))
+    back = began_us is not None and first_us < began_us <= second_us
+    return began_us, second_us if back else first_us
+
+
+def _duration_s(began_us: int | None, ended_us: int | None) -> float | None:
+    if began_us is None or ended_us is None or ended_us < began_us:
+        return None
+    return (ended_us - began_us) / 1e6
 
 
 def _seed_count(trial: FrozenTrial, study_attrs: Mapping[str, Any]) -> int | None:

@@ -26,7 +26,10 @@ class Parser(argparse.ArgumentParser):
 def command(commands: Commands, name: str, run: Run, help: str, **options: Any) -> Parser:
     """A command's parser, with ``--ledger``, ``--config`` and ``--json``."""
     parser: Parser = commands.add_parser(
-        name, help=help, description=help[:1].upper() + help[1:] + ".", **options
+        name,
+        help=help,
+        description=f"{help[:1].upper()}{help[1:]}{'' if help.endswith('?') else '.'}",
+        **options,
     )
     parser.set_defaults(run=run)
     shared(parser, default=argparse.SUPPRESS)

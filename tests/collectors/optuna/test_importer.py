@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -242,6 +243,15 @@ def test_what_is_no_storage_is_refused_by_what_it_is(file: Path, make: Any, word
         studies(file)
 
 
+def test_a_journal_left_beside_a_file_is_named_as_a_part_of_it(file: Path) -> None:
+    file.write_bytes(b"SQLite format 3\x00")
+    journal = file.with_name(f"{file.name}-journal")
+    journal.write_bytes(bytes(512))
+
+    with pytest.raises(UnusableStorage, match=f"it belongs to {re.escape(str(file))}"):
+        studies(journal)
+
+
 def test_a_database_without_tables_is_no_storage(file: Path) -> None:
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("CREATE TABLE t (a)")
@@ -269,6 +279,7 @@ def test_a_missing_file_is_missing_and_stays_so(
 @pytest.mark.parametrize(
     ("location", "words"),
     [
+        (":memory:", "in memory"),
         ("sqlite://", "in memory"),
         ("sqlite:///:memory:", "in memory"),
         ("nonsense://host/db", "driver"),

@@ -18,6 +18,7 @@ from collectors.optuna import trial_event
 from collectors.optuna.trials import json_value, study_name, whole_count
 from ledger import Event, from_wire, to_wire
 from ledger.payloads import TrialCompleted
+from ledger.times import format_time
 
 LOS_ANGELES = ZoneInfo("America/Los_Angeles")
 EVENING = datetime(2026, 1, 24, 18, 0, 0)
@@ -164,6 +165,10 @@ def test_a_trial_that_ran_while_clocks_were_put_back_took_the_time_it_took() -> 
     )
 
     assert data_of(over_the_change, zone=LOS_ANGELES).duration_s == 20 * 60
+    # It ended in the hour's second pass, and not before it began.
+    assert (
+        format_time(event_of(over_the_change, zone=LOS_ANGELES).time_us) == "2026-11-01T09:10:00Z"
+    )
 
 
 def test_a_trial_that_ran_while_clocks_were_put_forward_took_the_time_it_took() -> None:
