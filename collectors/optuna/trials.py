@@ -152,10 +152,12 @@ def _times_us(trial: FrozenTrial, zone: tzinfo | None) -> tuple[int | None, int 
     began_us = None if start is None else from_datetime(_aware(start, zone))
     if end is None:
         return began_us, None
-    # A trial that ran while clocks were put back ended in the hour's second pass.
-    first_us, second_us = (from_datetime(_aware(end.replace(fold=fold), zone)) for fold in (0, 1))
-    back = began_us is not None and first_us < began_us <= second_us
-    return began_us, second_us if back else first_us
+    ended_us = from_datetime(_aware(end, zone))
+    if began_us is not None and ended_us < began_us:
+        # A trial that ran while clocks were put back ended in the hour's second pass.
+        second_us = from_datetime(_aware(end.replace(fold=1), zone))
+        ended_us = second_us if second_us >= began_us else ended_us
+    return began_us, ended_us
 
 
 def _duration_s(began_us: int | None, ended_us: int | None) -> float | None:
