@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from collectors.optuna.comparing import Difference, compare
+from collectors.optuna.comparing import Comparison, Difference, Verdict, compare
 from collectors.optuna.errors import BusyStorage, OptunaError, UnusableStorage
 from collectors.optuna.past import family, past_trials
 from collectors.optuna.planning import plan
@@ -23,6 +23,8 @@ from collectors.optuna.storage import opened
 from ledger import Event, Ledger, Unavailable
 from ledger.payloads import StudyDefined
 from runledger.errors import BadInput, Missing
+
+_VERDICTS: tuple[Verdict, ...] = ("safe", "new_study", "refuse")
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,32 +99,44 @@ def define_study(ledger: Ledger, study: str, identity: StudyIdentity, now_us: in
 def check_study(ledger: Ledger, study: str, program: StudyIdentity) -> Checked:
     """Compare a program's identity with what the ledger knows of a study or its family."""
     known = _definitions(ledger, study)
+    stored, comparison = _closest(known, study, program)
     same = [name for name, each in known.items() if each.fingerprint == program.fingerprint]
-    stored = study if study in known else same[-1] if same else next(reversed(known), None)
     new_name = same[-1] if same else study_name_for(family(study), program)
-    differences: tuple[Difference, ...] = ()
-    verdict = "new_study"
-    if stored is not None:
-        comparison = compare(identity_from_definition(known[stored]), program)
-        verdict, differences = comparison.verdict, comparison.differences
     patterns = [family(study), *(f"{family(study)}{mark}*" for mark in "-_@.")]
     past = [each for each in past_trials(ledger, patterns) if family(each.study) == family(study)]
     chosen = plan(past, program)
     return Checked(
         study=study,
-        verdict=verdict,
+        verdict=comparison.verdict,
         stored=stored,
-        name=stored if stored is not None and verdict == "safe" else new_name,
+        name=stored if stored is not None and comparison.verdict == "safe" else new_name,
         fingerprint={
             "stored": None if stored is None else known[stored].fingerprint,
             "program": program.fingerprint,
         },
-        differences=differences,
+        differences=comparison.differences,
         carried={
             "added": len(chosen.add),
             "enqueued": len(chosen.enqueue),
             "left_out": chosen.left_out,
         },
+    )
+
+
+def _closest(
+    known: Mapping[str, StudyDefined], study: str, program: StudyIdentity
+) -> tuple[str | None, Comparison]:
+    """The stored study to compare with: the very one, else the nearest of its family."""
+    compared = [
+        (name, compare(identity_from_definition(each), program))
+        for name, each in known.items()
+        if name == study or study not in known
+    ]
+    compared.reverse()  # of two as near, the newest
+    return min(
+        compared,
+        key=lambda each: (_VERDICTS.index(each[1].verdict), len(each[1].differences)),
+        default=(None, Comparison(verdict="new_study")),
     )
 
 

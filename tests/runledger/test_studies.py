@@ -88,6 +88,22 @@ def test_another_scope_is_a_new_study_and_may_be_given_on_the_line(bench: Bench)
     assert [each["what"] for each in checked["differences"]] == ["scope data_set"]
 
 
+def test_a_program_is_compared_with_the_nearest_study_of_the_family(bench: Bench) -> None:
+    for name, changes in (
+        ("w-11111111", {}),
+        ("w-22222222", {"direction": "minimize"}),
+        ("w-33333333", {"scope": {"data_set": "daily4"}, "parameters": wider()}),
+    ):
+        bench.run("study", "define", "--study", name, "--space", bench.program(**changes))
+    _, checked = bench.check(parameters=wider())
+    assert (checked["verdict"], checked["stored"]) == ("new_study", "w-33333333")
+    assert [each["what"] for each in checked["differences"]] == ["scope data_set"]
+    code, checked = bench.check(direction="minimize", parameters=wider())
+    assert (code, checked["verdict"], checked["stored"]) == (0, "new_study", "w-22222222")
+    _, checked = bench.check()
+    assert (checked["verdict"], checked["name"]) == ("safe", "w-11111111")
+
+
 def test_a_study_that_nobody_knows_is_new(bench: Bench) -> None:
     bench.define()
     path = bench.program()
