@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import gc
-import io
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -25,7 +24,7 @@ from ledger.sql import EVENT_COLUMNS, Row
 from ledger.times import format_time
 from runledger.errors import BadInput, Missing
 
-__all__ = ["COLUMNS", "safe_cell", "write_csv", "write_parquet"]
+__all__ = ["COLUMNS", "csv_writer", "safe_cell", "write_csv", "write_parquet"]
 
 COLUMNS = (
     "sequence",
@@ -70,8 +69,7 @@ def write_csv(
     Made for spreadsheets: see `safe_cell`. NDJSON and Parquet keep every text
     as it is.
     """
-    text = io.TextIOWrapper(out, "utf-8", newline="")
-    writer = csv.writer(text, lineterminator="\r\n")
+    writer = csv_writer(out)
     writer.writerow(COLUMNS)
     rows = itertools.chain.from_iterable(_pages(ledger, tuple(where)))
     for count, row in enumerate(rows, 1):
@@ -80,8 +78,21 @@ def write_csv(
         writer.writerow(cells)
         if count % 1000 == 0:
             advance(count)
-    text.flush()
-    text.detach()
+
+
+class _Utf8:
+    """Takes text for a stream of bytes. A text wrapper would close the stream with itself."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+
+    def write(self, text: str) -> None:
+        self._out.write(text.encode())
+
+
+def csv_writer(out: BinaryIO) -> Any:
+    """A `csv.writer` of RFC 4180 in UTF-8 on ``out``, which stays open whatever happens."""
+    return csv.writer(_Utf8(out), lineterminator="\r\n")
 
 
 def write_parquet(

@@ -6,8 +6,6 @@ JSON has no words for are the texts ``"inf"``, ``"-inf"`` and ``"nan"``.
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, TextIO
@@ -17,7 +15,7 @@ import msgspec
 from runledger.cli.output import plain
 from runledger.querying import Rows
 from runledger.querying.values import presented
-from runledger.tabular import safe_cell
+from runledger.tabular import csv_writer, safe_cell
 
 _WIDEST = 60
 _SAMPLE = 200
@@ -49,15 +47,12 @@ def _fit(cell: str, width: int) -> str:
 
 def write_csv(rows: Rows, out: BinaryIO) -> None:
     """RFC 4180 with a heading; text that a spreadsheet would run is prefixed with ``'``."""
-    text = io.TextIOWrapper(out, "utf-8", newline="", write_through=False)
-    writer = csv.writer(text, lineterminator="\r\n")
+    writer = csv_writer(out)
     writer.writerow([safe_cell(name) for name in rows.columns])
     writer.writerows(
         [safe_cell(value if type(value) in _PLAIN else presented(value)) for value in row]
         for row in rows.rows
     )
-    text.flush()
-    text.detach()
 
 
 def write_ndjson(rows: Rows, out: BinaryIO) -> None:

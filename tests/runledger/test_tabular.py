@@ -38,6 +38,14 @@ def test_csv_holds_every_event_and_any_text(tmp_path: Path) -> None:
     assert '\\"b\\"' in rows[-1]["data"]
 
 
+def test_a_disk_that_is_full_closes_no_stream_of_the_caller(tmp_path: Path) -> None:
+    with open_ledger(tmp_path / "l.db") as ledger, open("/dev/full", "wb", buffering=0) as full:
+        ledger.append(sample_events(3))
+        with pytest.raises(OSError, match="No space left"):
+            write_csv(ledger, (), full, lambda _: None)
+        assert not full.closed
+
+
 def test_parquet_is_typed(tmp_path: Path) -> None:
     pq = pytest.importorskip("pyarrow.parquet", reason="needs pyarrow")
     with open_ledger(tmp_path / "l.db") as ledger:
