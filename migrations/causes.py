@@ -11,29 +11,41 @@ from __future__ import annotations
 
 _SAYS: tuple[tuple[str, str], ...] = (
     ("device_mode", "device is busy|devices are busy|device is unavailable|devices are unavailable"
-     "|busy or unavailable|device or resource busy|exclusive process|exclusive-process"
-     "|exclusive_process|compute mode|compute-mode|compute_mode|device unavailable"),
-    ("out_of_memory", "out of memory|outofmemory| oom |memoryerror|cannot allocate memory"
-     "|bad_alloc|unable to allocate| enomem "),
-    ("out_of_memory", " killed | sigkill | signal 9 | exit code 137 | exit status 137 "
-     "|exited with 137| returncode -9 | exit code -9 | exit status -9 "),
+     "|busy or unavailable|device or resource busy| device busy | gpu busy | gpu is busy "
+     "|exclusive process|exclusive-process|exclusive_process|compute mode|compute-mode"
+     "|compute_mode|device unavailable|deviceunavailable|devicesunavailable|device_unavailable"
+     "|contextalreadyinuse"),
+    ("out_of_memory", "out of memory|out_of_memory|outofmemory| oom | oomkilled | oom-kill"
+     "|memoryerror|cannot allocate memory|can''t allocate memory|bad_alloc|unable to allocate"
+     "|errormemoryallocation| no memory | not enough memory | insufficient memory | enomem "),
     ("operator", " sigterm | sigint |keyboardinterrupt| signal 2 | signal 15 | exit code 130 "
-     "| exit code 143 | exit status 130 | exit status 143 | terminated | returncode -2 "
-     "| returncode -15 | exit code -2 | exit code -15 | exit status -2 | exit status -15 "),
+     "| exit code 143 | exit status 130 | exit status 143 | returncode -2 | returncode -15 "
+     "| exit code -2 | exit code -15 | exit status -2 | exit status -15 | code -2 | code -15 "
+     "| killed by user | killed by operator | killed by the user | killed by the operator "),
+    ("out_of_memory", " terminated abruptly | terminated unexpectedly "),
+    ("operator", " terminated "),
+    ("out_of_memory", " killed | sigkill | signal 9 | exit code 137 | exit status 137 "
+     "|exited with 137| returncode -9 | exit code -9 | exit status -9 | code 137 | code -9 "),
     ("deploy", "no module named|modulenotfounderror|importerror|cannot import name"
-     "|error while loading shared libraries|command not found"),
-    ("gpu", "gpu hang| hip error| hip exception| hip runtime error| hiperror|hsa_status_error"
-     "|hardware exception|gpu dump|gpu core dump|device lost|device was lost"
-     "|gpu has fallen off|memory access fault by gpu|cuda error|cudaerror| xid | ring % timeout"
+     "|error while loading shared libraries|cannot open shared object file|command not found"),
+    ("gpu", "gpu hang|gpu hung| hip error| hip exception| hip runtime error| hip driver error"
+     "| hiperror|hsa_status_error|hardware exception| hw exception|gpu dump|gpu core dump"
+     "|device lost|device was lost|device is lost|devicelost|device_lost|gpu is lost"
+     "|gpu has fallen off|memory access fault by gpu|illegal memory access|uncorrectable ecc"
+     "|cuda error|cuda driver error|cudaerror|cuda_error|cudaapierror| xid | ring % timeout"
      "|gpu node-"),
     ("smu", " smu |smn_c2pmsg"),
-    ("input", "filenotfounderror|no such file or directory|file_missing|file_empty| enoent "
-     "|file missing|file is missing|file not found|file is not found|invalid_json"),
+    ("input", "filenotfounderror|no such file|file_missing|file_empty| enoent "
+     "| file missing| file is missing| file not found| file is not found|file does not exist"
+     "| missing file |invalid_json| json not found| npz not found| npy not found| csv not found"),
     ("ssh", "connection reset|connection was reset|connection lost|connection was lost"
      "|connection closed|connection was closed|connection refused|connection was refused"
-     "|connection aborted|connection was aborted|connection timed out|connection was timed out"
+     "|connection abort|connection was aborted|connection timed out|connection was timed out"
+     "|connection dropped|lost connection|dropped connection|connection to % closed"
      "|connectionreset|connectionlost|connectionerror|connectionrefused|connectionaborted"
-     "|broken pipe|brokenpipe|ssh_error|no route to host|host is unreachable| ssh "),
+     "|broken pipe|brokenpipe|socket is closed|ssh_error|sshexception|novalidconnections"
+     "|no route to host|host is unreachable|network is unreachable"
+     "|host key verification failed| paramiko | ssh |server % not responding"),
 )  # fmt: skip
 _CODE = (
     "type value key index attribute name zerodivision assertion notimplemented syntax recursion "

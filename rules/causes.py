@@ -14,102 +14,120 @@ from rules.ruleset import Condition, Rule
 WEIGHING = frozenset({"gpu", "smu"})
 """The only causes that weigh on a card."""
 
+_END_CHARS = 4_000
+
+_ENDED_WITH = (
+    r"(?:\b|system)(?:exit(?:ed)?|return(?:ed)?|status|code|rc)"
+    r"(?:[ _-]?(?:with|non-zero|exit|status|code|value)){0,3}\s{0,2}[:=]?\s{0,2}"
+)
+"""What comes before the number, where a text tells how a process ended."""
+
 # In this order: "CUDA error: all devices are busy" is about the device's mode,
-# and "CUDA out of memory" about memory, although both mention CUDA.
-_SAYS: tuple[tuple[str, re.Pattern[str]], ...] = (
+# and "CUDA out of memory" about memory, although both mention CUDA; "killed by
+# signal 15" was asked to end.
+_TEXTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "busy",
-        re.compile(
-            r"devices? (?:is|are) (?:busy|unavailable)|busy or unavailable|device or resource busy"
-            r"|exclusive[ _-]process|compute[ _-]mode|device unavailable",
-            re.IGNORECASE,
+        (
+            r"devices? (?:is|are) (?:currently )?(?:busy|unavailable)|busy or unavailable",
+            r"device or resource busy|\b(?:device|GPU) (?:is )?busy|devices?[ _]?unavailable",
+            r"exclusive[ _-]process|compute[ _-]mode|context[ _]?already[ _]?in[ _]?use",
         ),
     ),
     (
         "memory",
-        re.compile(
-            r"out of memory|outofmemory|\bOOM\b|MemoryError|cannot allocate memory|bad_alloc"
-            r"|unable to allocate|\bENOMEM\b",
-            re.IGNORECASE,
-        ),
-    ),
-    (
-        "killed",
-        re.compile(
-            r"\bkilled\b(?! by (?:user|operator))|\bSIGKILL\b|signal 9\b|exit (?:code|status) 137"
-            r"|exited with 137|returncode[= ]-9\b|exit (?:code|status) -9\b",
-            re.IGNORECASE,
+        (
+            r"out[ _]of[ _]memory|outofmemory|\bOOM(?:[ _-]?kill\w*)?\b|MemoryError|bad_alloc",
+            r"ErrorMemoryAllocation|can(?:not|'t) allocate memory|unable to allocate",
+            r"\b(?:no|not enough|insufficient) (?:\w+ )?memory\b|\bENOMEM\b",
         ),
     ),
     (
         "signal",
-        re.compile(
-            r"\bSIG(?:TERM|INT)\b|KeyboardInterrupt|signal (?:2|15)\b"
-            r"|exit (?:code|status) (?:130|143)\b|\bterminated\b|returncode[= ]-(?:2|15)\b"
-            r"|exit (?:code|status) -(?:2|15)\b",
-            re.IGNORECASE,
+        (
+            r"\bSIG(?:TERM|INT)\b|KeyboardInterrupt|signal (?:2|15)\b",
+            rf"{_ENDED_WITH}(?:130|143|-2|-15)(?!\d)",
+            r"\bterminated\b(?! (?:abruptly|unexpectedly|early))",
+            r"\b(?:killed|cancell?ed|stopped) by (?:the )?(?:user|operator)\b",
+        ),
+    ),
+    (
+        "killed",
+        (
+            r"\bkilled\b|\bSIGKILL\b|signal 9\b",
+            rf"{_ENDED_WITH}(?:137|-9)(?!\d)",
+            r"terminated (?:abruptly|unexpectedly)",
         ),
     ),
     (
         "module",
-        re.compile(
-            r"No module named|ModuleNotFoundError|ImportError|cannot import name"
-            r"|error while loading shared libraries|command not found",
-            re.IGNORECASE,
+        (
+            r"No module named|ModuleNotFoundError|ImportError|cannot import name",
+            r"error while loading shared libraries|cannot open shared object file",
+            r"command not found",
         ),
     ),
     (
         "gpu",
-        re.compile(
-            r"GPU hang|\bHIP (?:error|exception|runtime error)|\bhipError|HSA_STATUS_ERROR"
-            r"|hardware exception|GPU (?:core )?dump|device (?:was )?lost|GPU has fallen off"
-            r"|Memory access fault by GPU|CUDA error|cudaError|\bXid\b|ring \S+ timeout"
-            r"|GPU node-\d+",
-            re.IGNORECASE,
+        (
+            r"GPU h[au]ng|\bHIP (?:\w+ )?(?:error|exception)|\bhipError|HSA_STATUS_ERROR",
+            r"(?:hardware|\bHW) exception|GPU (?:core )?dump|GPU node-\d+",
+            r"device[ _]?(?:was |is )?lost|GPU (?:is lost|has fallen off)",
+            r"Memory access fault by GPU|illegal memory access|uncorrectable ECC",
+            r"CUDA (?:\w+ )?error|cudaError|CUDA_ERROR|CudaAPIError|\bXid\b|ring \S+ timeout",
         ),
     ),
-    ("smu", re.compile(r"\bSMU\b|SMN_C2PMSG", re.IGNORECASE)),
+    ("smu", (r"\bSMU\b|SMN_C2PMSG",)),
     (
         "file",
-        re.compile(
-            r"FileNotFoundError|No such file or directory|FILE_MISSING|FILE_EMPTY|\bENOENT\b"
-            r"|file (?:is )?(?:missing|not found)|INVALID_JSON",
-            re.IGNORECASE,
+        (
+            r"FileNotFoundError|No such file|FILE_MISSING|FILE_EMPTY|\bENOENT\b|INVALID_JSON",
+            r"\bfile (?:is |was )?(?:missing|not found)|file does not exist|missing file\b",
+            r"\.(?:jsonl?|np[yz]|csv|pkl|txt|db) (?:is |was )?(?:missing|not found)",
         ),
     ),
     (
         "connection",
-        re.compile(
-            r"connection (?:was )?(?:reset|lost|closed|refused|aborted|timed out)|ConnectionReset"
-            r"|ConnectionLost|ConnectionError|ConnectionRefused|ConnectionAborted|broken pipe"
-            r"|BrokenPipe|SSH_ERROR|no route to host|host is unreachable|\bssh: ",
-            re.IGNORECASE,
+        (
+            r"connection (?:was |to \S+ )?(?:reset|lost|closed|refused|aborted|timed out)",
+            r"Connection(?:Reset|Lost|Error|Refused|Aborted)|(?:lost|dropped) connection",
+            r"connection (?:abort|dropped)|broken ?pipe|socket is closed",
+            r"no route to host|(?:host|network) is unreachable|host key verification failed",
+            r"SSH_ERROR|SSHException|\bssh: |\bSSH (?:session|protocol|connection)\b",
+            r"\bparamiko\.|\basyncssh\.(?!process\b|ProcessError)|NoValidConnections",
+            r"server \S+ not responding",
         ),
     ),
     (
         "code",
-        re.compile(
+        (
             r"\A(?:\w+\.)*(?:TypeError|ValueError|KeyError|IndexError|AttributeError|NameError"
-            r"|ZeroDivisionError|AssertionError|NotImplementedError|SyntaxError|RecursionError"
-            r"|UnboundLocalError|IndentationError|OverflowError|StopIteration|LookupError"
-            r"|ArithmeticError|UnicodeDecodeError|UnicodeEncodeError|JSONDecodeError)\b"
+            r"|ZeroDivisionError|AssertionError|NotImplementedError|SyntaxError"
+            r"|RecursionError|UnboundLocalError|IndentationError|OverflowError|StopIteration"
+            r"|LookupError|ArithmeticError|UnicodeDecodeError|UnicodeEncodeError"
+            r"|JSONDecodeError)\b",
         ),
     ),
 )
+_SAYS = tuple((word, re.compile("|".join(patterns), re.IGNORECASE)) for word, patterns in _TEXTS)
 
 
 def says(exception: str, message: str, traceback: str) -> str:
     """What a failure's text is about: one word, ``nothing`` where it tells nothing.
 
     Exception and message speak first; of the traceback only its last line, since
-    the frames above quote source code.
+    the frames above quote source code. Of a long text, both ends are read.
     """
-    lines = traceback.strip().splitlines()
-    for text in (f"{exception}: {message}", lines[-1].strip() if lines else ""):
+    lines = traceback[-_END_CHARS:].strip().splitlines()
+    for text in (_ends(f"{exception}: {message}"), lines[-1].strip() if lines else ""):
         for word, pattern in _SAYS:
             if pattern.search(text):
                 return word
     return "nothing"
+
+
+def _ends(text: str) -> str:
+    return text if len(text) <= 2 * _END_CHARS else f"{text[:_END_CHARS]}\n{text[-_END_CHARS:]}"
 
 
 def _cause(name: str, *when: Condition) -> Rule:
@@ -123,8 +141,8 @@ def _said(name: str, word: str) -> Rule:
 CAUSE_RULES: tuple[Rule, ...] = (
     _said("device_mode", "busy"),
     _said("out_of_memory", "memory"),
-    _said("out_of_memory", "killed"),
     _said("operator", "signal"),
+    _said("out_of_memory", "killed"),
     _said("deploy", "module"),
     _said("smu", "smu"),
     _cause("smu", ("says", "==", "gpu"), ("near_smu", "==", True)),
@@ -134,6 +152,7 @@ CAUSE_RULES: tuple[Rule, ...] = (
     _said("code", "code"),
     _cause("out_of_memory", ("near_oom", "==", True)),
     _cause("smu", ("near_smu", "==", True)),
+    _cause("gpu", ("near_gpu", "==", True)),
     _cause("ssh", ("near_lost", "==", True)),
 )
 """First match wins; a failure that none fits has the cause ``unknown``."""

@@ -127,7 +127,7 @@ class CommonCause(Record, kw_only=True):
 
 
 class Mark(Record, kw_only=True):
-    """Something on a node that may explain a job's failure: ``smu``, ``oom`` or ``lost``."""
+    """Something that may explain a job's failure: ``oom``, ``lost``; ``smu``, ``gpu`` of a card."""
 
     time_us: int
     kind: str

@@ -49,7 +49,10 @@ def failure_facts(state: State, context: Context, at_us: int) -> list[tuple[Fail
                 subject=failure.card,
                 features={
                     "says": failure.says,
-                    **{f"near_{kind}": kind in failure.near for kind in ("smu", "oom", "lost")},
+                    **{
+                        f"near_{kind}": kind in failure.near
+                        for kind in ("smu", "gpu", "oom", "lost")
+                    },
                 },
                 show={"job": failure.event},
                 evidence=(failure.event,),

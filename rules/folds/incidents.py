@@ -35,7 +35,8 @@ def card_failed(
         card.burst_us = now
     card.last_error_us = now
     clean.interrupt(card, now, settings)
-    jobs.mark(state, name, Mark(time_us=now, kind="smu", card=key), settings)
+    near = "smu" if event.type == "smu_error" else "gpu"
+    jobs.mark(state, name, Mark(time_us=now, kind=near, card=key), settings)
     error = CardError(time_us=now, sequence=event.sequence, card=key, event=event.id)
     cards = _cards_of(node, name, settings)
     kept = node.errors[-_KEPT_UNJUDGED:] if cards is None else node.errors

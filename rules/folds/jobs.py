@@ -54,7 +54,7 @@ def mark(state: State, name: str, new: Mark, settings: FoldSettings) -> None:
 def _explain(failure: Failure, near: Mark, settings: FoldSettings) -> None:
     if abs(failure.time_us - near.time_us) > settings.explains_us or near.kind in failure.near:
         return
-    if near.kind != "smu" or (failure.card and near.card == failure.card):
+    if not near.card or near.card == failure.card:
         failure.near = sorted([*failure.near, near.kind])
 
 

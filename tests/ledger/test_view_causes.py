@@ -36,6 +36,21 @@ TEXTS = [
     ("Strange", "nothing that is known", "Traceback\n  x\nOSError: Broken pipe"),
     ("Strange", "nothing that is known", "first\nHIP error: hang\nlast words"),
     ("ExitCode 1", "exit code 1, and nothing on stderr", ""),
+    ("JobError", "killed by operator", ""),
+    ("JobError", "Killed by signal 15.", ""),
+    ("SIGKILL", "ended by signal 9 (SIGKILL) after SIGTERM", ""),
+    ("BrokenProcessPool", "A process was terminated abruptly while running", ""),
+    ("JobError", "Terminated", ""),
+    ("RuntimeError", "DefaultCPUAllocator: can't allocate memory: you tried", ""),
+    ("RuntimeError", "CUDA error: cudaErrorMemoryAllocation", ""),
+    ("RuntimeError", "CUDA_ERROR_DEVICE_UNAVAILABLE", ""),
+    ("RuntimeError", "GPU is lost. Reboot the system to recover this GPU", ""),
+    ("XlaRuntimeError", "CUDA_ERROR_LAUNCH_TIMEOUT: the launch timed out", ""),
+    ("OSError", "libcudart.so.12: cannot open shared object file: No such file", ""),
+    ("OSError", "survivors.npz not found", ""),
+    ("paramiko.ssh_exception.SSHException", "Error reading SSH protocol banner", ""),
+    ("ExitCode 255", "Connection to 192.0.2.1 closed by remote host.", ""),
+    ("ExitCode 255", "Timeout, server 192.0.2.1 not responding.", ""),
 ]
 
 
