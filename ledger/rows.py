@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ledger.errors import Damaged
+from ledger.errors import Conflict, Damaged
 from ledger.event import Event, payload_text
 from ledger.registry import PAYLOAD_TYPES, decode_payload
 from ledger.sql import Row
@@ -55,6 +55,22 @@ def to_event(row: Sequence[Any]) -> Event:
 def same_content(one: Event, other: Event) -> bool:
     """Whether two events with one id are one event: equal but for what the ledger sets."""
     return to_row(one)[CONTENT] == to_row(other)[CONTENT]
+
+
+def once_each(events: Iterable[Event]) -> list[Event]:
+    """Events as an append would take them: the first of each id.
+
+    Raises `Conflict` where two with one id differ.
+    """
+    found: dict[str, Event] = {}
+    conflicts: dict[str, None] = {}
+    for event in events:
+        first = found.setdefault(event.id, event)
+        if not same_content(first, event):
+            conflicts[event.id] = None
+    if conflicts:
+        raise Conflict(list(conflicts))
+    return list(found.values())
 
 
 def to_row(event: Event) -> Row:

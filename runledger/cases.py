@@ -22,26 +22,57 @@ from typing import Any
 
 import msgspec
 
-from ledger import Event, InvalidEvents, parse_ndjson
+from ledger import Conflict, Event, InvalidEvents, parse_ndjson
 from ledger.event_checks import nearest
+from ledger.rows import once_each
 from ledger.times import InvalidTime, parse_time
 from rules.decide import Draft, Judge
 from rules.fleet import Fleet, InvalidFleet, parse_fleet
 from rules.policy import InvalidPolicy, Policy, default_policy, parse_policy
+from rules.questions import QUESTIONS, question_problems
 from rules.state import State
-from rules.toml import parse_toml
+from rules.toml import check, parse_toml
 from runledger.errors import BadInput, Missing
 
 CASE, EVENTS, POLICY, FLEET = "case.toml", "events.ndjson", "policy.toml", "fleet.toml"
 
 _KEYS = ("kind", "at", "question", "expect")
-_KINDS = ("preflight", "exclusions", "parameters")
-_SAID = ("verdict", "findings", "rules")
-_OUTCOMES = {
-    "preflight": ("nodes", "excluded_nodes", "excluded_gpus"),
-    "exclusions": ("gpus",),
-    "parameters": ("trials", "seed_count", "rule", "requested", "applied", "clause", "next"),
+
+
+class _Said(msgspec.Struct, kw_only=True):
+    """What may be expected of every decision."""
+
+    verdict: str | None = None
+    findings: list[tuple[str, str, str]] | None = None
+    rules: list[str] | None = None
+
+
+class _OfPreflight(_Said, kw_only=True):
+    nodes: list[str] | None = None
+    excluded_nodes: list[str] | None = None
+    excluded_gpus: dict[str, list[str]] | None = None
+
+
+class _OfExclusions(_Said, kw_only=True):
+    gpus: list[dict[str, str]] | None = None
+
+
+class _OfParameters(_Said, kw_only=True):
+    trials: int | None = None
+    seed_count: int | None = None
+    rule: str | None = None
+    requested: dict[str, str | int | float | bool] | None = None
+    applied: dict[str, int] | None = None
+    clause: str | None = None
+    next: dict[str, int] | None = None
+
+
+_EXPECTED: dict[str, type[msgspec.Struct]] = {
+    "preflight": _OfPreflight,
+    "exclusions": _OfExclusions,
+    "parameters": _OfParameters,
 }
+"""What ``expect`` may name, by kind of decision."""
 
 
 class Expected(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,8 +134,7 @@ def run_case(folder: Path, policy: Policy | None = None) -> CaseResult:
         draft = judge.decide(expected.kind, expected.question, state, expected.at_us)
         for field, wanted in expected.expect.items():
             got = said(expected.kind, draft, field)
-            ok = set(wanted) <= set(got) if field == "rules" else wanted == got
-            if not ok:
+            if not _holds(field, wanted, got):
                 differences.append(
                     Difference(decision=number, field=field, expected=wanted, got=got)
                 )
@@ -131,6 +161,21 @@ def said(kind: str, draft: Draft, field: str) -> Any:
     if kind == "preflight" and field == "excluded_gpus":
         return {node: [card["pci"] for card in cards] for node, cards in value.items()}
     return msgspec.to_builtins(value)
+
+
+def _holds(field: str, wanted: Any, got: Any) -> bool:
+    if field == "rules":
+        return set(wanted) <= set(got)
+    return bool(_in_any_order(wanted) == _in_any_order(got))
+
+
+def _in_any_order(value: Any) -> Any:
+    """A value whose lists are sorted: none of an expectation's lists has an order to keep."""
+    if isinstance(value, dict):
+        return {key: _in_any_order(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return sorted(map(_in_any_order, value), key=json.dumps)
+    return value
 
 
 def _order(event: Event) -> tuple[int, int]:
@@ -166,21 +211,15 @@ def _expected(table: Any, where: str, problems: list[str]) -> Expected | None:
         if key not in _KEYS
     ]
     kind = table.get("kind")
-    if kind not in _KINDS:
-        problems.append(f"{where}.kind is {kind!r}: write one of {', '.join(_KINDS)}")
+    if not isinstance(kind, str) or kind not in QUESTIONS:
+        problems.append(f"{where}.kind is {kind!r}: write one of {', '.join(QUESTIONS)}")
         return None
-    question, expect = table.get("question", {}), table.get("expect")
-    if not isinstance(question, dict) or (kind == "preflight" and "step" not in question):
-        problems.append(f"{where}.question: a preflight is asked about a step")
-    if not isinstance(expect, dict) or not expect:
+    question, expect = table.get("question", {}), table.get("expect") or {}
+    problems += question_problems(kind, question, f"{where}.question")
+    if expect:
+        check(expect, _EXPECTED[kind], f"{where}.expect", problems)
+    else:
         problems.append(f"{where}.expect: say what must be decided")
-        expect = {}
-    known = (*_SAID, *_OUTCOMES[kind])
-    problems += [
-        f"{where}.expect.{key}: unknown; did you mean {nearest(key, known)}?"
-        for key in expect
-        if key not in known
-    ]
     at_us = 0
     try:
         at_us = parse_time(str(table.get("at", "")))
@@ -210,9 +249,13 @@ def _events(path: Path) -> list[Event]:
         raise BadInput(f"{path}: no such file; a case needs its events")
     try:
         with path.open("rb") as lines:
-            events = parse_ndjson(lines)
+            events = once_each(parse_ndjson(lines))
     except InvalidEvents as error:
         raise BadInput("\n".join(f"{path}: {each}" for each in error.problems)) from None
+    except Conflict as error:
+        raise BadInput(f"{path}: other content under the same id: {', '.join(error.ids)}") from None
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read ({error.strerror})") from None
     numbered: Iterator[tuple[int, Event]] = enumerate(events, 1)
     return [msgspec.structs.replace(event, sequence=number) for number, event in numbered]
 

@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import tomli_w
@@ -38,17 +38,25 @@ _EXPECTED = {
 _OURS = ("sequence", "recordedtime", "prevhash", "hash")
 
 
+class CutOut(NamedTuple):
+    """A case cut out: how many events it holds, and whether it is what was recorded."""
+
+    events: int
+    same_today: bool
+
+
 def cut_case(
     runledger: Runledger,
     id: str,
     folder: Path,
     *,
     progress: Callable[[int], None] = lambda _: None,
-) -> int:
-    """Write a case that decides as a recorded decision did; returns the number of its events.
+) -> CutOut:
+    """Write a case that decides as a recorded decision did.
 
-    The slice is as small as leaving out one event after the other makes it, in
-    a bounded number of tries. Raises `Missing` for an unknown decision and
+    Where today's rules decide otherwise, the case holds what they decide. The
+    slice is as small as leaving out one event after the other makes it, in a
+    bounded number of tries. Raises `Missing` for an unknown decision and
     `BadInput` where the folder is there already.
     """
     if folder.exists():
@@ -64,7 +72,7 @@ def cut_case(
     at_us = recorded_cut(decision)[1]
     draft = judge.decide(decision.kind, decision.question, folded(judge, events, at_us), at_us)
     _write(folder, decision, judge, events, draft)
-    return len(events)
+    return CutOut(len(events), cutter.same_today)
 
 
 class _Cutter:
@@ -83,7 +91,8 @@ class _Cutter:
         self._sequence, self._at_us = recorded_cut(decision)
         self._progress = progress
         self._asked = 0
-        self._wanted = self._drafted(self._since(None))
+        self._wanted = _told(self._drafted(self._since(None)))
+        self.same_today = self._wanted == _told(decision)
 
     def smallest(self) -> list[Event]:
         """The slice, in the order of positions."""
@@ -129,19 +138,17 @@ class _Cutter:
     def _same(self, events: list[Event]) -> bool:
         self._asked += 1
         self._progress(self._asked)
-        return self._drafted(events) == self._wanted
+        return _told(self._drafted(events)) == self._wanted
 
-    def _drafted(self, events: list[Event]) -> bytes:
+    def _drafted(self, events: list[Event]) -> Draft:
         state = folded(self._judge, events, self._at_us)
-        draft = self._judge.decide(self._decision.kind, self._decision.question, state, self._at_us)
-        return canonical(
-            [draft.verdict, draft.outcome, [_told(finding) for finding in draft.findings]]
-        )
+        return self._judge.decide(self._decision.kind, self._decision.question, state, self._at_us)
 
 
-def _told(finding: Any) -> list[str]:
-    """A finding but for its evidence, which a slice may rest on less of."""
-    return [finding.rule, finding.severity, finding.subject, finding.message]
+def _told(decided: Draft | DecisionPayload) -> bytes:
+    """What was decided, but for the evidence of findings, which a slice may rest on less of."""
+    findings = [[each.rule, each.severity, each.subject, each.message] for each in decided.findings]
+    return canonical([decided.verdict, decided.outcome, findings])
 
 
 def _without_secrets(event: Event) -> Event:

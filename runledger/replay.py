@@ -113,15 +113,23 @@ def rerun(
             problem = f"no event at position {decision.as_of.sequence}"
             judges = [problem] * len(judges)
         states = playback.states(at)
+        as_of = AsOf(
+            sequence=at.sequence, hash=hashes.get(at.sequence, ""), time=format_time(at.at_us)
+        )
+        if at == recorded_cut(decision):
+            as_of = msgspec.structs.replace(as_of, time=decision.as_of.time)
         made = []
         for judge in judges:
             if isinstance(judge, str):
                 made.append(Rerun(event, decision, None, judge))
                 continue
-            draft = judge.decide(decision.kind, decision.question, states[judge.fold.key], at.at_us)
-            as_of = AsOf(
-                sequence=at.sequence, hash=hashes.get(at.sequence, ""), time=format_time(at.at_us)
-            )
+            try:
+                draft = judge.decide(
+                    decision.kind, decision.question, states[judge.fold.key], at.at_us
+                )
+            except Exception as error:  # what another program recorded may be no question
+                made.append(Rerun(event, decision, None, f"judging failed: {error!r}"))
+                continue
             again = compose(
                 decision.kind, decision.question, draft, as_of, judge, decision.decision
             )
@@ -170,14 +178,14 @@ def different_fields(recorded: DecisionPayload, replayed: DecisionPayload) -> li
 def _drift(ledger: Ledger, rerun: Rerun) -> list[Drift]:
     recorded, replayed = rerun.recorded, rerun.replayed
     if replayed is None:
-        return [Drift(recorded.decision, "decision", "made", "not possible", rerun.problem)]
+        return [Drift(rerun.event.id, "decision", "made", "not possible", rerun.problem)]
     different = different_fields(recorded, replayed)
     if not different:
         return []
     cause = _cause(ledger, recorded, replayed)
     return [
         Drift(
-            recorded.decision,
+            rerun.event.id,
             name,
             msgspec.to_builtins(getattr(recorded, name)),
             msgspec.to_builtins(getattr(replayed, name)),

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ledger import Conflict, Event, Filter, Ledger, NotFound
+from ledger import Event, Filter, Ledger, NotFound
 from ledger.filters import any_matches
 from ledger.payloads import DecisionPayload
-from ledger.rows import same_content
+from ledger.rows import once_each
 from rules.decide import Judge
 from rules.policy import Policy, default_policy, with_settings
 from runledger.catalog import Catalog
@@ -112,7 +112,7 @@ def what_if(
     order = {event.id: event.sequence for event in decided}
     for count, (control, after) in enumerate(_arms(ledger, catalog, decided, change), 1):
         progress(count)
-        id = control.recorded.decision
+        id = control.event.id
         if _drifts(control):
             drifted.append(id)
         if control.replayed is None or after.replayed is None:
@@ -141,9 +141,9 @@ def _arms(
         return
     controls = rerun(ledger, decided, [recorded])
     afters = rerun(ledger, decided, [judges], cut=_cut(ledger, change), edit=edit)
-    by_id = {after.recorded.decision: after for (after,) in afters}
+    by_id = {after.event.id: after for (after,) in afters}
     for (control,) in controls:
-        yield control, by_id[control.recorded.decision]
+        yield control, by_id[control.event.id]
 
 
 def _left_out(ledger: Ledger, without: Sequence[Filter]) -> tuple[int, list[str]]:
@@ -205,16 +205,9 @@ def _added(ledger: Ledger, change: Change) -> list[Event]:
 
     Raises `Conflict` where an id has two contents and the stored one is not left out.
     """
-    added: dict[str, Event] = {}
-    conflicts: dict[str, None] = {}
-    for event in change.added:
-        there = added.get(event.id) or _kept(ledger, event.id, change)
-        if there is not None and not same_content(there, event):
-            conflicts[event.id] = None
-        added.setdefault(event.id, there or event)
-    if conflicts:
-        raise Conflict(list(conflicts))
-    return list(added.values())
+    ids = dict.fromkeys(event.id for event in change.added)
+    stored = [event for id in ids if (event := _kept(ledger, id, change)) is not None]
+    return once_each([*stored, *change.added])
 
 
 def _kept(ledger: Ledger, id: str, change: Change) -> Event | None:

@@ -157,6 +157,10 @@ class DecisionPayload(Payload, frozen=True, kw_only=True):
     def contradictions(self, subject: str) -> Iterator[tuple[str, str, str]]:
         if self.event_type != f"{self.kind}_decided":
             yield "data.kind", f"{self.kind!r} in a {self.event_type} event", "make them agree"
+        try:
+            parse_time(self.as_of.time)
+        except InvalidTime as error:
+            yield "data.as_of.time", str(error), "give a full time"
 
 
 class PreflightDecided(DecisionPayload, frozen=True, kw_only=True):

@@ -65,7 +65,9 @@ def stretches(decisions: Iterable[DecisionPayload], until_us: int) -> list[Stret
     timed = [(parse_time(decision.as_of.time), decision) for decision in decisions]
     for at_us, decision in sorted(timed, key=lambda each: each[0]):
         out = {
-            (gpu["node"], gpu["pci"]) for gpu in decision.outcome["gpus"] if gpu["state"] in _OUT
+            (gpu["node"], gpu["pci"])
+            for gpu in decision.outcome.get("gpus", ())
+            if gpu["state"] in _OUT
         }
         ended = [card for card in open_ if card not in out]
         found += [Stretch(card, open_.pop(card), at_us) for card in ended]

@@ -61,15 +61,19 @@ def _case(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
     from runledger.cli.opening import opened
-    from runledger.cli.output import plain, print_json, say
+    from runledger.cli.output import plain, print_json, say, talk
     from runledger.cli.progress import progress
     from runledger.cutting import cut_case
 
     folder = Path(arguments.output or f"cases/{arguments.decision}")
     with opened(arguments, create=False) as runledger, progress("asking") as advance:
-        events = cut_case(runledger, arguments.decision, folder, progress=advance)
+        cut = cut_case(runledger, arguments.decision, folder, progress=advance)
+    if not cut.same_today:
+        talk("note: today's rules decide otherwise than was recorded; the case holds what they say")
     if arguments.json:
-        print_json({"case": str(folder), "events": events})
+        print_json({"case": str(folder), **cut._asdict()})
     else:
-        say(plain(f"{folder}: a case of {events} events; run it with `runledger test {folder}`"))
+        say(
+            plain(f"{folder}: a case of {cut.events} events; run it with `runledger test {folder}`")
+        )
     return exits.DONE

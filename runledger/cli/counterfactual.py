@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ledger import Event, parse_filters, parse_ndjson
+from ledger import Event, InvalidEvents, parse_filters, parse_ndjson
 from ledger.payloads import DecisionPayload, Finding
 from ledger.times import parse_time
 from rules.policy import InvalidPolicy, Policy, parse_policy
@@ -14,6 +14,7 @@ from runledger.cli import exits
 from runledger.cli.opening import opened
 from runledger.cli.output import colour, plain, print_json, say, talk
 from runledger.cli.progress import progress
+from runledger.errors import BadInput
 from runledger.whatif import Change, WhatIf, changed_json, effect, what_if
 
 
@@ -66,23 +67,30 @@ def _junit(path: Path, result: WhatIf, decided: list[Event]) -> None:
 
 def _change(arguments: argparse.Namespace) -> Change:
     policy = None if arguments.policy is None else read_policy(Path(arguments.policy))
-    added = []
-    for name in arguments.added:
-        with Path(name).open("rb") as file:
-            added += parse_ndjson(file)
     return Change(
         policy=policy,
         settings=tuple(arguments.settings),
         without=parse_filters(arguments.without),
-        added=tuple(added),
+        added=tuple(event for name in arguments.added for event in _read_events(Path(name))),
         at_us=None if arguments.at is None else parse_time(arguments.at),
         as_of=arguments.as_of,
     )
 
 
+def _read_events(path: Path) -> list[Event]:
+    try:
+        with path.open("rb") as lines:
+            return parse_ndjson(lines)
+    except InvalidEvents as error:
+        raise BadInput("\n".join(f"{path}: {problem}" for problem in error.problems)) from None
+
+
 def read_policy(path: Path) -> Policy:
-    """The policy in a file; raises `InvalidPolicy`, or ``OSError`` where it cannot be read."""
-    text = path.read_text(encoding="utf-8-sig")
+    """The policy in a file; raises `BadInput`, or ``OSError`` where it cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise BadInput(f"policy {path}: not UTF-8 text") from None
     try:
         return parse_policy(text, name=path.stem)
     except InvalidPolicy as error:
@@ -143,9 +151,10 @@ def _lines(decision: DecisionPayload) -> list[str]:
     outcome: dict[str, Any] = decision.outcome
     if decision.kind == "preflight":
         cards = [f"{node} {pci}" for node, pci in effect(decision)[3]]
+        left_out = [*outcome["excluded_nodes"], *cards]
         return [
             f"{decision.verdict}; nodes {', '.join(outcome['nodes']) or 'none'}"
-            + (f"; without {', '.join(cards)}" if cards else "")
+            + (f"; without {', '.join(left_out)}" if left_out else "")
         ]
     if decision.kind == "exclusions":
         return [

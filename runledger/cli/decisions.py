@@ -1,4 +1,8 @@
-"""Decisions as text that a tired operator can act on at night."""
+"""Decisions as text that a tired operator can act on at night.
+
+What a recorded decision's outcome lacks, because another program wrote it, is
+passed over.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,7 @@ def print_decision(decision: DecisionPayload) -> None:
         _findings(decision.findings)
         _nodes(decision.outcome)
     elif decision.kind == "exclusions":
-        _cards(decision.outcome["gpus"])
+        _cards(decision.outcome.get("gpus", []))
         _findings(decision.findings)
     else:
         _parameters(decision)
@@ -54,11 +58,11 @@ def _findings(findings: tuple[Finding, ...]) -> None:
 
 
 def _nodes(outcome: dict[str, Any]) -> None:
-    if outcome["nodes"]:
+    if outcome.get("nodes"):
         say(plain(f"usable nodes: {', '.join(outcome['nodes'])}"))
-    if outcome["excluded_nodes"]:
+    if outcome.get("excluded_nodes"):
         say(plain(f"left out:     {', '.join(outcome['excluded_nodes'])}"))
-    for node, cards in outcome["excluded_gpus"].items():
+    for node, cards in outcome.get("excluded_gpus", {}).items():
         named = ", ".join(
             f"GPU {card['index']} ({card['pci']})" if "index" in card else card["pci"]
             for card in cards
@@ -90,12 +94,14 @@ def _parameters(decision: DecisionPayload) -> None:
     outcome = decision.outcome
     if "clause" in outcome:
         _verdict(decision, f"by {outcome['clause']}")
-    numbers = outcome["next"] if decision.verdict in ("rejected", "needs_human") else outcome
-    say(
-        f"{numbers['trials']:,} trials x {numbers['seed_count']:,} seeds"
-        + plain(f"  (rule: {outcome['rule']})")
-    )
-    for advice in outcome["advice"]:
+    not_applied = decision.verdict in ("rejected", "needs_human")
+    numbers = outcome.get("next", outcome) if not_applied else outcome
+    if {"trials", "seed_count"} <= set(numbers):
+        say(
+            f"{numbers['trials']:,} trials x {numbers['seed_count']:,} seeds"
+            + plain(f"  (rule: {outcome.get('rule')})")
+        )
+    for advice in outcome.get("advice", ()):
         text = advice.get("text") if isinstance(advice, dict) else advice
         if text:
             for line in textwrap.wrap(plain(text), 88, initial_indent="advice: "):

@@ -69,11 +69,11 @@ def _decisions(arguments: argparse.Namespace) -> int:
 def _about(decision: Any) -> str:
     question = decision.question
     parts = [f"{key} {question[key]}" for key in ("step", "run", "study") if key in question]
-    if decision.kind == "parameters":
-        outcome = decision.outcome
+    outcome = decision.outcome
+    if decision.kind == "parameters" and {"trials", "seed_count", "rule"} <= set(outcome):
         parts.append(f"{outcome['trials']} x {outcome['seed_count']} ({outcome['rule']})")
-    if decision.kind == "exclusions":
-        parts.append(f"{len(decision.outcome['gpus'])} cards")
+    if decision.kind == "exclusions" and "gpus" in outcome:
+        parts.append(f"{len(outcome['gpus'])} cards")
     return ", ".join(parts)
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from ledger.payloads import JobFailedWithTraceback
+from ledger.payloads import JobFailedWithTraceback, SshProbe
 from runledger.cases import find_cases, run_case
 from runledger.cutting import cut_case
 from runledger.errors import BadInput, Missing
 from tests.rules.histories import NOON, H, M, Story, pci
 from tests.runledger.nights import eventful, ledger_with
-from tests.typing_at import Type, told
+from tests.typing_at import Type, ndjson, told
 
 CASE = """
 [[decisions]]
@@ -26,6 +26,23 @@ expect = { gpus = [{ node = "rig", pci = "0000:22:00.0", state = "watch" }] }
 kind = "exclusions"
 at = "2026-01-24T14:00:00Z"
 expect = { verdict = "excluded", rules = ["repeated_incident"] }
+"""
+
+
+PREFLIGHT = """
+[[decisions]]
+kind = "preflight"
+at = "2026-01-24T12:02:00Z"
+question = { step = "1", run = "R1" }
+expect = { verdict = "no_go" }
+"""
+
+NEXT = """
+[[decisions]]
+kind = "parameters"
+at = "2026-01-24T12:02:00Z"
+question = { study = "w" }
+expect = { trials = 50 }
 """
 
 
@@ -71,7 +88,21 @@ def test_another_policy_can_be_tried_on_cases(type_: Type, case: Path, folder: P
         ("case.toml", CASE.replace("expect", "expects", 1), "expect"),
         ("case.toml", CASE.replace("gpus =", "gpu =", 1), "did you mean gpus"),
         ("case.toml", CASE.replace("exclusions", "preflight", 1), "step"),
+        ("case.toml", CASE.replace("at =", "question = { step = 1 }\nat =", 1), "question.step"),
+        ("case.toml", PREFLIGHT.replace("run", "rum"), "did you mean run"),
+        ("case.toml", PREFLIGHT.replace('"1"', "1"), "question.step"),
+        ("case.toml", PREFLIGHT.replace('"R1"', '"R1", trials = "x"'), "question.trials"),
+        ("case.toml", NEXT.replace("study", "scope"), "question.scope"),
+        ("case.toml", NEXT.replace("study", "proposal"), "question.proposal"),
+        ("case.toml", NEXT.replace("50", "2026-01-01"), "expect.trials"),
+        ("case.toml", NEXT.replace("trials = 50", 'rules = [["x"]]'), "expect.rules"),
         ("events.ndjson", '{"type": "nope"}\n', "events.ndjson: line 1"),
+        (
+            "events.ndjson",
+            told(Story().add(SshProbe(node="a", reachable=True), id="1"))
+            + told(Story().add(SshProbe(node="b", reachable=True), id="1")),
+            "same id: 1",
+        ),
         ("events.ndjson", "\x00", "events.ndjson: line 1"),
         ("policy.toml", "[gpu]\nnope = 1\n", "policy.toml: gpu.nope"),
         ("fleet.toml", "[[nodes]]\nnaem = 'x'\n", "fleet.toml"),
@@ -83,6 +114,29 @@ def test_a_broken_file_is_named(case: Path, name: str, text: str, says: str) -> 
         run_case(case)
     assert says in str(caught.value)
     assert str(case) in str(caught.value)
+
+
+def test_the_order_of_a_list_does_not_matter_and_an_event_counts_once(case: Path) -> None:
+    cards = [{"node": "rig", "pci": pci(card), "state": "watch"} for card in (2, 1)]
+    expect = ", ".join("{ " + ", ".join(f'{k} = "{v}"' for k, v in c.items()) + " }" for c in cards)
+    (case / "case.toml").write_text(
+        '[[decisions]]\nkind = "exclusions"\nat = "2026-01-24T14:00:00Z"\n'
+        f"expect = {{ gpus = [{expect}] }}\n"
+    )
+    (case / "events.ndjson").write_text(2 * told(Story().error(M, card=1).error(M)))
+    assert run_case(case).differences == ()
+
+
+def test_a_case_of_a_decision_that_drifts_says_so(type_: Type, folder: Path) -> None:
+    type_("record", stdin=told(Story().error(M).error(H)))
+    decision = type_("exclusions", "--at", "2026-01-24T14:00:00Z", "--json").json["decision"]
+    (event,) = type_("events", "--where", f"id={decision}", "--json").json["events"]
+    event |= {"id": "forged", "data": event["data"] | {"decision": "forged", "verdict": "ok"}}
+    type_("record", stdin=ndjson(event))
+    done = type_("case", "forged", "--output", "c", "--json")
+    assert (done.code, done.json["same_today"]) == (0, False)
+    assert "decide otherwise" in done.err
+    assert type_("test", "c").code == 0
 
 
 def test_a_folder_without_cases_is_missing(tmp_path: Path) -> None:
@@ -105,8 +159,9 @@ def test_a_case_cut_out_decides_the_same_with_few_events(tmp_path: Path, seed: i
         total = opened.ledger.head().sequence
         for number, decision in enumerate(decisions):
             folder = tmp_path / "cases" / str(number)
-            count = cut_case(opened, decision.decision, folder)
-            assert count < total / 5
+            cut = cut_case(opened, decision.decision, folder)
+            assert cut.events < total / 5
+            assert cut.same_today
             assert run_case(folder).differences == ()
             expected = tomllib.loads((folder / "case.toml").read_text())["decisions"][0]["expect"]
             assert expected["verdict"] == decision.verdict
@@ -150,7 +205,7 @@ def test_as_typed(type_: Type, folder: Path) -> None:
     decision = type_("exclusions", "--at", "2026-01-24T14:00:00Z", "--json").json["decision"]
     done = type_("case", decision, "--json")
     assert done.code == 0
-    assert done.json == {"case": f"cases/{decision}", "events": 2}
+    assert done.json == {"case": f"cases/{decision}", "events": 2, "same_today": True}
     assert type_("test", "cases").code == 0
     again = type_("case", decision)
     assert again.code == 2

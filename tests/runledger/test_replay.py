@@ -20,6 +20,7 @@ from rules.decide import Judge
 from rules.policy import policy_text
 from runledger.facade import Runledger
 from runledger.replay import DECIDED_TYPES
+from runledger.whatif import Change
 from tests.postgres import NewDatabase
 from tests.rules.histories import NOON, D, H, M
 from tests.runledger.nights import eventful, ledger_with
@@ -178,6 +179,30 @@ def test_a_policy_written_by_an_older_version_is_still_the_same_policy(tmp_path:
         renamed = _forged(opened, policy=PolicyRef(name="other", digest=digest))
         assert [each.field for each in opened.replay(renamed.decision).drifted] == ["policy"]
         assert opened.replay(decision.decision).identical == 1
+
+
+def test_a_decision_that_another_program_recorded_is_named_by_its_event(
+    decided: Runledger,
+) -> None:
+    """Its own id may be another's, its outcome empty, its question none: one drift each."""
+    for kind, question in (("preflight", {}), ("parameters", {"scope": "x"})):
+        newest = list(decided.decisions(f"type={kind}_decided"))[-1]
+        data = msgspec.structs.replace(newest.data, outcome={})  # type: ignore[call-arg]
+        unasked = msgspec.structs.replace(data, question=question)
+        for id, payload in ((f"{kind}-empty", data), (f"{kind}-unasked", unasked)):
+            decided.record(
+                msgspec.structs.replace(
+                    newest, id=id, data=payload, sequence=0, recorded_us=0, prevhash="", hash=""
+                )
+            )
+            (drift,) = decided.replay(id).drifted
+            assert drift.decision == id
+    drifted = {each.decision for each in decided.replay().drifted}
+    assert drifted == {
+        f"{k}-{w}" for k in ("preflight", "parameters") for w in ("empty", "unasked")
+    }
+    result = decided.what_if(Change(settings=["tuning.default_trials=60"]))
+    assert set(result.problems) == {"preflight-unasked", "parameters-unasked"}
 
 
 def test_a_decision_named_twice_is_replayed_once(decided: Runledger) -> None:
