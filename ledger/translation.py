@@ -5,7 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from ledger.errors import Damaged, LedgerError, NotADatabase, NotFound, Unavailable
+from ledger.errors import (
+    Damaged,
+    InvalidLocation,
+    LedgerError,
+    NotADatabase,
+    NotFound,
+    Unavailable,
+)
 
 _FULL_OR_BROKEN = ("disk is full", "disk i/o error", "no space left")
 _BUSY = ("database is locked", "database table is locked", "lock timeout", "locking protocol")
@@ -63,6 +70,12 @@ def _translate_postgres(error: BaseException, what: str, text: str) -> LedgerErr
         if 'database "' in str(error) and "does not exist" in str(error):
             return NotFound(f"{what}: {text}; create the database first (createdb)")
         if "authentication failed" in str(error) or 'role "' in str(error):
-            return LedgerError(f"{what}: {text}; check user and password (PGPASSWORD, ~/.pgpass)")
+            return InvalidLocation(
+                f"{what}: {text}; check user and password (PGPASSWORD, ~/.pgpass)"
+            )
         return Unavailable(f"{what}: {text}; check the server and try again")
+    if isinstance(
+        error, (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction)
+    ):
+        return Unavailable(f"{what}: {text}; check that this user may write on this server")
     return LedgerError(f"{what}: {text}")
