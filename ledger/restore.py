@@ -10,8 +10,9 @@ from ledger.event import MAX_PAYLOAD_BYTES, parse_line
 from ledger.rows import to_row
 from ledger.sql import Row, row_hash
 from ledger.store import Appended, Ledger
+from ledger.strict_json import shown
 from ledger.translation import translated
-from ledger.writer import Head
+from ledger.writer import Head, Transaction
 
 _BATCH = 1000
 _NAMED_AT_MOST = 100
@@ -37,6 +38,7 @@ def restore(
             raise NotEmpty(head.sequence)
         rows = _checked(_parsed(lines, max_bytes), head)
         while batch := list(itertools.islice(rows, _BATCH)):
+            _refuse_known_ids(transaction, batch)
             transaction.insert(batch)
             head = Head(batch[-1][0], batch[-1][14])
             progress(head.sequence)
@@ -70,5 +72,16 @@ def _checked(rows: Iterator[tuple[int, Row]], head: Head) -> Iterator[Row]:
         yield row
 
 
+def _refuse_known_ids(transaction: Transaction, rows: list[Row]) -> None:
+    """A chain can be forged around an id that stands twice; no ledger ever wrote one."""
+    ids = [row[1] for row in rows]
+    known = set(transaction.rows_by_id(ids))
+    for row in rows:
+        if row[1] in known:
+            raise _broken(0, "id", f"{shown(row[1])} of position {row[0]} is taken already")
+        known.add(row[1])
+
+
 def _broken(line: int, field: str, message: str) -> InvalidEvents:
-    return InvalidEvents([Problem(field, message, "restore from a whole, unchanged export", line)])
+    remedy = "restore from a whole, unchanged export, made without --where"
+    return InvalidEvents([Problem(field, message, remedy, line)])

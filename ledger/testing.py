@@ -33,7 +33,10 @@ from ledger import (
     to_wire,
     verify,
 )
+from ledger.canonical import GENESIS
 from ledger.payloads import Payload, RunStarted, SmuError, SshProbe, TrialCompleted
+from ledger.rows import to_row
+from ledger.sql import row_hash, wire_line
 
 NewLocation = Callable[[], str]
 
@@ -374,6 +377,17 @@ class ExportConformance(_Fixtures):
                 restore(other, lines)
             assert other.head().sequence == 0
             assert other.append(sample_event(1)).head.sequence == 1
+
+    def test_a_forged_chain_with_an_id_that_stands_twice_is_refused(self, ledger: Ledger) -> None:
+        lines, prevhash = [], GENESIS
+        for sequence in (1, 2):
+            content = to_row(sample_event(sequence, id="twice"))[1:12]
+            row = (sequence, *content, NIGHT_US, prevhash, "")
+            prevhash = row_hash(row)
+            lines.append(wire_line((*row[:14], prevhash)))
+        with pytest.raises(InvalidEvents, match="'twice' of position 2 is taken"):
+            restore(ledger, lines)
+        assert ledger.head().sequence == 0
 
     def test_only_an_empty_ledger_is_filled(self, ledger: Ledger) -> None:
         ledger.append(sample_event(1))
