@@ -234,7 +234,7 @@ def _exclusions(judge: Judge, state: State, at_us: int) -> list[dict[str, Any]]:
         {
             "node": name(gpu["node"]),
             "pci": gpu["pci"],
-            **({"index": gpu["index"]} if "index" in gpu else {}),
+            **{key: gpu[key] for key in ("index", "gone") if key in gpu},
             "state": gpu["state"],
             "since": gpu["since"],
             "reason": untrusted(gpu["reason"]),

@@ -1,7 +1,8 @@
 """The pipeline's node file, ``distributed_config.json``: which cards it should skip.
 
 Card numbers in that file are indices, and indices shift when a card disappears:
-only a card with a current index goes in, and none is guessed.
+only a card that the newest probe of its node shows goes in, by the index it has
+there; none is guessed.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def excerpt(
     for gpu in gpus:
         if gpu["state"] not in SITS_OUT:
             continue
-        if gpu.get("index") is None:
+        if gpu.get("index") is None or gpu.get("gone"):
             unplaced.append(gpu)
         else:
             by_node.setdefault(gpu["node"], []).append(gpu)
@@ -105,7 +106,8 @@ def _members(text: str) -> list[tuple[str, int, int, int]]:
 
 
 def _value_of(text: str, start: int, key: str) -> int:
-    return next(value for name, _, value, _ in _members(text[start:]) if name == key) + start
+    # Of a key that is there twice, the last counts, as for `json.loads`.
+    return [value for name, _, value, _ in _members(text[start:]) if name == key][-1] + start
 
 
 def _skip(text: str, at: int) -> int:

@@ -38,6 +38,16 @@ def card_label(node: str, pci: str, index: int | None) -> str:
     return f"GPU {index} ({pci}) of {node}" if index is not None else f"GPU {pci} of {node}"
 
 
+def is_gone(state: State, key: str) -> bool:
+    """Whether the newest probe of its node does not show a card: its index is not current."""
+    node = state.nodes.get(state.cards[key].node)
+    return (
+        node is not None
+        and node.probe is not None
+        and all(seen.card != key for seen in node.probe.gpus)
+    )
+
+
 def failure_facts(state: State, context: Context, at_us: int) -> list[tuple[Failure, Fact]]:
     """A fact for each failure within the window that happened on a known card."""
     oldest = at_us - context.window_us
@@ -92,7 +102,9 @@ def gpu_facts(
             continue
         standing = climb(card, context, at_us)
         mine = _counting(mine, standing, context)
-        facts.append((key, standing, _fact(card, standing, mine, context)))
+        index = None if is_gone(state, key) else card.index
+        label = card_label(card.node, card.pci, index)
+        facts.append((key, standing, _fact(card, label, standing, mine, context)))
     return facts
 
 
@@ -111,7 +123,9 @@ def _counting(failures: list[Failure], standing: Standing, context: Context) -> 
     return counting
 
 
-def _fact(card: Card, standing: Standing, failures: list[Failure], context: Context) -> Fact:
+def _fact(
+    card: Card, label: str, standing: Standing, failures: list[Failure], context: Context
+) -> Fact:
     gpu = context.policy.gpu
     reinstated = standing.reinstated if not standing.because else None
     words_of: list[str] = []
@@ -142,7 +156,7 @@ def _fact(card: Card, standing: Standing, failures: list[Failure], context: Cont
             "failures": len(failures),
         },
         show={
-            "card": card_label(card.node, card.pci, card.index),
+            "card": label,
             "subject": gpu_subject(card.node, card.pci),
             "pci": card.pci,
             "node": card.node,
@@ -235,7 +249,7 @@ def _reason(fired: Fired) -> str:
 
 
 def outcome_entry(standing: CardStanding, state: State) -> dict[str, object]:
-    """One card of ``outcome.gpus``."""
+    """One card of ``outcome.gpus``; ``gone`` where the newest probe does not show it."""
     card = standing.card
     entry: dict[str, object] = {
         "subject": gpu_subject(card.node, card.pci),
@@ -244,6 +258,8 @@ def outcome_entry(standing: CardStanding, state: State) -> dict[str, object]:
     }
     if card.index is not None:
         entry["index"] = card.index
+    if is_gone(state, standing.key):
+        entry["gone"] = True
     if card.uid is not None and sum(state.sightings.get(card.uid, {}).values()) <= 1:
         entry["card_uid"] = card.uid
     entry |= {

@@ -80,7 +80,7 @@ def _cards(gpus: list[dict[str, Any]]) -> None:
             (
                 card["state"],
                 card["node"],
-                card.get("index", "?"),
+                "gone" if card.get("gone") else card.get("index", "?"),
                 card["pci"],
                 card["since"],
                 card["reason"],

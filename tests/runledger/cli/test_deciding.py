@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ledger.payloads import GpuProbe, ProbedGpu
 from ledger.times import format_time
 from rules.fleet import fleet_text
 from tests.rules.histories import FLEET, NOON, D, H, M, Story, pci
@@ -201,6 +202,21 @@ class TestExclusions:
         done = type_("exclusions", "--format", "distributed-config", "--at", at(2 * H))
         assert json.loads(done.out) == []
         assert pci(2) in done.err
+
+    def test_a_card_that_is_gone_keeps_its_old_index_from_the_card_that_has_it_now(
+        self, type_: Type
+    ) -> None:
+        tell(type_, Story().healthy().error(M).error(H))
+        left = tuple(
+            ProbedGpu(pci=pci(card), index=index, state="ok")
+            for index, card in enumerate((0, 1, 3))
+        )
+        tell(type_, Story().add(GpuProbe(node="rig", method="m", gpus=left, smu_reads=0), 2 * H))
+        done = type_("exclusions", "--format", "distributed-config", "--at", at(3 * H))
+        assert json.loads(done.out) == []
+        assert pci(2) in done.err
+        (card,) = type_("exclusions", "--json", "--at", at(3 * H)).json["outcome"]["gpus"]
+        assert (card["pci"], card["index"], card["gone"]) == (pci(2), 2, True)
 
     def test_nothing_to_exclude_is_an_empty_list(self, type_: Type) -> None:
         done = type_("exclusions", "--format", "distributed-config")
