@@ -178,6 +178,28 @@ class Rig:
         (self.card_dir(index) / "driver").unlink()
         return self
 
+    def behind(self, index: int, *bridges: str) -> Rig:
+        """The card is reached by these PCI bridges, the one nearest to the processor first."""
+        way = Path("sys/devices/pci0000:00")
+        for bridge in bridges:
+            way /= bridge
+            self.write(str(way / "class"), "0x060400\n")
+            on_bus = self.root / "sys/bus/pci/devices" / bridge
+            if not on_bus.exists():
+                on_bus.symlink_to(self.root / way)
+        self._stop(index)
+        moved = self.root / way / self.pci(index)
+        self.card_dir(index).rename(moved)
+        self.card_dir(index).symlink_to(moved)
+        for link in (
+            self.root / "sys/bus/pci/devices" / self.pci(index),
+            moved / "drm" / self.drm_name(index) / "device",
+        ):
+            link.unlink()
+            link.symlink_to(moved)
+        (moved / "gpu_busy_percent").write_text("0\n")
+        return self
+
     def set(self, index: int, file: str, content: str | bytes) -> Rig:
         """A file of a card, such as ``mem_info_vram_used``."""
         return self.write(str((self.card_dir(index) / file).relative_to(self.root)), content)

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from collectors.probe.cards import Sysfs, read_sysfs
 from collectors.probe.kernel import read_kernel, read_previous
+from collectors.probe.places import bridges_to_cards
 from collectors.probe.report import Card, FileSeen, Hung, ProbeReport
 from collectors.probe.request import BANNER, ProbeRequest
 from collectors.script import Frames, parse_frames
@@ -63,6 +64,7 @@ def parse_probe(output: bytes, request: ProbeRequest) -> ProbeReport:
         method=_method(frames, sysfs),
         cards_read=_cards_read(frames, cards, sysfs, amd),
         cards=cards,
+        bridges=_bridges(frames, cards),
         smu_reads=sysfs.smu_reads + reads,
         hung=(*sysfs.hung, *_hung_tools(frames, request), *hung_files),
         ramdisk=ramdisk,
@@ -77,6 +79,14 @@ def _node(frames: Frames) -> dict[str, str]:
     section = frames.first("node")
     pairs = (line.partition(" ") for line in (section.lines() if section else ()))
     return {key: value for key, _, value in pairs}
+
+
+def _bridges(frames: Frames, cards: tuple[Card, ...]) -> dict[str, str]:
+    section = frames.first("places")
+    # Of a listing that broke off, a device may be missing that shares the bridge.
+    if section is None or not section.ok:
+        return {}
+    return bridges_to_cards(section.lines(), {card.pci for card in cards})
 
 
 def _amd_tools(frames: Frames) -> tuple[ToolReading, int]:

@@ -80,6 +80,9 @@ look_at_cards() {
         tokens="$tokens $name,$pci,$id"
         case $id in 1002*) amd=1 ;; esac
     done <"$file"
+    section places
+    work "$read_limit" list_places
+    finish "$status"
     [ -n "$amd" ] || ask_amd_tools
     rounds=0
     while :; do
@@ -104,6 +107,16 @@ look_at_cards() {
     fi
     # shellcheck disable=SC2086
     late || ask_smus $asked
+}
+
+# In a worker: `place PATH` in the tree of the buses for each device that is no bridge.
+list_places() {
+    for dir in "$root"/sys/bus/pci/devices/*; do
+        read_line "$dir/class" || continue
+        case $got in 0x0604*) continue ;; esac
+        cd -P -- "$dir" 2>/dev/null && printf 'place %s\n' "${PWD##*/sys/devices/}"
+    done
+    return 0
 }
 
 # last_try FILE: into $tried, what a worker was reading when it stopped.

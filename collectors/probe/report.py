@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -81,6 +82,7 @@ class ProbeReport:
     ``started`` is false where the output is not that of a probe at all;
     ``complete`` is false where it breaks off. ``cards_read`` is false where the
     cards could not even be listed: then an empty ``cards`` is no evidence.
+    ``bridges`` leads from the address of a PCI bridge to the only card behind it.
     ``kernel_lines`` are the new lines of the present boot, ``previous`` the
     rest of the boot that the caller knew, after a reboot. ``errors`` are
     sentences for a person about what could not be done or read.
@@ -96,6 +98,7 @@ class ProbeReport:
     method: str = "sysfs"
     cards_read: bool = False
     cards: tuple[Card, ...] = ()
+    bridges: Mapping[str, str] = field(default_factory=dict)
     smu_reads: int = 0
     hung: tuple[Hung, ...] = ()
     ramdisk: tuple[FileSeen, ...] = ()

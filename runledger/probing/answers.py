@@ -8,7 +8,7 @@ evidence cannot stand in for it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -169,8 +169,8 @@ class _Reading:
         self, report: ProbeReport, uptime_s: float | None
     ) -> tuple[KernelLogScanned, ...]:
         boot_us = None if uptime_s is None else self.now_us - round(uptime_s * SECOND_US)
-        before = self._reported(report.previous, None)
-        now = self._reported(report.kernel, boot_us)
+        before = self._reported(report.previous, None, {})
+        now = self._reported(report.kernel, boot_us, report.bridges)
         if now is None:
             report = replace(report, kernel=replace(report.kernel, readable=False, cursor=None))
         if before is None:
@@ -181,7 +181,9 @@ class _Reading:
         )
         return tuple(self._going_on(each) for each in scans)
 
-    def _reported(self, log: KernelLog | None, boot_us: int | None) -> tuple[Event, ...] | None:
+    def _reported(
+        self, log: KernelLog | None, boot_us: int | None, bridges: Mapping[str, str]
+    ) -> tuple[Event, ...] | None:
         """The events of a log; None where there is none, or its lines cannot be placed in time."""
         if log is None:
             return None
@@ -193,6 +195,7 @@ class _Reading:
                 now_us=self.now_us,
                 boot_id=log.boot_id,
                 boot_time_us=boot_us,
+                bridges=bridges,
             )
         except KernelLogError as error:
             self.problems.append(f"the kernel log cannot be placed in time: {error}")

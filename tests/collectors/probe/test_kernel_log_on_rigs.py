@@ -87,3 +87,14 @@ def test_a_log_beyond_the_limit_is_cut_is_not_readable_and_goes_on_next_time(mak
         request = replace(request, boot_id=BOOT_ID, cursor=kernel.cursor)
     assert kernel.readable
     assert len(seen) == len(set(seen)) == 401
+
+
+def test_the_bridge_of_a_card_is_known_where_it_leads_to_nothing_else(make):
+    rig = make(gpus=4).behind(0, "0000:00:01.1", "0000:02:00.0")
+    rig.behind(1, "0000:00:01.2", "0000:05:00.0").behind(2, "0000:00:01.2", "0000:05:01.0")
+    assert probe(rig).bridges == {
+        "0000:00:01.1": rig.pci(0),
+        "0000:02:00.0": rig.pci(0),
+        "0000:05:00.0": rig.pci(1),
+        "0000:05:01.0": rig.pci(2),
+    }

@@ -133,6 +133,15 @@ def test_a_card_that_gave_an_error_is_not_asked_again_and_stays_unresponsive(
     assert (rig.folder / "smu.log").read_text().count("\n") <= 2
 
 
+def test_an_error_of_a_bridge_is_that_of_the_only_card_behind_it(fleet: Fleet) -> None:
+    rig = fleet.rigs["rig-6600"].behind(1, "0000:00:01.1")
+    error = "PCIe Bus Error: severity=Uncorrected (Fatal), type=Transaction Layer, (Receiver ID)"
+    rig.journal(journal(*(f"pcieport 0000:00:0{n}.1: AER: {error}" for n in (1, 2))))
+    assert fleet.preflight(code=0)["verdict"] == "go"
+    faults = fleet.events("type=gpu_fault,node=rig-6600")
+    assert [event["data"].get("pci") for event in faults] == [rig.pci(1), None]
+
+
 def test_cards_that_fail_together_put_the_blame_on_their_rig(fleet: Fleet) -> None:
     rig = fleet.rigs["rig-6600c"]
     rig.dead(0, 1, 3).journal(journal(*(lost(rig.pci(index)) for index in (0, 1, 3))))
