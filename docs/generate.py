@@ -299,10 +299,14 @@ def commands() -> str:
         "or `a..b`). Values may hold `*`. An option given twice widens.\n",
         "| exit code | meaning |\n|---|---|\n| 0 | done; for `preflight`, go (also degraded) |\n"
         "| 1 | a failure of our own |\n| 2 | bad usage or bad input |\n| 3 | not found |\n"
-        "| 5 | conflict |\n| 10 | no-go; a proposal rejected |\n"
+        "| 5 | conflict: an id with other content, a file that is there already |\n"
+        "| 10 | no-go; a proposal rejected |\n"
         "| 11 | a person is needed, or evidence is missing |\n"
         "| 12 | replay drifted, verify failed, a case failed, or `--fail-on-change` |\n"
-        "| 75 | try again later: ledger busy, disk full |\n",
+        "| 75 | try again later: ledger busy, disk full |\n| 130 | interrupted (Ctrl-C) |\n",
+        "`exec` exits with the code of the command it runs; `doctor` with the code of the first "
+        "thing that is not well.\n",
+        " · ".join(f"[{names[0]}](#{names[0]})" for names, _ in _walk(parser, ()) if not names[1:]),
     ]
     for names, command in _walk(parser, ()):
         parts.append(f"\n## {' '.join(names)}\n\n{command.description or ''}\n")
@@ -321,7 +325,8 @@ def _walk(
 
 
 def _help(parser: argparse.ArgumentParser) -> str:
-    parser.formatter_class = lambda prog: argparse.HelpFormatter(prog, width=96)
+    page = parser.formatter_class
+    parser.formatter_class = lambda prog: page(prog, width=96)
     shared = ("--help", "--ledger", "--config", "--json")
     kept = [each for each in parser._actions if not set(each.option_strings) & set(shared)]
     formatter = parser._get_formatter()
@@ -330,6 +335,8 @@ def _help(parser: argparse.ArgumentParser) -> str:
         formatter.start_section(group.title)
         formatter.add_arguments([each for each in group._group_actions if each in kept])
         formatter.end_section()
+    if parser.epilog:
+        formatter.add_text(parser.epilog)
     return formatter.format_help().strip()
 
 

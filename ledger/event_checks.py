@@ -47,8 +47,9 @@ _TEXT_ATTRIBUTES = ("id", "source", "subject", "runid", "step", "correlationid",
 
 def nearest(word: object, known: Iterable[str]) -> str:
     """The known word that ``word`` was most likely meant to be."""
-    close = difflib.get_close_matches(str(word)[:64], sorted(known), n=1, cutoff=0.0)
-    return close[0] if close else "?"
+    words = {each.lower(): each for each in sorted(known)}
+    close = difflib.get_close_matches(str(word)[:64].lower(), words, n=1, cutoff=0.0)
+    return words[close[0]] if close else "?"
 
 
 def check_attributes(wire: Json, wrong: Wrong, *, stored: bool) -> None:

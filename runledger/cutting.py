@@ -12,7 +12,7 @@ import msgspec
 import tomli_w
 
 from collectors.jobs.redact import redact_value
-from ledger import Event, Filter, from_wire, to_wire
+from ledger import AlreadyThere, Event, Filter, from_wire, to_wire
 from ledger.canonical import canonical
 from ledger.payloads import DecisionPayload
 from ledger.times import format_time
@@ -21,7 +21,6 @@ from rules.fleet import fleet_text
 from rules.fold import FOLDED_TYPES
 from rules.policy import policy_text
 from runledger.cases import CASE, EVENTS, FLEET, POLICY, folded, said
-from runledger.errors import BadInput
 from runledger.replay import recorded_cut
 
 if TYPE_CHECKING:
@@ -57,10 +56,10 @@ def cut_case(
     Where today's rules decide otherwise, the case holds what they decide. The
     slice is as small as leaving out one event after the other makes it, in a
     bounded number of tries. Raises `Missing` for an unknown decision and
-    `BadInput` where the folder is there already.
+    `AlreadyThere` where the folder exists.
     """
     if folder.exists():
-        raise BadInput(f"{folder} is there already: name a new folder with --output")
+        raise AlreadyThere(f"{folder} is there already: name a new folder with --output")
     decision = runledger.decision(id).data
     assert isinstance(decision, DecisionPayload)
     judge = runledger.catalog.judge(

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ledger import open_ledger, verify
+from ledger import AlreadyThere, open_ledger, verify
 from ledger.backup import backup
 from ledger.export import export_lines
 from ledger.payloads import DecisionPayload
@@ -21,7 +21,6 @@ from runledger import story
 from runledger.cli.counterfactual import show
 from runledger.cli.decisions import print_decision
 from runledger.cli.output import colour, print_json, say
-from runledger.errors import BadInput
 from runledger.facade import Runledger
 from runledger.settings import Settings
 from runledger.whatif import Change, what_if
@@ -68,7 +67,7 @@ class _Tour:
 def tour(keep: str | None, *, as_json: bool) -> int:
     """Run the tour; ``keep`` leaves its ledger in a file. Returns the exit code."""
     if keep is not None and Path(keep).exists():
-        raise BadInput(f"{keep} is there already: name a new file for the demo's ledger")
+        raise AlreadyThere(f"{keep} is there already: name a new file for the demo's ledger")
     with tempfile.TemporaryDirectory(prefix="runledger-demo-") as folder:
         guide = _Tour(Path(folder), quiet=as_json)
         night = _night(guide)

@@ -140,11 +140,13 @@ class Runledger(Collecting, Searching, Guarding):
     ) -> Event:
         """Record an operator's word on a subject such as ``gpu/rig-6600/0000:22:00.0``.
 
-        Raises `BadInput` for a subject that no decision is about.
+        Raises `BadInput` for a subject that no decision is about, and for a word
+        without a reason or an author.
         """
-        problem = subject_problem(subject)
-        if problem is not None:
-            raise BadInput(f"subject {subject!r}: {problem}")
+        _check_subject(subject)
+        for name, text in (("reason", reason), ("by", by)):
+            if not text.strip():
+                raise BadInput(f"{name} is empty: an operator's word needs a reason and an author")
         payload = OverrideSet(
             subject=subject,
             action=action,  # type: ignore[arg-type]  # checked when the event is made
@@ -155,7 +157,11 @@ class Runledger(Collecting, Searching, Guarding):
         return self.note(payload, at=at)
 
     def seen(self, subject: str) -> bool:
-        """Whether any event of the ledger is about a subject, or a card's place was probed."""
+        """Whether any event of the ledger is about a subject, or a card's place was probed.
+
+        Raises `BadInput` as `override` does.
+        """
+        _check_subject(subject)
         kind, _, rest = subject.partition("/")
         node, _, pci = rest.partition("/")
         wheres = [f"subject={subject}"]
@@ -357,6 +363,12 @@ class Runledger(Collecting, Searching, Guarding):
         if at is None:
             return self._clock()
         return at if isinstance(at, int) else parse_time(at)
+
+
+def _check_subject(subject: str) -> None:
+    problem = subject_problem(subject)
+    if problem is not None:
+        raise BadInput(f"subject {subject!r}: {problem}")
 
 
 def _given(**values: Any) -> dict[str, Any]:

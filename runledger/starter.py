@@ -11,9 +11,13 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import tomli_w
+
 from ledger.identifiers import gpu_subject
 from ledger.payloads import OverrideSet
+from rules.fleet import InvalidFleet, fleet_from_table
 from runledger.errors import BadInput
+from runledger.settings import DEFAULT_LEDGER
 
 _RIGS = {
     "192.168.3.120": "rig-6600",
@@ -46,10 +50,13 @@ KNOWN_CARDS = (
 """The watch list to begin with: see docs/hardware-issues.md."""
 
 
-def starter(node_file: str | None, *, origin: str | None = None) -> tuple[str, list[OverrideSet]]:
+def starter(
+    node_file: str | None, *, origin: str | None = None, ledger: str | None = None
+) -> tuple[str, list[OverrideSet]]:
     """The configuration's text and the watch list for a node file's text (None: an example).
 
-    Raises `BadInput` naming what is wrong with the node file.
+    ``origin`` names the node file, ``ledger`` where the ledger is to be. Raises
+    `BadInput` naming what is wrong with the node file.
     """
     nodes = [] if node_file is None else _nodes(node_file, origin or "the node file")
     names = {node["name"] for node in nodes}
@@ -63,7 +70,12 @@ def starter(node_file: str | None, *, origin: str | None = None) -> tuple[str, l
         )
         for card in cards
     ]
-    return _text(nodes, origin, cards), watches
+    text = _text(nodes, origin, ledger or DEFAULT_LEDGER, cards)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise BadInput(f"a name that is not Unicode: {error.object[error.start]!r}") from None
+    return text, watches
 
 
 def _nodes(text: str, origin: str) -> list[dict[str, Any]]:
@@ -73,11 +85,18 @@ def _nodes(text: str, origin: str) -> list[dict[str, Any]]:
         raise BadInput(
             f"{origin}: not JSON: {error.msg} (line {error.lineno}, column {error.colno})"
         ) from None
+    except RecursionError:
+        raise BadInput(f"{origin}: nested too deeply for a node file") from None
     listed = document.get("nodes") if isinstance(document, dict) else None
     if not isinstance(listed, list):
         raise BadInput(f"{origin}: no list under 'nodes': is it a distributed_config.json?")
     ours = any(isinstance(node, dict) and node.get("hostname") in _RIGS for node in listed)
-    return [_node(node, at, origin, ours) for at, node in enumerate(listed, 1)]
+    nodes = [_node(node, at, origin, ours) for at, node in enumerate(listed, 1)]
+    try:
+        fleet_from_table({"nodes": nodes})
+    except InvalidFleet as error:
+        raise BadInput("\n".join(f"{origin}: {problem}" for problem in error.problems)) from None
+    return nodes
 
 
 def _node(node: Any, at: int, origin: str, ours: bool) -> dict[str, Any]:
@@ -109,7 +128,7 @@ def _node(node: Any, at: int, origin: str, ours: bool) -> dict[str, Any]:
 _HEAD = """\
 # runledger's configuration{origin}. Unknown keys are errors; `runledger doctor` checks it.
 
-ledger = "runledger.db"            # a path, or a database URL without a password
+ledger = {ledger}            # a path, or a database URL without a password
 # policy = "policy.toml"           # only the keys that differ from the default policy
 """
 
@@ -136,8 +155,11 @@ _FOOT = """
 """
 
 
-def _text(nodes: list[dict[str, Any]], origin: str | None, cards: Sequence[KnownCard]) -> str:
-    parts = [_HEAD.format(origin=f", made from {origin}" if origin else "")]
+def _text(
+    nodes: list[dict[str, Any]], origin: str | None, ledger: str, cards: Sequence[KnownCard]
+) -> str:
+    made_from = f", made from {origin!r}" if origin else ""
+    parts = [_HEAD.format(origin=made_from, ledger=_toml(ledger))]
     for node in nodes:
         lines = "\n".join(f"{key} = {_toml(value)}" for key, value in node.items())
         parts.append(f"\n[[nodes]]\n{lines}\n")
@@ -156,5 +178,5 @@ def _text(nodes: list[dict[str, Any]], origin: str | None, cards: Sequence[Known
 
 
 def _toml(value: Any) -> str:
-    """A TOML value: JSON's text and numbers are TOML's too."""
-    return json.dumps(value)
+    """A TOML value."""
+    return tomli_w.dumps({"_": value}).removeprefix("_ = ").rstrip("\n")

@@ -17,7 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ledger import Filter, Ledger
+from ledger import AlreadyThere, Filter, Ledger
 from ledger.filters import any_matches
 from ledger.rows import to_event
 from ledger.sql import EVENT_COLUMNS, Row
@@ -100,7 +100,7 @@ def write_parquet(
 ) -> None:
     """Events as a Parquet file: integers, UTC time stamps in microseconds, texts.
 
-    Raises `BadInput` rather than overwrite, `Missing` where pyarrow is not
+    Raises `AlreadyThere` rather than overwrite, `Missing` where pyarrow is not
     installed.
     """
     try:
@@ -188,8 +188,9 @@ def _batches(pages: Iterator[list[Row]]) -> Iterator[list[Row]]:
 @contextlib.contextmanager
 def new_file(path: Path) -> Iterator[Path]:
     """A file to write that takes the name ``path`` when all went well, and never another's."""
+    taken = AlreadyThere(f"{path} exists already: give the export a name of its own")
     if path.exists():
-        raise BadInput(f"{path} exists already: give the export a name of its own")
+        raise taken
     if not path.parent.is_dir():
         raise BadInput(f"no folder {path.parent} to write {path.name} in: make it first")
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -198,7 +199,9 @@ def new_file(path: Path) -> Iterator[Path]:
         try:
             os.link(unfinished, path)
         except FileExistsError:
-            raise BadInput(f"{path} exists already: give the export a name of its own") from None
+            raise AlreadyThere(
+                f"{path} exists already: give the export a name of its own"
+            ) from None
         except OSError:  # a file system without links
             os.rename(unfinished, path)
     finally:

@@ -15,7 +15,16 @@ if TYPE_CHECKING:
 
 def add(commands: Commands) -> None:
     """Declare the command."""
-    parser = command(commands, "backtest", _backtest, "score policies against what really happened")
+    parser = command(
+        commands,
+        "backtest",
+        _backtest,
+        "score policies against what really happened",
+        examples=[
+            "runledger backtest --policy strict.toml --policy none",
+            "runledger backtest --sweep gpu.exclude_after_incidents=1..4 --plot sweep.svg",
+        ],
+    )
     parser.add_argument(
         "--policy", action="append", default=[], metavar="FILE", dest="policies",
         help="a policy to score, or `none` (no rule at all); may be given again; "

@@ -10,12 +10,24 @@ from runledger.cli.parser import Commands, command
 
 def add(commands: Commands) -> None:
     """Declare the commands."""
-    parser = command(commands, "test", _test, "run the cases in a folder")
+    parser = command(
+        commands,
+        "test",
+        _test,
+        "run the cases in a folder",
+        examples=["runledger test cases --policy strict.toml"],
+    )
     parser.add_argument("folder", metavar="DIR", help="every folder below it with a case.toml")
     parser.add_argument("--policy", metavar="FILE", help="judge by this policy, not the cases' own")
     parser.add_argument("--junit", metavar="FILE", help="write a report for CI")
 
-    parser = command(commands, "case", _case, "cut a case out of the ledger")
+    parser = command(
+        commands,
+        "case",
+        _case,
+        "cut a case out of the ledger",
+        examples=["runledger case 01a20dee-84f3-7510-a409-8f053a7771f6 --output cases/night"],
+    )
     parser.add_argument("decision", metavar="DECISION", help="its id")
     parser.add_argument("--output", metavar="DIR", help="a folder to make; default: cases/DECISION")
 

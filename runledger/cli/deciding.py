@@ -7,13 +7,21 @@ import sys
 from typing import Any
 
 from runledger.cli import exits
-from runledger.cli.parser import Commands, command, count, deciding, key_value
+from runledger.cli.parser import Commands, command, count, deciding, key_value, moment
 
 
 def add(commands: Commands) -> None:
     """Declare the commands."""
-    parser = command(commands, "preflight", _preflight, "may this step start?")
-    parser.add_argument("--step", required=True, help="the pipeline step, for example 3")
+    parser = command(
+        commands,
+        "preflight",
+        _preflight,
+        "may this step start?",
+        examples=["runledger preflight --step 3 --run R-20260124 --trials 50 --seed-count 100000"],
+    )
+    parser.add_argument(
+        "--step", required=True, metavar="S", help="the pipeline step, for example 3"
+    )
     parser.add_argument("--run", dest="run_id", metavar="ID", help="the run it belongs to")
     parser.add_argument("--trials", type=count, metavar="N", help="trials the step will run")
     parser.add_argument("--seed-count", type=count, metavar="N", help="seeds a trial")
@@ -21,26 +29,61 @@ def add(commands: Commands) -> None:
     parser.add_argument("--remedy", action="store_true", help="run configured remedies first")
     deciding(parser)
 
-    parser = command(commands, "exclusions", _exclusions, "which GPUs must sit out?")
+    parser = command(
+        commands,
+        "exclusions",
+        _exclusions,
+        "which GPUs must sit out?",
+        examples=[
+            "runledger exclusions",
+            "runledger exclusions --merge distributed_config.json > new.json",
+        ],
+    )
     parser.add_argument("--format", choices=["distributed-config"], help="the node file's excerpt")
     parser.add_argument(
         "--merge", metavar="FILE", help="print this node file with the excerpt in it"
     )
     deciding(parser)
 
-    parser = command(commands, "next", _next, "how many trials and seeds next?")
+    parser = command(
+        commands,
+        "next",
+        _next,
+        "how many trials and seeds next?",
+        examples=["runledger next --study window_opt --scope data_set=daily3 --step 1"],
+    )
     narrowing(parser)
     deciding(parser)
 
-    parser = command(commands, "propose", _propose, "judge proposed trials and seeds")
-    parser.add_argument("--trials", metavar="N")
-    parser.add_argument("--seed-count", metavar="N")
-    parser.add_argument("--proposer", required=True, help="who proposes")
-    parser.add_argument("--rationale", required=True, help="why")
+    parser = command(
+        commands,
+        "propose",
+        _propose,
+        "judge proposed trials and seeds",
+        examples=[
+            "runledger propose --trials 120 --seed-count 200000 --proposer me --rationale "
+            "'more seeds'",
+        ],
+    )
+    parser.add_argument("--trials", metavar="N", help="trials of the next run")
+    parser.add_argument("--seed-count", metavar="N", help="seeds a trial")
+    parser.add_argument("--proposer", required=True, metavar="P", help="who proposes")
+    parser.add_argument("--rationale", required=True, metavar="TEXT", help="why")
     narrowing(parser)
     deciding(parser)
 
-    parser = command(commands, "override", _override, "record an operator's word")
+    parser = command(
+        commands,
+        "override",
+        _override,
+        "record an operator's word",
+        examples=[
+            "runledger override gpu/rig-6600/0000:22:00.0 reinstate --reason 'new riser' "
+            "--by michael",
+            "runledger override node/rig-6600 waive --reason 'spare rig' --by michael "
+            "--expires 2026-02-01T00:00:00Z",
+        ],
+    )
     parser.add_argument("subject", metavar="SUBJECT", help="for example gpu/rig-6600/0000:22:00.0")
     parser.add_argument(
         "action",
@@ -48,10 +91,14 @@ def add(commands: Commands) -> None:
         choices=["watch", "exclude", "reinstate", "retire", "waive"],
         help="watch, exclude, reinstate, retire or waive",
     )
-    parser.add_argument("--reason", required=True, metavar="TEXT")
-    parser.add_argument("--by", required=True, metavar="WHO")
-    parser.add_argument("--expires", metavar="TIME", help="until when it holds (waive needs it)")
-    parser.add_argument("--at", metavar="TIME", help="when it was said; default: now")
+    parser.add_argument(
+        "--reason", required=True, metavar="TEXT", help="why; it is shown wherever the word counts"
+    )
+    parser.add_argument("--by", required=True, metavar="WHO", help="whose word it is")
+    parser.add_argument(
+        "--expires", type=moment, metavar="TIME", help="until when it holds (waive needs it)"
+    )
+    parser.add_argument("--at", type=moment, metavar="TIME", help="when it was said; default: now")
 
 
 def narrowing(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +108,9 @@ def narrowing(parser: argparse.ArgumentParser) -> None:
         "--scope", type=key_value, action="append", default=[], metavar="KEY=VALUE",
         help="runs of this scope only",
     )  # fmt: skip
-    parser.add_argument("--step", help="warn where the numbers do not fit this step's timeout")
+    parser.add_argument(
+        "--step", metavar="S", help="warn where the numbers do not fit this step's timeout"
+    )
 
 
 def _preflight(arguments: argparse.Namespace) -> int:
@@ -148,9 +197,13 @@ def _question(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _override(arguments: argparse.Namespace) -> int:
     from ledger import to_wire
+    from ledger.times import parse_time
     from runledger.cli.opening import opened
     from runledger.cli.output import plain, print_json, say, talk
+    from runledger.errors import BadInput
 
+    if arguments.action == "waive" and arguments.expires is None:
+        raise BadInput("waive needs an end: add --expires, for example 2026-01-25T06:00:00Z")
     with opened(arguments, create=True) as runledger:
         known = runledger.seen(arguments.subject)
         event = runledger.override(
@@ -161,8 +214,11 @@ def _override(arguments: argparse.Namespace) -> int:
             expires=arguments.expires,
             at=arguments.at,
         )
+        over = arguments.expires is not None and parse_time(arguments.expires) <= runledger.now()
     if not known:
-        talk(f"note: nothing in this ledger is about {event.subject} yet")
+        talk(f"note: nothing in this ledger is about {event.subject} yet: is it spelt right?")
+    if over:
+        talk(f"note: it expired at {arguments.expires}: it changes nothing from now on")
     if arguments.json:
         print_json(to_wire(event))
     else:

@@ -6,11 +6,10 @@ passed over.
 
 from __future__ import annotations
 
-import textwrap
 from typing import Any
 
 from ledger.payloads import DecisionPayload, Finding
-from runledger.cli.output import colour, plain, say, table
+from runledger.cli.output import colour, plain, say, table, to_the_second, wrapped
 
 _WORDS = {
     "go": ("GO", "good"),
@@ -23,6 +22,7 @@ _WORDS = {
     "needs_human": ("A PERSON MUST DECIDE", "bad"),
 }
 _KINDS = {"block": "bad", "unknown": "bad", "degrade": "poor", "warn": "poor", "info": "dim"}
+_INDENT = " " * 8
 
 
 def print_decision(decision: DecisionPayload) -> None:
@@ -42,19 +42,19 @@ def print_decision(decision: DecisionPayload) -> None:
 
 def _verdict(decision: DecisionPayload, what: str) -> None:
     word, kind = _WORDS.get(decision.verdict, (decision.verdict.upper(), "strong"))
-    say(f"{colour(word, kind)}  {plain(what)}  {plain(decision.as_of.time)}")
+    say(f"{colour(word, kind)}  {plain(what)}  {to_the_second(decision.as_of.time)}")
 
 
 def _findings(findings: tuple[Finding, ...]) -> None:
     for finding in findings:
+        first, *rest = wrapped(finding.message, first=_INDENT, rest=_INDENT)
         label = colour(f"{finding.severity:<8}", _KINDS[finding.severity])
-        lines = textwrap.wrap(plain(finding.message), 88) or [""]
-        say(f"{label}{lines[0]}")
-        for line in lines[1:]:
-            say(f"        {line}")
+        say(label + first.removeprefix(_INDENT))
+        for line in rest:
+            say(line)
         if finding.remedy:
-            for line in textwrap.wrap(plain(finding.remedy), 86, initial_indent="→ "):
-                say(f"        {line}")
+            for line in wrapped(finding.remedy, first=f"{_INDENT}→ ", rest=f"{_INDENT}  "):
+                say(line)
 
 
 def _nodes(outcome: dict[str, Any]) -> None:
@@ -82,7 +82,7 @@ def _cards(gpus: list[dict[str, Any]]) -> None:
                 card["node"],
                 "gone" if card.get("gone") else card.get("index", "?"),
                 card["pci"],
-                card["since"],
+                to_the_second(card["since"]),
                 card["reason"],
             )
             for card in gpus
@@ -104,5 +104,5 @@ def _parameters(decision: DecisionPayload) -> None:
     for advice in outcome.get("advice", ()):
         text = advice.get("text") if isinstance(advice, dict) else advice
         if text:
-            for line in textwrap.wrap(plain(text), 88, initial_indent="advice: "):
+            for line in wrapped(text, first="advice: ", rest=_INDENT):
                 say(line)

@@ -12,6 +12,7 @@ from runledger.cli import exits
 from runledger.cli.output import colour, plain, print_json, say
 
 if TYPE_CHECKING:
+    from ledger.errors import RunledgerError
     from runledger.settings import Settings
 
 
@@ -24,7 +25,7 @@ class _Check(NamedTuple):
 
 
 def examine(arguments: argparse.Namespace) -> int:
-    """The command: exit 0 where all is well, 3 where there is no ledger, else 12."""
+    """The command: exit 0 where all is well, else the code of the first thing that is not."""
     checks = list(_checks(arguments))
     codes = [check.code for check in checks if not check.ok]
     if arguments.json:
@@ -40,6 +41,7 @@ def examine(arguments: argparse.Namespace) -> int:
 def _checks(arguments: argparse.Namespace) -> Iterator[_Check]:
     from pysqlite3 import dbapi2
 
+    from ledger.errors import RunledgerError
     from runledger.settings import load_settings
     from runledger.version import __version__
 
@@ -48,7 +50,12 @@ def _checks(arguments: argparse.Namespace) -> Iterator[_Check]:
     safe = dbapi2.sqlite_version_info >= (3, 51, 3)
     yield _Check("SQLite", safe, "has the fix for WAL resets" if safe else "upgrade pysqlite3")
     yield _Check("durable-rules", True, metadata.version("durable-rules"))
-    settings = load_settings(ledger=arguments.ledger, config=arguments.config)
+    try:
+        settings = load_settings(ledger=arguments.ledger, config=arguments.config)
+    except RunledgerError as error:
+        # Which ledger there is to look at is not known without it.
+        yield _failed("configuration", error)
+        return
     nodes = 0 if settings.fleet is None else len(settings.fleet.nodes)
     where = settings.config_path or "no runledger.toml here"
     yield _Check("configuration", True, f"{where}; {nodes} nodes")
@@ -57,7 +64,8 @@ def _checks(arguments: argparse.Namespace) -> Iterator[_Check]:
 
 
 def _ledger_checks(arguments: argparse.Namespace) -> Iterator[_Check]:
-    from ledger import LedgerError, NotFound, verify
+    from ledger import verify
+    from ledger.errors import RunledgerError
     from rules.fold import Fold
     from runledger.facade import open
     from runledger.history import check_checkpoints
@@ -77,10 +85,12 @@ def _ledger_checks(arguments: argparse.Namespace) -> Iterator[_Check]:
             )
             detail = f"{checked} checked against the events, {bad} differ"
             yield _Check("checkpoints", not bad, detail)
-    except NotFound as error:
-        yield _Check("ledger", False, str(error), exits.NOT_FOUND)
-    except LedgerError as error:
-        yield _Check("ledger", False, str(error))
+    except RunledgerError as error:
+        yield _failed("ledger", error)
+
+
+def _failed(name: str, error: RunledgerError) -> _Check:
+    return _Check(name, False, str(error), exits.code_of(error))
 
 
 def _spool_check(settings: Settings) -> _Check:

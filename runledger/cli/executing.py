@@ -19,8 +19,11 @@ def add(commands: Commands) -> None:
         _exec,
         "run a job; a failure is recorded before anything else happens",
         usage="runledger exec [options] -- CMD [ARG …]",
-        epilog="Exits with the command's own code, or 128 + n where signal n ended it; 127 where "
-        "it was not found. Its output is passed through.",
+        more="Its output is passed through. Exits with its own code, or 128 + n where signal n "
+        "ended it; 127 where it was not found.",
+        examples=[
+            "runledger exec --node rig-6600 --pci 22:00.0 --retries 2 -- python step3.py",
+        ],
     )
     parser.add_argument("--job", metavar="ID", help="default: the name of the program or script")
     parser.add_argument("--node", metavar="N", help="the node that the job runs on")

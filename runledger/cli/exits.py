@@ -39,7 +39,7 @@ def for_error(error: Exception) -> int:
     """Report an error; returns its exit code."""
     from ledger.errors import RunledgerError
 
-    code = _code(error)
+    code = code_of(error)
     if code == OWN_FAILURE and os.environ.get("RUNLEDGER_DEBUG"):
         traceback.print_exception(error)
     text = _file_trouble(error) or str(error) or type(error).__name__
@@ -60,7 +60,8 @@ def _file_trouble(error: Exception) -> str | None:
     return None
 
 
-def _code(error: Exception) -> int:
+def code_of(error: Exception) -> int:
+    """The exit code of an error."""
     from ledger import errors
 
     if isinstance(error, errors.BadInput):

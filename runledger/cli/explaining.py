@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import textwrap
 from typing import Any
 
 import msgspec
@@ -14,12 +13,15 @@ from rules.explain import NearMiss
 from runledger.cli import exits
 from runledger.cli.decisions import print_decision
 from runledger.cli.opening import opened
-from runledger.cli.output import colour, plain, print_json, say
+from runledger.cli.output import colour, cut, plain, print_json, say, width, wrapped
 from runledger.cli.progress import progress
 from runledger.explaining import Explanation, FiredRule, explain, explanation_json
 
 _NEAR = 0.5
 """What is further from its limit than this share of it is left to ``--json``."""
+
+_LONGEST = 200
+"""Characters of an event's line where no terminal limits them."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -81,8 +83,8 @@ def _heading(text: str) -> None:
 
 def _rule(fired: FiredRule) -> None:
     say(plain(f"  {fired.rule} ({fired.severity}) on {fired.subject}"))
-    for line in textwrap.wrap(plain(fired.message), 88):
-        say(f"    {line}")
+    for line in wrapped(fired.message, first="    ", rest="    "):
+        say(line)
     told = [
         f"{each.feature} {_value(each.value)} {each.operator} {_value(each.limit)}"
         + (f" ({each.key})" if each.key else "")
@@ -107,7 +109,7 @@ def _event(event: Event) -> str:
     }
     told = ", ".join(f"{key} {_value(value)}" for key, value in fields.items())
     line = f"{event.sequence:>7}  {event.time}  {event.type}  {event.subject}  {told}"
-    return line if len(line) <= 200 else f"{line[:199]}…"
+    return cut(line, (width() or _LONGEST) - 2)
 
 
 def _minimal(found: Explanation) -> None:

@@ -6,15 +6,27 @@ import argparse
 from typing import Any
 
 from runledger.cli import exits
-from runledger.cli.parser import Commands, command, position
+from runledger.cli.parser import Commands, command, moment, position, where
 
 
 def add(commands: Commands) -> None:
     """Declare the commands."""
-    parser = command(commands, "decisions", _decisions, "list recorded decisions, oldest first")
-    _where(parser)
+    parser = command(
+        commands,
+        "decisions",
+        _decisions,
+        "list recorded decisions, oldest first",
+        examples=["runledger decisions --where step=3,since=2026-01-24T00:00:00Z"],
+    )
+    where(parser, "those that match")
 
-    parser = command(commands, "why", _why, "explain a decision")
+    parser = command(
+        commands,
+        "why",
+        _why,
+        "explain a decision",
+        examples=["runledger why 01a20dee-84f3-7510-a409-8f053a7771f6 --minimal"],
+    )
     parser.add_argument("decision", metavar="DECISION", help="its id")
     parser.add_argument(
         "--minimal", action="store_true", help="find a smallest set of events that it hangs on"
@@ -23,36 +35,57 @@ def add(commands: Commands) -> None:
     drawn.add_argument("--dot", action="store_true", help="draw it for Graphviz")
     drawn.add_argument("--html", action="store_true", help="draw it as one HTML page")
 
-    parser = command(commands, "replay", _replay, "make decisions again and compare them")
+    parser = command(
+        commands,
+        "replay",
+        _replay,
+        "make decisions again and compare them",
+        examples=["runledger replay"],
+    )
     parser.add_argument("decisions", nargs="*", metavar="DECISION", help="default: all")
 
-    parser = command(commands, "whatif", _whatif, "make decisions again under a change")
+    parser = command(
+        commands,
+        "whatif",
+        _whatif,
+        "make decisions again under a change",
+        examples=[
+            "runledger whatif --set gpu.exclude_after_incidents=1",
+            "runledger whatif --without type=smu_error,pci=22:00.0 --where step=3",
+        ],
+    )
     parser.add_argument("--policy", metavar="FILE", help="another policy")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="settings",
         help="another value in it, for example gpu.exclude_after_incidents=1",
     )  # fmt: skip
-    parser.add_argument("--without", action="append", default=[], metavar="FILTER")
-    parser.add_argument("--with", action="append", default=[], metavar="FILE", dest="added")
-    parser.add_argument("--at", metavar="TIME", help="judge all of them at this time")
+    parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        metavar="FILTER",
+        help="as if the events that match had not been",
+    )
+    parser.add_argument(
+        "--with",
+        action="append",
+        default=[],
+        metavar="FILE",
+        dest="added",
+        help="as if these events had been, too",
+    )
+    parser.add_argument("--at", type=moment, metavar="TIME", help="judge all of them at this time")
     parser.add_argument("--as-of", type=position, metavar="SEQ", help="on events up to here")
-    parser.add_argument("--where", action="append", default=[], metavar="FILTER", help="which ones")
+    where(parser, "only decisions that match")
     parser.add_argument("--fail-on-change", action="store_true", help="exit 12 on a change")
     parser.add_argument("--junit", metavar="FILE", help="write a report for CI")
-
-
-def _where(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--where", action="append", default=[], metavar="FILTER",
-        help="KEY=VALUE,…; given twice it widens",
-    )  # fmt: skip
 
 
 def _decisions(arguments: argparse.Namespace) -> int:
     import msgspec
 
     from runledger.cli.opening import opened
-    from runledger.cli.output import print_json, table
+    from runledger.cli.output import print_json, table, to_the_second
 
     with opened(arguments, create=False) as runledger:
         found: list[Any] = [event.data for event in runledger.decisions(*arguments.where)]
@@ -61,7 +94,10 @@ def _decisions(arguments: argparse.Namespace) -> int:
         return exits.DONE
     table(
         ("DECISION", "TIME", "KIND", "VERDICT", "ABOUT"),
-        ((each.decision, each.as_of.time, each.kind, each.verdict, _about(each)) for each in found),
+        (
+            (each.decision, to_the_second(each.as_of.time), each.kind, each.verdict, _about(each))
+            for each in found
+        ),
     )
     return exits.DONE
 
@@ -71,9 +107,12 @@ def _about(decision: Any) -> str:
     parts = [f"{key} {question[key]}" for key in ("step", "run", "study") if key in question]
     outcome = decision.outcome
     if decision.kind == "parameters" and {"trials", "seed_count", "rule"} <= set(outcome):
-        parts.append(f"{outcome['trials']} x {outcome['seed_count']} ({outcome['rule']})")
+        parts.append(
+            f"{outcome['trials']:,} trials x {outcome['seed_count']:,} seeds ({outcome['rule']})"
+        )
     if decision.kind == "exclusions" and "gpus" in outcome:
-        parts.append(f"{len(outcome['gpus'])} cards")
+        cards = [f"{gpu['node']} {gpu['pci']}" for gpu in outcome["gpus"]]
+        parts.append(", ".join(cards) or "every card is ok")
     return ", ".join(parts)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from runledger.cli.parser import Commands, Parser
+from runledger.cli.parser import Commands, Parser, sentence
 
 _SOURCES = ("kernel_log_import", "optuna_import")
 
@@ -15,7 +15,7 @@ _SOURCES = ("kernel_log_import", "optuna_import")
 def add(commands: Commands) -> None:
     """Declare the command and its sub-commands."""
     what = "read a kernel log or an Optuna storage of the past"
-    parser = commands.add_parser("import", help=what, description=what.capitalize() + ".")
+    parser = commands.add_parser("import", help=what, description=sentence(what))
     sources = parser.add_subparsers(
         metavar="SOURCE", dest="source", required=True, parser_class=Parser
     )

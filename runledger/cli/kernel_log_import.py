@@ -5,16 +5,25 @@ from __future__ import annotations
 import argparse
 
 from runledger.cli import exits
-from runledger.cli.parser import Commands, command
+from runledger.cli.parser import Commands, command, moment
 
 
 def add_import(sources: Commands) -> None:
     """Declare the sub-command."""
-    parser = command(sources, "kernel-log", _import, "store what a kernel log file reports")
+    parser = command(
+        sources,
+        "kernel-log",
+        _import,
+        "store what a kernel log file reports",
+        examples=[
+            "runledger import kernel-log kern.log.1.gz --node rig-6600 --boot-time "
+            "2026-01-24T17:50:00Z",
+        ],
+    )
     parser.add_argument("file", metavar="FILE", help="any framing; may be packed (gz, bz2, xz)")
     parser.add_argument("--node", required=True, metavar="N", help="the machine that wrote it")
     parser.add_argument("--boot-id", metavar="B", help="the boot, as in journalctl --list-boots")
-    parser.add_argument("--boot-time", metavar="T", help="when it booted (RFC 3339)")
+    parser.add_argument("--boot-time", type=moment, metavar="T", help="when it booted (RFC 3339)")
     parser.add_argument(
         "--assume-tz", metavar="ZONE", default="UTC",
         help="zone of stamps without an offset; default: UTC",

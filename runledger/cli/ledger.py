@@ -7,42 +7,85 @@ import sys
 from typing import TYPE_CHECKING
 
 from runledger.cli import exits
-from runledger.cli.parser import Commands, command
+from runledger.cli.parser import Commands, command, where
 
 if TYPE_CHECKING:
     from ledger import Head
 
+_LONGEST = 400
+"""Characters of an event's line where no terminal limits them; ``--json`` has all of it."""
+
 
 def add(commands: Commands) -> None:
     """Declare the commands."""
-    parser = command(commands, "events", _events, "list events")
-    _where(parser)
+    parser = command(
+        commands,
+        "events",
+        _events,
+        "list events",
+        examples=[
+            "runledger events --where type=smu_error,node=rig-6600,since=2026-01-24T00:00:00Z"
+        ],
+    )
+    where(parser, "those that match")
 
-    parser = command(commands, "export", _export, "write events out, one JSON object a line")
-    _where(parser)
+    parser = command(
+        commands,
+        "export",
+        _export,
+        "write events out, one JSON object a line",
+        examples=[
+            "runledger export > all.ndjson",
+            "runledger export --where run=R-20260124 --format csv --output run.csv",
+        ],
+    )
+    where(parser, "those that match")
     parser.add_argument(
         "--format", choices=["ndjson", "csv", "parquet"], default="ndjson", help="default: ndjson"
     )
     parser.add_argument("--output", metavar="FILE", help="default: stdout")
 
-    parser = command(commands, "restore", _restore, "fill an empty ledger from an export")
-    parser.add_argument("file", metavar="FILE")
+    parser = command(
+        commands,
+        "restore",
+        _restore,
+        "fill an empty ledger from an export",
+        examples=["runledger --ledger copy.db restore all.ndjson"],
+    )
+    parser.add_argument("file", metavar="FILE", help="what `export` wrote")
 
-    parser = command(commands, "verify", _verify, "recompute every hash of the chain")
+    parser = command(
+        commands,
+        "verify",
+        _verify,
+        "recompute every hash of the chain",
+        examples=["runledger verify"],
+    )
     parser.add_argument("--expect-head", metavar="SEQ:HASH", help="a head noted earlier")
 
-    parser = command(commands, "backup", _backup, "copy the ledger while it is in use")
-    parser.add_argument("file", metavar="FILE")
+    parser = command(
+        commands,
+        "backup",
+        _backup,
+        "copy the ledger while it is in use",
+        examples=["runledger backup /backup/runledger-20260124.db"],
+    )
+    parser.add_argument("file", metavar="FILE", help="a new file")
 
-    command(commands, "upgrade", _upgrade, "bring the ledger's tables to this program's schema")
-    command(commands, "doctor", _doctor, "check the installation and the ledger")
-
-
-def _where(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--where", action="append", default=[], metavar="FILTER",
-        help="KEY=VALUE,…; given twice it widens",
-    )  # fmt: skip
+    command(
+        commands,
+        "upgrade",
+        _upgrade,
+        "bring the ledger's tables to this program's schema",
+        examples=["runledger backup before.db && runledger upgrade"],
+    )
+    command(
+        commands,
+        "doctor",
+        _doctor,
+        "check the installation and the ledger",
+        examples=["runledger doctor"],
+    )
 
 
 def _events(arguments: argparse.Namespace) -> int:
@@ -50,7 +93,7 @@ def _events(arguments: argparse.Namespace) -> int:
 
     from ledger import parse_filters, to_wire
     from runledger.cli.opening import opened
-    from runledger.cli.output import json_text, plain, say
+    from runledger.cli.output import cut, json_text, say, width
 
     with opened(arguments, create=False) as runledger:
         found = runledger.ledger.read(where=parse_filters(arguments.where))
@@ -59,7 +102,7 @@ def _events(arguments: argparse.Namespace) -> int:
                 data = to_wire(event)["data"]
                 text = json.dumps(data, ensure_ascii=False)
                 line = f"{event.sequence:>7}  {event.time}  {event.type}  {event.subject}  {text}"
-                say(plain(line)[:400])
+                say(cut(line, width() or _LONGEST))
             return exits.DONE
         # Streamed by hand: one object, however many events.
         sys.stdout.write('{"events": [')

@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
 def add_import(sources: Commands) -> None:
     """Declare the sub-command."""
-    parser = command(sources, "optuna", _import_optuna, "take in the trials of Optuna studies")
+    parser = command(
+        sources,
+        "optuna",
+        _import_optuna,
+        "take in the trials of Optuna studies",
+        examples=["runledger import optuna optuna.db --assume-tz America/Los_Angeles"],
+    )
     parser.add_argument(
         "storage", metavar="STORAGE", help="SQLite or journal file, or a database URL"
     )

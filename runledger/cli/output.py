@@ -7,8 +7,11 @@ stripped of control characters first.
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -18,6 +21,10 @@ _CONTROL = re.compile(
 _CONTROL_BUT_LINES = re.compile(_CONTROL.pattern.replace(r"\x00-\x1f", r"\x00-\x08\x0b-\x1f"))
 # Characters that reorder or hide text around them.
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]")
+
+_FRACTION = re.compile(r"\.\d+Z\Z")
+_WIDEST = 96
+_NARROWEST = 40
 
 _COLOURS = {"bad": "31", "poor": "33", "good": "32", "dim": "2", "strong": "1"}
 
@@ -30,9 +37,7 @@ def plain(text: object, *, keep_lines: bool = False) -> str:
 
 def colour(text: str, kind: str) -> str:
     """The text in a colour, on a terminal that wants one."""
-    import os
-
-    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return text
     return f"\x1b[{_COLOURS[kind]}m{text}\x1b[0m"
 
@@ -58,12 +63,45 @@ def talk(text: str) -> None:
     print(plain(text), file=sys.stderr)
 
 
+def width() -> int | None:
+    """Columns of the terminal that stdout is; None where it is none."""
+    if not sys.stdout.isatty():
+        return None
+    return max(_NARROWEST, shutil.get_terminal_size().columns)
+
+
+def wrapped(text: object, *, first: str = "", rest: str = "") -> list[str]:
+    """Text as lines that fit the terminal, or a page; words such as addresses are not broken."""
+    columns = min(width() or _WIDEST, _WIDEST)
+    return textwrap.wrap(
+        plain(text),
+        columns,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [first.rstrip()]
+
+
+def to_the_second(time: str) -> str:
+    """A time as people read it; JSON has it to the microsecond."""
+    return _FRACTION.sub("Z", time)
+
+
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Aligned columns; the last one is not padded."""
-    lines = [[plain(cell) for cell in row] for row in rows]
-    widths = [
-        max(len(line[at]) for line in [list(headings), *lines]) for at in range(len(headings))
-    ]
-    for line in [list(headings), *lines]:
-        padded = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
-        say("  ".join(padded).rstrip())
+    """Aligned columns; the last one is cut where it does not fit the terminal."""
+    lines = [list(headings), *([plain(cell) for cell in row] for row in rows)]
+    widths = [max(len(line[at]) for line in lines) for at in range(len(headings))]
+    columns = width()
+    before = sum(widths[:-1]) + 2 * (len(widths) - 1)
+    last = None if columns is None else max(columns - before, _NARROWEST // 2)
+    for line in lines:
+        padded = [cell.ljust(size) for cell, size in zip(line[:-1], widths, strict=False)]
+        text = line[-1] if last is None else cut(line[-1], last)
+        say("  ".join([*padded, text]).rstrip())
+
+
+def cut(text: object, most: int) -> str:
+    """Text that is no longer than so many characters, with an ellipsis where it was."""
+    whole = plain(text)
+    return whole if len(whole) <= most else f"{whole[: most - 1]}…"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import difflib
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 Commands = Any
@@ -12,28 +13,70 @@ Commands = Any
 Run = Callable[[argparse.Namespace], int | None]
 
 
+class _Help(argparse.HelpFormatter):
+    """Wraps what is prose, and leaves examples as they are typed."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if text.startswith("example"):
+            return text
+        return super()._fill_text(text, width, indent)
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose usage errors name the command to type for help."""
 
     def __init__(self, **options: Any) -> None:
+        options.setdefault("formatter_class", _Help)
         super().__init__(allow_abbrev=False, **options)
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            known = [str(each) for each in action.choices]
+            near = difflib.get_close_matches(str(value), known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(known)}"
+            raise argparse.ArgumentError(action, f"there is no {value!r}: {hint}")
 
     def error(self, message: str) -> NoReturn:
         """Usage errors: one line, exit code 2."""
-        self.exit(2, f"{self.prog}: {message}; see `{self.prog} --help`\n")
+        message = message.removeprefix("argument ")
+        stop = "" if message.endswith("?") else ";"
+        self.exit(2, f"{self.prog}: {message}{stop} see `{self.prog} --help`\n")
 
 
-def command(commands: Commands, name: str, run: Run, help: str, **options: Any) -> Parser:
-    """A command's parser, with ``--ledger``, ``--config`` and ``--json``."""
+def command(
+    commands: Commands,
+    name: str,
+    run: Run,
+    help: str,
+    *,
+    examples: Sequence[str],
+    more: str = "",
+    **options: Any,
+) -> Parser:
+    """A command's parser, with ``--ledger``, ``--config`` and ``--json``.
+
+    ``examples`` are command lines; a test parses each.
+    """
     parser: Parser = commands.add_parser(
         name,
         help=help,
-        description=f"{help[:1].upper()}{help[1:]}{'' if help.endswith('?') else '.'}",
+        description=sentence(help) + f" {more}".rstrip(),
+        epilog=_examples(examples),
         **options,
     )
     parser.set_defaults(run=run)
     shared(parser, default=argparse.SUPPRESS)
     return parser
+
+
+def sentence(text: str) -> str:
+    """A line of help as a sentence of its own."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith("?") else ".")
+
+
+def _examples(lines: Sequence[str]) -> str:
+    heading = "example:" if len(lines) == 1 else "examples:"
+    return "\n".join([heading, *(f"  {line}" for line in lines)])
 
 
 def shared(parser: argparse.ArgumentParser, *, default: Any = None) -> None:
@@ -43,10 +86,11 @@ def shared(parser: argparse.ArgumentParser, *, default: Any = None) -> None:
     before the command is kept.
     """
     parser.add_argument(
-        "--ledger", metavar="URL-or-path", default=default, help="default: RUNLEDGER_LEDGER, …"
-    )
+        "--ledger", metavar="URL-or-path", default=default,
+        help="default: RUNLEDGER_LEDGER, else what runledger.toml names, else ./runledger.db",
+    )  # fmt: skip
     parser.add_argument(
-        "--config", metavar="FILE", default=default, help="default: ./runledger.toml, if there"
+        "--config", metavar="FILE", default=default, help="default: ./runledger.toml, if it exists"
     )
     json_default = default if default is argparse.SUPPRESS else False
     parser.add_argument(
@@ -56,11 +100,33 @@ def shared(parser: argparse.ArgumentParser, *, default: Any = None) -> None:
 
 def deciding(parser: Parser) -> Parser:
     """The options of deciding commands: judge at another time, on an earlier position."""
-    parser.add_argument("--at", metavar="TIME", help="judge at this time (RFC 3339); default: now")
+    parser.add_argument(
+        "--at", type=moment, metavar="TIME", help="judge at this time (RFC 3339); default: now"
+    )
     parser.add_argument(
         "--as-of", type=position, metavar="SEQ", help="consider events up to this position only"
     )
     return parser
+
+
+def where(parser: argparse.ArgumentParser, what: str) -> None:
+    """The option that chooses events or decisions by FILTER."""
+    parser.add_argument(
+        "--where", action="append", default=[], metavar="FILTER",
+        help=f"{what}: KEY=VALUE,…; keys: id, type, subject, source, run, step, node, pci, since, "
+        "until, seq (n or a..b); values may hold *; given twice it widens",
+    )  # fmt: skip
+
+
+def moment(text: str) -> str:
+    """A time in RFC 3339 with an offset, as it was given."""
+    from ledger.times import InvalidTime, parse_time
+
+    try:
+        parse_time(text)
+    except InvalidTime as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def position(text: str) -> int:

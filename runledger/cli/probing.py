@@ -15,10 +15,22 @@ if TYPE_CHECKING:
 
 def add(commands: Commands) -> None:
     """Declare the commands."""
-    parser = command(commands, "probe", _probe, "look at the nodes once, and record what is seen")
+    parser = command(
+        commands,
+        "probe",
+        _probe,
+        "look at the nodes once, and record what is seen",
+        examples=["runledger probe --node rig-6600"],
+    )
     _nodes(parser)
 
-    parser = command(commands, "cleanup", _cleanup, "clean up on the nodes after a batch")
+    parser = command(
+        commands,
+        "cleanup",
+        _cleanup,
+        "clean up on the nodes after a batch",
+        examples=["runledger cleanup --dry-run"],
+    )
     _nodes(parser)
     parser.add_argument("--dry-run", action="store_true", help="show what would be done")
     parser.add_argument(
@@ -29,7 +41,13 @@ def add(commands: Commands) -> None:
         dest="compile_caches", help="empty this cache too, which is expensive; may be given again",
     )  # fmt: skip
 
-    command(commands, "reclassify", _reclassify, "read stored kernel lines with today's parser")
+    command(
+        commands,
+        "reclassify",
+        _reclassify,
+        "read stored kernel lines with today's parser",
+        examples=["runledger reclassify"],
+    )
 
 
 def _nodes(parser: argparse.ArgumentParser) -> None:

@@ -21,7 +21,16 @@ _TABLE_ROWS = 1000
 
 def add(commands: Commands) -> None:
     """Declare the command."""
-    parser = command(commands, "query", _query, "run one SELECT on the ledger and its views")
+    parser = command(
+        commands,
+        "query",
+        _query,
+        "run one SELECT on the ledger and its views",
+        examples=[
+            "runledger query 'SELECT node, pci, standing FROM v_gpu_health'",
+            "runledger query - --format csv < question.sql > answer.csv",
+        ],
+    )
     parser.add_argument("sql", metavar="SQL", help="one SELECT, WITH or EXPLAIN; - reads stdin")
     parser.add_argument(
         "--timeout", type=float, default=30.0, metavar="S", help="seconds it may take; default: 30"

@@ -15,7 +15,16 @@ if TYPE_CHECKING:
 
 def add(commands: Commands) -> None:
     """Declare the commands."""
-    parser = command(commands, "record", _record, "append events, one JSON object a line")
+    parser = command(
+        commands,
+        "record",
+        _record,
+        "append events, one JSON object a line",
+        examples=[
+            "runledger record events.ndjson",
+            "watcher --events | runledger record",
+        ],
+    )
     parser.add_argument("files", nargs="*", metavar="FILE", help="default: stdin, or - for it")
 
 
@@ -45,12 +54,15 @@ def _events(files: list[str]) -> list[Event]:
     from dataclasses import replace
 
     from ledger import InvalidEvents, Problem, parse_ndjson
+    from runledger.cli.output import talk
 
     events: list[Event] = []
     problems: list[Problem] = []
     for name in files or ["-"]:
         try:
             if name == "-":
+                if sys.stdin.isatty():
+                    talk("type events, one JSON object a line, and end with Ctrl-D")
                 events += parse_ndjson(sys.stdin.buffer)
             else:
                 with open(name, "rb") as lines:

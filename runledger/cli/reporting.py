@@ -5,13 +5,21 @@ from __future__ import annotations
 import argparse
 
 from runledger.cli import exits
-from runledger.cli.parser import Commands, command
+from runledger.cli.parser import Commands, command, moment
 
 
 def add(commands: Commands) -> None:
     """Declare the command."""
     parser = command(
-        commands, "report", _report, "write what happened as one HTML file, to read or to print"
+        commands,
+        "report",
+        _report,
+        "write what happened as one HTML file, to read or to print",
+        examples=[
+            "runledger report --run R-20260124 --output run.html",
+            "runledger report --since 2026-01-01T00:00:00Z --until 2026-02-01T00:00:00Z "
+            "--output january.html",
+        ],
     )
     parser.add_argument("--output", metavar="FILE", required=True, help="a new file")
     about = parser.add_mutually_exclusive_group()
@@ -20,10 +28,13 @@ def add(commands: Commands) -> None:
     )
     about.add_argument("--node", metavar="NAME", help="one node")
     parser.add_argument(
-        "--since", metavar="TIME", help="from this time on (RFC 3339); default: 30 days"
+        "--since",
+        type=moment,
+        metavar="TIME",
+        help="from this time on (RFC 3339); default: 30 days",
     )
     parser.add_argument(
-        "--until", metavar="TIME", help="up to this time; default: the newest event"
+        "--until", type=moment, metavar="TIME", help="up to this time; default: the newest event"
     )
     parser.add_argument("--title", metavar="TEXT", help="the heading")
 

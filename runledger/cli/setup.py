@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
 
 from runledger.cli import exits
 from runledger.cli.parser import Commands, command
@@ -11,11 +14,21 @@ from runledger.cli.parser import Commands, command
 def add(commands: Commands) -> None:
     """Declare the commands."""
     parser = command(
-        commands, "demo", _demo, "a tour: the night of 24 January, recorded and judged"
+        commands,
+        "demo",
+        _demo,
+        "a tour: the night of 24 January, recorded and judged",
+        examples=["runledger demo --keep night.db"],
     )
     parser.add_argument("--keep", metavar="FILE", help="leave the demo's ledger in this file")
 
-    parser = command(commands, "init", _init, "make runledger.toml and the ledger")
+    parser = command(
+        commands,
+        "init",
+        _init,
+        "make runledger.toml and the ledger",
+        examples=["runledger init --from distributed_config.json"],
+    )
     parser.add_argument(
         "--from", dest="node_file", metavar="FILE", help="a distributed_config.json to start from"
     )
@@ -28,24 +41,19 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _init(arguments: argparse.Namespace) -> int:
-    from pathlib import Path
-
     from ledger.location import locate, shown
     from runledger.cli.opening import opened
     from runledger.cli.output import plain, print_json, say
-    from runledger.errors import BadInput
     from runledger.settings import CONFIG_NAME
     from runledger.starter import starter
 
     config = Path(arguments.config or CONFIG_NAME)
-    if config.exists():
-        raise BadInput(f"{config} is there already: edit it, or move it away first")
     node_file = None
     if arguments.node_file is not None:
-        node_file = Path(arguments.node_file).read_text(encoding="utf-8")
-    text, watches = starter(node_file, origin=arguments.node_file)
-    config.write_text(text, encoding="utf-8")
-    with opened(arguments, create=True) as runledger:
+        node_file = Path(arguments.node_file).read_text(encoding="utf-8-sig")
+    ledger = _location(arguments.ledger, config)
+    text, watches = starter(node_file, origin=arguments.node_file, ledger=ledger)
+    with _new_file(config, text), opened(arguments, create=True) as runledger:
         known = {event.subject for event in runledger.ledger.read(types=["override_set"])}
         new = [watch for watch in watches if watch.subject not in known]
         for watch in new:
@@ -60,5 +68,36 @@ def _init(arguments: argparse.Namespace) -> int:
     say(plain(f"wrote {config} ({len(fleet.nodes)} nodes) and opened the ledger {location}"))
     for subject in watched:
         say(plain(f"on the watch list: {subject}"))
-    say("next: look through the file, then `runledger preflight --step 1`")
+    if fleet.nodes:
+        say("next: look through the file, then `runledger preflight --step 1`")
+    else:
+        say(plain(f"next: name your nodes in {config}, then `runledger doctor`"))
     return exits.DONE
+
+
+def _location(named: str | None, config: Path) -> str | None:
+    """What the file should say of a ledger that was named; nothing where it holds a password."""
+    from ledger.location import has_password, locate
+
+    if not named or has_password(locate(named)):
+        return None
+    beside = "://" in named or config.absolute().parent == Path.cwd()
+    return named if beside else str(Path(named).absolute())
+
+
+@contextlib.contextmanager
+def _new_file(path: Path, text: str) -> Iterator[None]:
+    """A file that was not there before; gone again where what comes next fails."""
+    from ledger.errors import AlreadyThere
+
+    try:
+        file = path.open("x", encoding="utf-8")
+    except FileExistsError:
+        raise AlreadyThere(f"{path} is there already: edit it, or move it away first") from None
+    try:
+        with file:
+            file.write(text)
+        yield
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise

@@ -7,15 +7,29 @@ from typing import Any
 
 from runledger.cli import exits
 from runledger.cli.deciding import narrowing
-from runledger.cli.parser import Commands, command, deciding, key_value
+from runledger.cli.parser import Commands, command, deciding, key_value, moment, sentence
 
 
 def add(commands: Commands) -> None:
     """Declare the commands."""
-    parser = command(commands, "schema", _schema, "print the JSON Schema of what can be sent in")
-    parser.add_argument("what", choices=["proposal"], help="proposal: for `propose`")
+    parser = command(
+        commands,
+        "schema",
+        _schema,
+        "print the JSON Schema of what can be sent in",
+        examples=["runledger schema proposal"],
+    )
+    parser.add_argument(
+        "what", choices=["proposal"], metavar="WHAT", help="proposal: what `propose` takes"
+    )
 
-    parser = command(commands, "context", _context, "what a model needs to propose well")
+    parser = command(
+        commands,
+        "context",
+        _context,
+        "what a model needs to propose well",
+        examples=["runledger context --study window_opt --json"],
+    )
     narrowing(parser)
     deciding(parser)
 
@@ -23,13 +37,30 @@ def add(commands: Commands) -> None:
 
 
 def _add_study(commands: Commands) -> None:
-    study = commands.add_parser("study", help="may a program go on with an Optuna study?")
+    what = "may a program go on with an Optuna study?"
+    study = commands.add_parser("study", help=what, description=sentence(what))
     kinds = study.add_subparsers(metavar="WHAT", required=True)
-    parser = command(kinds, "check", _check, "compare a program's space with the stored study")
+    parser = command(
+        kinds,
+        "check",
+        _check,
+        "compare a program's space with the stored study",
+        examples=[
+            "runledger study check --study window_opt --space space.json --scope data_set=daily3"
+        ],
+    )
     _searched(parser)
-    parser = command(kinds, "define", _define, "record what a study searches")
+    parser = command(
+        kinds,
+        "define",
+        _define,
+        "record what a study searches",
+        examples=[
+            "runledger study define --study window_opt --storage optuna.db --scope data_set=daily3"
+        ],
+    )
     _searched(parser)
-    parser.add_argument("--at", metavar="TIME", help="since when; default: now")
+    parser.add_argument("--at", type=moment, metavar="TIME", help="since when; default: now")
 
 
 def _searched(parser: argparse.ArgumentParser) -> None:

@@ -208,7 +208,7 @@ def test_as_typed(type_: Type, folder: Path) -> None:
     assert done.json == {"case": f"cases/{decision}", "events": 2, "same_today": True}
     assert type_("test", "cases").code == 0
     again = type_("case", decision)
-    assert again.code == 2
+    assert again.code == 5
     assert "there already" in again.err
     assert type_("case", "nope", "--output", "x").code == 3
     assert not (folder / "x").exists()

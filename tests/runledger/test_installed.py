@@ -82,7 +82,7 @@ def test_the_tour_can_be_kept_and_asked_further(installed: Path, tmp_path: Path)
     result = json.loads(replayed.stdout)
     assert result["drifted"] == []
     assert result["identical"] == result["decisions"] > 3
-    assert _run(installed, tmp_path, "demo", "--keep", "night.db").returncode == 2
+    assert _run(installed, tmp_path, "demo", "--keep", "night.db").returncode == 5
 
 
 def test_the_version_is_that_of_the_package(installed: Path, tmp_path: Path) -> None:
