@@ -134,7 +134,7 @@ def _streak(found: History, last: Run) -> tuple[list[Run], Run | None]:
     """
     barren: list[Run] = []
     own = study_of(last), scope_key(scope_of(last))
-    for run in found.counted:
+    for run in found.ended:
         counted = run.counted
         if counted is None or counted.partial or (study_of(run), scope_key(scope_of(run))) != own:
             continue

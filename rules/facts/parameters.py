@@ -19,28 +19,28 @@ from rules.state import Counted, Run, State
 class History(msgspec.Struct, kw_only=True):
     """The runs of a study and scope: the last that speaks, newer ones that do not.
 
-    ``counted`` are all counted runs, newest first.
+    ``going`` are runs that have not ended, ``ended`` the others; newest first.
     """
 
     last: Run | None = None
     silent: list[tuple[str, Run]] = []
-    counted: list[Run] = []
+    going: list[Run] = []
+    ended: list[Run] = []
 
 
 def history(state: State, study: str | None, scope: dict[str, str], at_us: int) -> History:
     """Runs of this study and scope; keys not asked for do not filter."""
-    found = History()
-    for run in ended_runs(state, study, scope, at_us):
-        if run.counted is not None:
-            found.counted.append(run)
-        if found.last is not None:
-            continue
+    found = History(
+        going=_going_runs(state, study, scope, at_us), ended=ended_runs(state, study, scope, at_us)
+    )
+    for run in found.ended:
         if run.counted is None:
             found.silent.append(("unknown_outcome", run))
         elif run.counted.partial:
             found.silent.append(("partial_run", run))
         else:
             found.last = run
+            break
     return found
 
 
@@ -52,6 +52,15 @@ def ended_runs(state: State, study: str | None, scope: dict[str, str], at_us: in
         if _belongs(run, study, scope) and (order := _order(run, at_us)) is not None
     ]
     return [run for _, run in sorted(ended, key=lambda each: each[0], reverse=True)]
+
+
+def _going_runs(state: State, study: str | None, scope: dict[str, str], at_us: int) -> list[Run]:
+    going = [
+        (run.started_us, run)
+        for run in state.runs.values()
+        if run.started_us is not None and _order(run, at_us) is None and _belongs(run, study, scope)
+    ]
+    return [run for _, run in sorted(going, key=lambda each: each[0], reverse=True)]
 
 
 def _order(run: Run, at_us: int) -> tuple[int, int] | None:
@@ -163,6 +172,16 @@ class Numbers(msgspec.Struct, frozen=True):
 
     trials: int
     seed_count: int
+
+
+def numbers_of(run: Run) -> Numbers | None:
+    """What a run was asked for, as far as it says both."""
+    counted = run.counted
+    if counted is not None:
+        return Numbers(counted.trials, counted.seed_count)
+    if run.trials is None or run.seed_count is None:
+        return None
+    return Numbers(run.trials, run.seed_count)
 
 
 def numbers_for(effect: dict[str, str], policy: Policy, counted: Counted | None) -> Numbers:

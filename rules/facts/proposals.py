@@ -10,11 +10,11 @@ import msgspec
 
 from ledger.times import SECOND_US
 from rules import words
-from rules.facts.parameters import History, Numbers, subject_of
+from rules.facts.parameters import History, Numbers, numbers_of, subject_of
 from rules.policy import Policy
 from rules.proposal import LARGEST, whole_number
 from rules.ruleset import Fact
-from rules.state import Run, State
+from rules.state import State
 
 _DAY_US = 86_400 * SECOND_US
 
@@ -76,8 +76,7 @@ def judge_proposal(
         applied[key] = allowed
     result = Numbers(applied["trials"], applied["seed_count"])
     frozen = [key for key in limits.frozen if key in requested]
-    since = _runs_since_change(found.counted)
-    changes = result != last
+    newest, since = _since_change(found)
     spent = spent_within_a_day(state, at_us)
     asked = result.trials * result.seed_count
     clauses |= {
@@ -95,7 +94,7 @@ def judge_proposal(
             "no_number": bool(malformed) or not requested,
             "frozen": bool(frozen),
             "cooling": bool(limits.cooldown_runs)
-            and changes
+            and result != newest
             and since is not None
             and since < limits.cooldown_runs,
             "over_budget": bool(limits.daily_budget) and spent + asked > limits.daily_budget,
@@ -143,13 +142,23 @@ def within_reach(policy: Policy, last: Numbers, key: str) -> tuple[int, int]:
     return max(low, min(high, least)), max(low, min(high, most))
 
 
-def _runs_since_change(counted: list[Run]) -> int | None:
-    """How many runs (newest first) have the newest run's parameters; None if they never changed."""
-    asked = [(run.counted.trials, run.counted.seed_count) for run in counted if run.counted]
-    for position, numbers in enumerate(asked):
-        if numbers != asked[0]:
-            return position
-    return None
+def _since_change(found: History) -> tuple[Numbers | None, int | None]:
+    """The newest run's numbers, and how many runs passed with them; None if they never changed.
+
+    A run that is going on has its numbers, and has not passed.
+    """
+    newest: Numbers | None = None
+    passed = 0
+    runs = [*((run, 0) for run in found.going), *((run, 1) for run in found.ended)]
+    for run, passes in runs:
+        numbers = numbers_of(run)
+        if numbers is None:
+            continue
+        if newest is not None and numbers != newest:
+            return newest, passed
+        newest = numbers
+        passed += passes
+    return newest, None
 
 
 def spent_within_a_day(state: State, at_us: int) -> int:

@@ -203,6 +203,17 @@ def test_in_the_cool_down_after_a_change_a_person_must_decide() -> None:
                         trials=200)) == ("accepted", "within_bounds")  # fmt: skip
 
 
+def test_a_change_that_is_still_running_is_a_change_already() -> None:
+    story = Story().run("A", -2 * D, 60_000)
+    story.add(RunStarted(study="w", trials=100, seed_count=100_000), -M, runid="on")
+    draft = judge(story, "proposal.cooldown_runs=1", trials=200)
+    assert answer(draft) == ("needs_human", "proposal.cooldown_runs")
+    messages = {finding.rule: finding.message for finding in draft.findings}
+    assert messages["cooldown"] == "parameters changed 0 runs ago, and 1 must pass"
+    again = judge(story, "proposal.cooldown_runs=1", trials=100, seed_count=100_000)
+    assert again.verdict == "accepted"
+
+
 def test_a_proposal_that_changes_nothing_needs_no_cool_down() -> None:
     draft = judge(changed(), "proposal.cooldown_runs=3", trials=100, seed_count=100_000)
     assert answer(draft) == ("accepted", "within_bounds")
