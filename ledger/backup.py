@@ -19,7 +19,8 @@ def backup(ledger: Ledger, path: str | Path) -> Head:
 
     Writers may go on meanwhile. The file appears under its name only once it is
     complete, verified and on disk; a ledger on PostgreSQL becomes a SQLite one
-    with the same positions and hashes. Raises `AlreadyThere` rather than
+    with the same positions and hashes. A SQLite file keeps its schema, so that
+    a backup can be taken before an upgrade. Raises `AlreadyThere` rather than
     overwrite, `NotFound` where there is no such folder, `Damaged` where the
     copy does not verify.
     """
@@ -61,7 +62,7 @@ def _copy(ledger: Ledger, part: Path) -> None:
 
 
 def _verified(part: Path) -> Head:
-    with open_ledger(part, create=False, readonly=True) as copy:
+    with open_ledger(part, create=False, readonly=True, older=True) as copy:
         result = verify(copy)
     if not result.ok:
         raise Damaged(

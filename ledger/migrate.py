@@ -44,7 +44,7 @@ def _revision(connection: Connection) -> str | None:
     return None if revision is None else str(revision)
 
 
-def require_current(engine: Engine) -> None:
+def require_current(engine: Engine, *, or_older: bool = False) -> None:
     """Raise unless the tables are there (`NotFound`) and at our revision (`SchemaMismatch`)."""
     revision = current_revision(engine)
     if revision == HEAD_REVISION:
@@ -52,6 +52,8 @@ def require_current(engine: Engine) -> None:
     if revision is None:
         raise NotFound(f"{shown(engine.url)} holds no ledger yet: run `runledger upgrade`")
     _refuse_strange(revision)
+    if or_older:
+        return
     raise SchemaMismatch(
         f"the ledger is at schema {revision}, this program needs {HEAD_REVISION}: "
         "run `runledger backup FILE`, then `runledger upgrade`"

@@ -46,11 +46,13 @@ def open_ledger(
     *,
     create: bool = True,
     readonly: bool = False,
+    older: bool = False,
     clock: Callable[[], int] = lambda: time.time_ns() // 1000,
 ) -> Ledger:
     """The ledger at a SQLite path or a database URL.
 
-    With ``create``, a missing ledger is made at the current schema. ``clock``
+    With ``create``, a missing ledger is made at the current schema. ``older``
+    is for those who only read events, which every schema holds alike. ``clock``
     gives ``recordedtime`` in microseconds since the epoch. Raises `NotFound`
     (no ledger there), `SchemaMismatch` (run ``runledger upgrade``) or
     `Unavailable`.
@@ -59,7 +61,7 @@ def open_ledger(
     try:
         if create and not readonly and current_revision(engine) is None:
             upgrade_engine(engine)
-        require_current(engine)
+        require_current(engine, or_older=older)
     except BaseException:
         engine.dispose()
         raise

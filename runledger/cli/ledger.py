@@ -182,12 +182,13 @@ def _head(text: str) -> Head:
 def _backup(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from ledger.backup import backup
-    from runledger.cli.opening import opened
+    from ledger import backup, open_ledger
     from runledger.cli.output import print_json, say
+    from runledger.settings import load_settings
 
-    with opened(arguments, create=False) as runledger:
-        head = backup(runledger.ledger, Path(arguments.file))
+    settings = load_settings(ledger=arguments.ledger, config=arguments.config)
+    with open_ledger(settings.ledger, create=False, readonly=True, older=True) as ledger:
+        head = backup(ledger, Path(arguments.file))
     if arguments.json:
         print_json({"file": arguments.file, "head": head._asdict()})
     else:

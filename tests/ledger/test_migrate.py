@@ -7,18 +7,22 @@ import sqlite3
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import alembic.command
+import alembic.config
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine
 from sqlmodel import SQLModel
 
 import ledger.tables
-from ledger import SchemaMismatch, open_ledger, verify
+from ledger import Head, Ledger, SchemaMismatch, backup, open_ledger, verify
+from ledger.database import connect
+from ledger.location import locate
 from ledger.migrate import HEAD_REVISION, upgrade
 from ledger.sql import EVENT_COLUMNS, checkpoints
-from ledger.testing import sample_event
+from ledger.testing import NIGHT_US, sample_event, sample_events
 from tests.postgres import NewDatabase
 
 ROOT = Path(__file__).parents[2]
@@ -103,10 +107,38 @@ def test_a_folder_cannot_be_a_ledger(tmp_path: Path) -> None:
         open_ledger(tmp_path)
 
 
-def test_every_revision_can_be_reached_from_the_one_before(tmp_path: Path) -> None:
-    script = ScriptDirectory(str(ROOT / "migrations"))
-    revisions = [each.revision for each in script.walk_revisions()][::-1]
-    assert revisions == sorted(revisions)
-    with open_ledger(tmp_path / "l.db") as opened:
-        tables = set(inspect(opened.engine).get_table_names())
-    assert {"events", "checkpoints"} <= tables
+def _at_schema(location: str, revision: str) -> Head:
+    """A ledger of some events as a program of that time left it."""
+    engine = connect(locate(location), create=True)
+    with engine.connect() as connection:
+        sqlite = connection.dialect.name == "sqlite"
+        if sqlite:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        config = alembic.config.Config()
+        config.set_main_option("script_location", str(ROOT / "migrations"))
+        config.attributes["connection"] = connection
+        alembic.command.upgrade(config, revision)
+        connection.exec_driver_sql("COMMIT") if sqlite else connection.commit()
+    with Ledger(engine, clock=lambda: NIGHT_US) as opened:
+        return opened.append(sample_events(30)).head
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+@pytest.mark.parametrize("revision", [f"{n:04d}" for n in range(1, int(HEAD_REVISION))])
+def test_a_ledger_of_an_older_schema_is_backed_up_and_then_upgraded_by_one_of_several(
+    tmp_path: Path, new_postgres_database: NewDatabase, database: str, revision: str
+) -> None:
+    location = str(tmp_path / "old.db") if database == "sqlite" else new_postgres_database()
+    head = _at_schema(location, revision)
+    with pytest.raises(SchemaMismatch, match=f"at schema {revision}.*runledger backup"):
+        open_ledger(location)
+    with open_ledger(location, create=False, readonly=True, older=True) as old:
+        assert backup(old, tmp_path / "kept.db") == head
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(3, mp_context=context) as pool:
+        assert sorted(pool.map(upgrade, [location] * 3)) == [revision, *[HEAD_REVISION] * 2]
+    upgrade(str(tmp_path / "kept.db"))
+    for each in (location, tmp_path / "kept.db"):
+        with open_ledger(each, create=False) as opened:
+            assert verify(opened, expect=head).ok
+            assert opened.append(sample_event(31)).head.sequence == 31
