@@ -10,7 +10,7 @@ import logging
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 from rules.fleet import Fleet
 from runledger.settings import Settings, load_settings
@@ -28,7 +28,15 @@ _log = logging.getLogger("runledger.spool")
 Named = str | Callable[..., str] | None
 """A name, or what makes one of a call's arguments."""
 
-Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class Decorator(Protocol):
+    """What ``guarded(…)`` returns: the function it is given keeps its type."""
+
+    def __call__(self, function: _Function, /) -> _Function:
+        """The function, guarded."""
+        ...
 
 
 class Guarding:
@@ -57,6 +65,11 @@ class Guarding:
 
         reporter = reporter_of(self.recorder, name, fleet=self.fleet, **about)
         return Guard(reporter, attempt=attempt, will_retry=will_retry)
+
+    @overload
+    def guarded(self, function: _Function, /) -> _Function: ...
+    @overload
+    def guarded(self, job: str | None = None, /, **options: Any) -> Decorator: ...
 
     def guarded(self, function: Any = None, /, **options: Any) -> Any:
         """As the function `guarded`, with this ledger."""
@@ -91,6 +104,19 @@ def job(
     recorder = recorder_at(settings)
     reporter = reporter_of(recorder, name, fleet=settings.fleet, **about)
     return Guard(reporter, attempt=attempt, will_retry=will_retry, closing=recorder.close)
+
+
+@overload
+def guarded(function: _Function, /) -> _Function: ...
+@overload
+def guarded(
+    job: str | None = None,
+    /,
+    *,
+    ledger: str | Path | None = None,
+    config: str | Path | None = None,
+    **options: Any,
+) -> Decorator: ...
 
 
 def guarded(
