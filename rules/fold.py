@@ -7,7 +7,7 @@ looks past decisions: they are never evidence.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -84,22 +84,26 @@ class Fold:
         moment's events are to be given all at once.
         """
         state = State() if state is None else state
-        for _, moment in groupby(events, key=attrgetter("time_us")):
-            for event in _standing(list(moment)):
-                self.apply(state, event)
+        for event in standing(events):
+            self.apply(state, event)
         return state
 
 
+def standing(events: Iterable[Event]) -> Iterator[Event]:
+    """The events but those that later ones of the same moment judge anew; in order of time."""
+    for _, moment in groupby(events, key=attrgetter("time_us")):
+        yield from _standing(list(moment))
+
+
 def _standing(moment: list[Event]) -> list[Event]:
-    """The events of one moment but those that later ones of it judge anew."""
     if len(moment) == 1:
         return moment
-    standing: list[Event] = []
+    kept: list[Event] = []
     judged: set[str] = set()
     for event in reversed(moment):
         if event.id not in judged:
-            standing.append(event)
+            kept.append(event)
         if event.causationid is not None and event.source.startswith(RECLASSIFIED):
             judged.add(event.causationid)
-    standing.reverse()
-    return standing
+    kept.reverse()
+    return kept

@@ -8,10 +8,13 @@ from typing import NamedTuple
 from ledger import Ledger
 from ledger.payloads import DecisionPayload, GpuFault, SmuError
 from ledger.times import SECOND_US, parse_time
+from rules.fleet import Fleet
+from rules.fold import standing
 from rules.policy import Policy
 
 _HOUR_US = 3600 * SECOND_US
 _OUT = ("excluded", "retire")
+_KERNEL_TYPES = ("smu_error", "gpu_fault", "process_killed")
 
 Card = tuple[str, str]
 """Node and PCI address."""
@@ -40,18 +43,22 @@ class Sitting(NamedTuple):
     censored_hours: float
 
 
-def incidents(ledger: Ledger, policy: Policy) -> dict[Card, list[int]]:
-    """The times at which incidents of each card began, as the policy counts them."""
+def incidents(ledger: Ledger, policy: Policy, fleet: Fleet) -> dict[Card, list[int]]:
+    """The times at which incidents of each card began, as the policy counts them.
+
+    Nodes are named as the fleet names them.
+    """
     gap_us = round(policy.gpu.incident_gap_s * SECOND_US)
     faults = set(policy.gpu.incident_faults)
     begun: dict[Card, list[int]] = {}
     newest: dict[Card, int] = {}
-    for event in ledger.read(types=["smu_error", "gpu_fault"], order="time"):
+    for event in standing(ledger.read(types=_KERNEL_TYPES, order="time")):
         data = event.data
-        assert isinstance(data, SmuError | GpuFault)
-        if data.pci is None or (isinstance(data, GpuFault) and data.fault not in faults):
+        if not isinstance(data, SmuError | GpuFault) or data.pci is None:
             continue
-        card = (data.node, data.pci)
+        if isinstance(data, GpuFault) and data.fault not in faults:
+            continue
+        card = (fleet.resolve(data.node), data.pci)
         if card not in newest or event.time_us - newest[card] >= gap_us:
             begun.setdefault(card, []).append(event.time_us)
         newest[card] = event.time_us

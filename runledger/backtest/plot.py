@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from runledger.backtest.scoring import Backtest
@@ -11,15 +12,20 @@ from runledger.errors import BadInput, Missing
 _BLUE, _ORANGE, _GREY = "#0072b2", "#d55e00", "#777777"
 
 
-def plot(result: Backtest, key: str, path: Path) -> None:
-    """Draw the sweep of a key; the file's suffix says in which format."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise Missing("drawing needs matplotlib: pip install 'runledger[plot]'") from None
+def check_drawable(path: Path) -> None:
+    """Raise `BadInput` or `Missing` where nothing can be drawn to a path."""
     if path.suffix not in (".svg", ".png", ".pdf"):
         raise BadInput(f"--plot {path}: name a file that ends in .svg, .png or .pdf")
+    if find_spec("matplotlib") is None:
+        raise Missing("drawing needs matplotlib: pip install 'runledger[plot]'")
+
+
+def plot(result: Backtest, key: str, path: Path) -> None:
+    """Draw the sweep of a key; the file's suffix says in which format."""
+    check_drawable(path)
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     values = [each.policy.rpartition("=")[2] for each in result.policies]
     at = list(range(len(values)))
     figure = Figure(figsize=(9, 6.5), layout="constrained")

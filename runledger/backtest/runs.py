@@ -10,8 +10,10 @@ from ledger import Event, Ledger
 from ledger.payloads import (
     DecisionPayload,
     GpuFault,
+    InputFile,
     InputsChecked,
     RamdiskChecked,
+    RamdiskFile,
     RunFinished,
     RunStarted,
     SmuError,
@@ -19,6 +21,7 @@ from ledger.payloads import (
     SurvivorsCounted,
 )
 from ledger.times import SECOND_US
+from rules.fleet import Fleet, Step
 
 _TYPES = (
     "run_started",
@@ -66,20 +69,35 @@ class RunRecord(msgspec.Struct, kw_only=True):
 class _Seen:
     """What had shown by some moment: nodes lost, cards with errors, files missing."""
 
-    def __init__(self) -> None:
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
         self.lost: dict[str, bool] = {}
         self.errors: set[tuple[str, str]] = set()
         self.missing: dict[tuple[str, str], bool] = {}
 
     def take(self, data: Any) -> None:
         if isinstance(data, SshProbe):
-            self.lost[data.node] = not data.reachable
+            self.lost[self._fleet.resolve(data.node)] = not data.reachable
         elif isinstance(data, SmuError | GpuFault) and data.pci:
-            self.errors.add((data.node, data.pci))
+            self.errors.add((self._fleet.resolve(data.node), data.pci))
         elif isinstance(data, RamdiskChecked | InputsChecked):
             for file in data.files:
-                gone = not file.present or file.bytes == 0
-                self.missing[data.node or "", file.path] = gone
+                node = "" if data.node is None else self._fleet.resolve(data.node)
+                self.missing[node, file.path] = not file.present or file.bytes == 0 or _other(file)
+
+    def missing_for(self, run: RunRecord) -> bool:
+        """Whether a file of the run's step was missing; any file, where no step is known."""
+        gone = {path for (_, path), missing in self.missing.items() if missing}
+        name = run.step or (run.preflight and run.preflight.question.get("step"))
+        if not name:
+            return bool(gone)
+        step = self._fleet.steps.get(str(name), Step())
+        return any(file.path in gone for file in (*step.ramdisk, *step.inputs))
+
+
+def _other(file: RamdiskFile | InputFile) -> bool:
+    """Whether a file is another than expected."""
+    return isinstance(file, InputFile) and None is not file.expected_sha256 != file.sha256
 
 
 class _Going(msgspec.Struct):
@@ -92,18 +110,18 @@ class _Going(msgspec.Struct):
     over_time: bool
 
 
-def run_records(ledger: Ledger) -> list[RunRecord]:
-    """Every run that was asked for, in the order of their first mention."""
+def run_records(ledger: Ledger, fleet: Fleet) -> list[RunRecord]:
+    """Every run that was asked for or started, in the order of their first mention."""
     runs: dict[str, RunRecord] = {}
     going: dict[str, _Going] = {}
-    seen = _Seen()
+    seen = _Seen(fleet)
     for event in ledger.read(types=_TYPES, order="time"):
         data = event.data
         if isinstance(data, DecisionPayload):
             _asked(runs, data)
         elif isinstance(data, RunStarted) and event.runid:
             run = runs.setdefault(event.runid, RunRecord(id=event.runid))
-            _started(run, event, data)
+            _started(run, event, data, fleet)
             going[run.id] = _going(run, seen)
         elif isinstance(data, SurvivorsCounted) and event.runid in runs:
             runs[event.runid].survivors = data.survivors
@@ -112,7 +130,7 @@ def run_records(ledger: Ledger) -> list[RunRecord]:
             _ended(runs[event.runid], event, data, going.pop(event.runid, None))
         else:
             for each in going.values():
-                _blame(each, data)
+                _blame(each, data, fleet)
             seen.take(data)
     for run in runs.values():
         if run.started_us and run.fate == "unknown" and run.survivors is not None:
@@ -130,12 +148,12 @@ def _asked(runs: dict[str, RunRecord], decision: DecisionPayload) -> None:
         run.fate = "unknown" if decision.verdict in _MAY_START else "censored"
 
 
-def _started(run: RunRecord, event: Event, data: RunStarted) -> None:
+def _started(run: RunRecord, event: Event, data: RunStarted, fleet: Fleet) -> None:
     run.fate = "unknown"
     run.started_us = event.time_us
     run.step = event.step
     run.trials, run.seed_count, run.study = data.trials, data.seed_count, data.study
-    run.nodes = data.nodes
+    run.nodes = None if data.nodes is None else tuple(map(fleet.resolve, data.nodes))
 
 
 def _going(run: RunRecord, seen: _Seen) -> _Going:
@@ -148,19 +166,19 @@ def _going(run: RunRecord, seen: _Seen) -> _Going:
     over = decision is not None and any(
         finding.rule == "over_time_budget" for finding in decision.findings
     )
-    return _Going(run, mine, frozenset(seen.errors), any(seen.missing.values()), over)
+    return _Going(run, mine, frozenset(seen.errors), seen.missing_for(run), over)
 
 
-def _blame(going: _Going, data: Any) -> None:
+def _blame(going: _Going, data: Any, fleet: Fleet) -> None:
     """What is seen while a run goes on is what may end it."""
     run = going.run
-    node = getattr(data, "node", None)
+    node = fleet.resolve(getattr(data, "node", None) or "")
     if run.nodes is not None and node not in run.nodes:
         return
     if isinstance(data, SshProbe) and not data.reachable:
-        (run.causes if data.node in going.lost else run.later).add("node")
+        (run.causes if node in going.lost else run.later).add("node")
     elif isinstance(data, SmuError | GpuFault) and data.pci:
-        (run.causes if (data.node, data.pci) in going.errors else run.later).add("gpu")
+        (run.causes if (node, data.pci) in going.errors else run.later).add("gpu")
 
 
 def _ended(run: RunRecord, event: Event, data: RunFinished, going: _Going | None) -> None:

@@ -115,9 +115,10 @@ def backtest(
     progress: Callable[[int], None] = lambda _: None,
 ) -> Backtest:
     """Score policies, each with a name; raises `Missing` where there is nothing to score."""
-    runs = run_records(ledger)
+    fleet = catalog.newest_fleet()
+    runs = run_records(ledger, fleet)
     decided = list(ledger.read(types=DECIDED_TYPES))
-    decided += _unasked(ledger, catalog, runs)
+    decided += _unasked(ledger, fleet, runs)
     if not decided:
         raise Missing("no decision and no run in this ledger: there is nothing to backtest")
     arms = [_under(catalog, policy) for _, policy in policies]
@@ -131,7 +132,7 @@ def backtest(
             if arm.replayed is not None:
                 each.take(arm.replayed)
     times = sorted(parse_time(event.data.as_of.time) for event in decided)  # type: ignore[attr-defined]
-    begun = incidents(ledger, default_policy())
+    begun = incidents(ledger, default_policy(), fleet)
     until_us = max([times[-1], *(at for each in begun.values() for at in each)])
     sat_out = stretches(really, until_us)
     scores = [
@@ -165,7 +166,7 @@ def _under(catalog: Catalog, policy: Policy) -> Judges:
     return judge
 
 
-def _unasked(ledger: Ledger, catalog: Catalog, runs: Iterable[RunRecord]) -> list[Event]:
+def _unasked(ledger: Ledger, fleet: Fleet, runs: Iterable[RunRecord]) -> list[Event]:
     """The question for each run that started without anyone asking, at the moment it did."""
     asked: list[Event] = []
     for run in runs:
@@ -176,7 +177,6 @@ def _unasked(ledger: Ledger, catalog: Catalog, runs: Iterable[RunRecord]) -> lis
             question["trials"] = run.trials
         if run.seed_count is not None:
             question["seed_count"] = run.seed_count
-        fleet = catalog.newest_fleet()
         run.preflight = _question(ledger, question, run.started_us, fleet)
         asked.append(
             new_event(run.preflight, time_us=run.started_us, source="backtest", subject="fleet")
@@ -248,7 +248,7 @@ def _share(part: int, whole: int) -> float:
 def _parameters(
     runs: Sequence[RunRecord], decided: Sequence[Event], answers: _Answers
 ) -> Parameters:
-    """Compare with the first run of the study that started after each decision."""
+    """Compare with the first run of the study that started at or after each decision."""
     started = sorted((run for run in runs if run.started_us), key=lambda run: run.started_us)
     asked = supported = worked = 0
     for event in decided:
@@ -263,7 +263,7 @@ def _parameters(
             (
                 run
                 for run in started
-                if run.started_us > event.time_us and study in (None, run.study)
+                if run.started_us >= event.time_us and study in (None, run.study)
             ),
             None,
         )

@@ -46,6 +46,7 @@ def _backtest(arguments: argparse.Namespace) -> int:
     import msgspec
 
     from runledger.backtest import backtest
+    from runledger.backtest.plot import check_drawable, plot
     from runledger.cli.opening import opened
     from runledger.cli.output import print_json
     from runledger.cli.progress import progress
@@ -53,12 +54,12 @@ def _backtest(arguments: argparse.Namespace) -> int:
 
     if arguments.plot and not arguments.sweep:
         raise BadInput("--plot draws a sweep: give --sweep KEY=A..B")
+    if arguments.plot:
+        check_drawable(Path(arguments.plot))
     with opened(arguments, create=False) as runledger, progress("deciding again") as advance:
         policies = _policies(arguments, runledger.policy)
         result = backtest(runledger.ledger, runledger.catalog, policies, progress=advance)
     if arguments.plot:
-        from runledger.backtest.plot import plot
-
         plot(result, arguments.sweep.partition("=")[0], Path(arguments.plot))
     if arguments.json:
         shown: dict[str, Any] = msgspec.to_builtins(result)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import runledger
@@ -97,6 +98,74 @@ def test_a_missing_input_is_foreseeable(tmp_path: Path) -> None:
         opened.preflight("3", run="R1", at=NOON + 4 * M)
         scores = _score(opened).policies[0].preflight
     assert (scores.knowable, scores.blocked_failures) == (1, 1)
+
+
+def test_an_input_that_is_another_than_expected_is_foreseeable(tmp_path: Path) -> None:
+    file = InputFile(
+        path="survivors.json", present=True, bytes=1, sha256="a" * 64, expected_sha256="b" * 64
+    )
+    story = Story().healthy().files().add(InputsChecked(files=(file,)), M)
+    _run(story, "R1", 5 * M, "failed")
+    with ledger_with(tmp_path, story.events) as opened:
+        opened.preflight("3", run="R1", at=NOON + 4 * M)
+        scores = _score(opened).policies[0].preflight
+    assert (scores.knowable, scores.blocked_failures) == (1, 1)
+
+
+def test_a_file_that_the_step_does_not_need_is_no_cause(tmp_path: Path) -> None:
+    story = Story().healthy().files()
+    story.add(InputsChecked(files=(InputFile(path="survivors.json", present=False),)), M)
+    _run(story, "R1", 5 * M, "failed")
+    with ledger_with(tmp_path, story.events) as opened:
+        assert _asked(opened, "R1", 4 * M) == "go"
+        scores = _score(opened).policies[0].preflight
+    assert (scores.knowable, scores.unsupported) == (0, 1)
+
+
+def test_a_node_is_the_same_by_name_and_by_address(tmp_path: Path) -> None:
+    address = "192.0.2.10"
+    story = Story().healthy().ssh(address, M, reachable=False, error="timeout")
+    story.error(2 * M, node=address).error(3 * H, node=address)
+    story.add(RunStarted(trials=50, nodes=(address,)), 5 * M, runid="R1")
+    story.add(RunFinished(outcome="failed"), 2 * H, runid="R1")
+    with ledger_with(tmp_path, story.events) as opened:
+        _asked(opened, "R1", 4 * M)
+        for hour in range(5):
+            opened.exclusions(at=NOON + hour * H + 3 * M)
+        default, strict = backtest(
+            opened.ledger,
+            opened.catalog,
+            [
+                ("default", default_policy()),
+                ("one", with_settings(default_policy(), ["gpu.exclude_after_incidents=1"])),
+            ],
+        ).policies
+    assert (default.preflight.knowable, default.preflight.blocked_failures) == (1, 1)
+    assert (default.exclusions.spared, strict.exclusions.spared) == (0, 1)
+
+
+def test_what_was_taken_back_is_no_incident(tmp_path: Path) -> None:
+    story = Story().error(0).error(3 * H)
+    error = story.events[-1]
+    story.add(
+        msgspec.structs.replace(error.data, pci=None),  # type: ignore[call-arg]
+        3 * H,
+        causationid=error.id,
+    )
+    anew = msgspec.structs.replace(story.events[-1], source="reclassify/x")
+    with ledger_with(tmp_path, [*story.events[:-1], anew]) as opened:
+        opened.exclusions(at=NOON + 4 * H)
+        assert _score(opened).policies[0].exclusions.incidents == 1
+
+
+def test_stretches_go_by_the_times_of_decisions_and_not_by_when_they_were_made(
+    tmp_path: Path,
+) -> None:
+    story = Story().error(0).error(H).override("gpu/rig/0000:22:00.0", "reinstate", 5 * H)
+    with ledger_with(tmp_path, story.events) as opened:
+        for hour in (6, 2, 8):
+            opened.exclusions(at=NOON + hour * H)
+        assert _score(opened).policies[0].exclusions.hours_out == 4.0
 
 
 def test_what_has_no_end_or_no_cause_is_unsupported(tmp_path: Path) -> None:
@@ -230,6 +299,6 @@ def test_as_typed(type_: Type, folder: Path) -> None:
     done = type_("backtest", "--policy", "mine.toml", "--policy", "none", "--json")
     assert [each["policy"] for each in done.json["policies"]] == ["mine", "none"]
     assert json.dumps(done.json)
-    assert type_("backtest", "--policy", "nowhere.toml").code == 2
+    assert type_("backtest", "--policy", "nowhere.toml").code == 3
     assert type_("backtest", "--plot", "x.svg").code == 2
     assert type_("backtest", "--set", "gpu.nope=1").code == 2
