@@ -83,8 +83,8 @@ def parse_filter(text: str) -> Filter:
     bounds: dict[str, list[int]] = {"since": [], "until": []}
     ranges: list[_Range] = []
     for term in text.split(","):
-        key, equals, value = term.strip().partition("=")
-        if not equals or not value:
+        key, equals, value = (part.strip() for part in term.partition("="))
+        if not key or not equals or not value:
             raise InvalidFilter(f"{term.strip()!r} in filter {text!r} is not KEY=VALUE")
         if key not in KEYS:
             raise InvalidFilter(

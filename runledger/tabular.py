@@ -11,18 +11,18 @@ import contextlib
 import csv
 import gc
 import itertools
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ledger import AlreadyThere, Filter, Ledger
+from ledger import Filter, Ledger
 from ledger.filters import any_matches
 from ledger.rows import to_event
 from ledger.sql import EVENT_COLUMNS, Row
 from ledger.times import format_time
-from runledger.errors import BadInput, Missing
+from runledger.errors import Missing
+from runledger.new_files import new_file
 
 __all__ = ["COLUMNS", "csv_writer", "safe_cell", "write_csv", "write_parquet"]
 
@@ -49,7 +49,7 @@ _TIME, _DATA, _RECORDED = (EVENT_COLUMNS.index(name) for name in ("time_us", "da
 _BATCH_ROWS = 16_384
 _BATCH_BYTES = 16 << 20
 _IN_DATABASE = frozenset({"id", "type", "subject", "source", "run", "step"})
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def safe_cell(value: Any) -> Any:
@@ -63,8 +63,8 @@ def safe_cell(value: Any) -> Any:
 
 def write_csv(
     ledger: Ledger, where: Iterable[Filter], out: BinaryIO, advance: Callable[[int], None]
-) -> None:
-    """Events as RFC 4180 CSV with a heading, in UTF-8.
+) -> int:
+    """Events as RFC 4180 CSV with a heading, in UTF-8; returns how many.
 
     Made for spreadsheets: see `safe_cell`. NDJSON and Parquet keep every text
     as it is.
@@ -72,12 +72,14 @@ def write_csv(
     writer = csv_writer(out)
     writer.writerow(COLUMNS)
     rows = itertools.chain.from_iterable(_pages(ledger, tuple(where)))
+    count = 0
     for count, row in enumerate(rows, 1):
         cells = [safe_cell(cell) for cell in row]
         cells[_TIME], cells[_RECORDED] = format_time(row[_TIME]), format_time(row[_RECORDED])
         writer.writerow(cells)
         if count % 1000 == 0:
             advance(count)
+    return count
 
 
 class _Utf8:
@@ -97,11 +99,13 @@ def csv_writer(out: BinaryIO) -> Any:
 
 def write_parquet(
     ledger: Ledger, where: Iterable[Filter], path: Path, advance: Callable[[int], None]
-) -> None:
-    """Events as a Parquet file: integers, UTC time stamps in microseconds, texts.
+) -> int:
+    """Events as a Parquet file; returns how many.
 
-    Raises `AlreadyThere` rather than overwrite, `Missing` where pyarrow is not
-    installed.
+    Integers, UTC time stamps in microseconds, texts.
+
+    Raises `AlreadyThere` rather than overwrite, `Missing` where pyarrow or the
+    folder is not there.
     """
     try:
         import pyarrow as pa
@@ -111,7 +115,7 @@ def write_parquet(
     schema = _schema(pa)
     with (
         _no_cycles(),
-        new_file(path) as unfinished,
+        new_file(path, "export") as unfinished,
         pq.ParquetWriter(unfinished, schema) as writer,
         ThreadPoolExecutor(1) as packing,
     ):
@@ -131,6 +135,7 @@ def write_parquet(
             advance(count)
         if packed is not None:
             packed.result()
+    return count
 
 
 @contextlib.contextmanager
@@ -183,26 +188,3 @@ def _batches(pages: Iterator[list[Row]]) -> Iterator[list[Row]]:
             batch, size = [], 0
     if batch:
         yield batch
-
-
-@contextlib.contextmanager
-def new_file(path: Path) -> Iterator[Path]:
-    """A file to write that takes the name ``path`` when all went well, and never another's."""
-    taken = AlreadyThere(f"{path} exists already: give the export a name of its own")
-    if path.exists():
-        raise taken
-    if not path.parent.is_dir():
-        raise BadInput(f"no folder {path.parent} to write {path.name} in: make it first")
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield unfinished
-        try:
-            os.link(unfinished, path)
-        except FileExistsError:
-            raise AlreadyThere(
-                f"{path} exists already: give the export a name of its own"
-            ) from None
-        except OSError:  # a file system without links
-            os.rename(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from ledger import parse_filters
 from ledger.export import export_lines
 from runledger.cli import exits
 from runledger.cli.opening import opened
+from runledger.cli.output import note_no_match
 from runledger.cli.progress import progress
 from runledger.errors import BadInput
 
@@ -22,20 +23,23 @@ def export(arguments: argparse.Namespace) -> int:
     where = parse_filters(arguments.where)
     with opened(arguments, create=False) as runledger, progress("exporting") as advance:
         if arguments.format == "ndjson":
+            count = 0
             with _output(arguments.output) as out:
                 for count, line in enumerate(export_lines(runledger.ledger, where), 1):
                     out.write(line)
                     advance(count)
-            return exits.DONE
-        from runledger.tabular import write_csv, write_parquet
+        elif arguments.format == "csv":
+            from runledger.tabular import write_csv
 
-        if arguments.format == "csv":
             with _output(arguments.output) as out:
-                write_csv(runledger.ledger, where, out, advance)
-            return exits.DONE
-        if arguments.output is None:
-            raise BadInput("Parquet goes to a file: give --output FILE")
-        write_parquet(runledger.ledger, where, Path(arguments.output), advance)
+                count = write_csv(runledger.ledger, where, out, advance)
+        else:
+            from runledger.tabular import write_parquet
+
+            if arguments.output is None:
+                raise BadInput("Parquet goes to a file: give --output FILE")
+            count = write_parquet(runledger.ledger, where, Path(arguments.output), advance)
+    note_no_match(count, arguments.where)
     return exits.DONE
 
 
@@ -44,7 +48,7 @@ def _output(name: str | None) -> Iterator[BinaryIO]:
     if name is None:
         yield sys.stdout.buffer
         return
-    from runledger.tabular import new_file
+    from runledger.new_files import new_file
 
-    with new_file(Path(name)) as unfinished, unfinished.open("xb") as file:
+    with new_file(Path(name), "export") as unfinished, unfinished.open("xb") as file:
         yield file

@@ -85,10 +85,11 @@ def _decisions(arguments: argparse.Namespace) -> int:
     import msgspec
 
     from runledger.cli.opening import opened
-    from runledger.cli.output import print_json, table, to_the_second
+    from runledger.cli.output import note_no_match, print_json, table, to_the_second
 
     with opened(arguments, create=False) as runledger:
         found: list[Any] = [event.data for event in runledger.decisions(*arguments.where)]
+    note_no_match(len(found), arguments.where)
     if arguments.json:
         print_json({"decisions": [msgspec.to_builtins(each) for each in found]})
         return exits.DONE

@@ -10,7 +10,9 @@ from runledger.cli import exits
 from runledger.cli.parser import Commands, command, where
 
 if TYPE_CHECKING:
-    from ledger import Head
+    from collections.abc import Iterable
+
+    from ledger import Event, Head
 
 _LONGEST = 400
 """Characters of an event's line where no terminal limits them; ``--json`` has all of it."""
@@ -89,29 +91,46 @@ def add(commands: Commands) -> None:
 
 
 def _events(arguments: argparse.Namespace) -> int:
-    import json
-
-    from ledger import parse_filters, to_wire
+    from ledger import parse_filters
     from runledger.cli.opening import opened
-    from runledger.cli.output import cut, json_text, say, width
+    from runledger.cli.output import note_no_match
 
     with opened(arguments, create=False) as runledger:
         found = runledger.ledger.read(where=parse_filters(arguments.where))
-        if not arguments.json:
-            for event in found:
-                data = to_wire(event)["data"]
-                text = json.dumps(data, ensure_ascii=False)
-                line = f"{event.sequence:>7}  {event.time}  {event.type}  {event.subject}  {text}"
-                say(cut(line, width() or _LONGEST))
-            return exits.DONE
-        # Streamed by hand: one object, however many events.
-        sys.stdout.write('{"events": [')
-        separator = ""
-        for event in found:
-            sys.stdout.write(separator + json_text(to_wire(event)))
-            separator = ", "
-        sys.stdout.write("]}\n")
+        count = _write_json(found) if arguments.json else _write_lines(found)
+    note_no_match(count, arguments.where)
     return exits.DONE
+
+
+def _write_json(found: Iterable[Event]) -> int:
+    """One object however many events, streamed by hand; returns how many."""
+    from ledger import to_wire
+    from runledger.cli.output import json_text
+
+    count = 0
+    sys.stdout.write('{"events": [')
+    for event in found:
+        separator = ", " if count else ""
+        sys.stdout.write(separator + json_text(to_wire(event)))
+        count += 1
+    sys.stdout.write("]}\n")
+    return count
+
+
+def _write_lines(found: Iterable[Event]) -> int:
+    """A line an event, cut where it is long; returns how many."""
+    import json
+
+    from ledger import to_wire
+    from runledger.cli.output import cut, say, width
+
+    count = 0
+    for event in found:
+        data = json.dumps(to_wire(event)["data"], ensure_ascii=False)
+        line = f"{event.sequence:>7}  {event.time}  {event.type}  {event.subject}  {data}"
+        say(cut(line, width() or _LONGEST))
+        count += 1
+    return count
 
 
 def _export(arguments: argparse.Namespace) -> int:
@@ -143,27 +162,24 @@ def _restore(arguments: argparse.Namespace) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from ledger import Damaged, Head, Verification, verify
-    from ledger.canonical import GENESIS
+    from ledger import verify
     from runledger.cli.opening import opened
-    from runledger.cli.output import colour, print_json, say, talk
+    from runledger.cli.output import colour, print_json, say
     from runledger.cli.progress import progress
 
     expect = None if arguments.expect_head is None else _head(arguments.expect_head)
-    try:
-        with opened(arguments, create=False) as runledger, progress("verifying") as advance:
-            result = verify(runledger.ledger, expect=expect, progress=advance)
-    except Damaged as error:  # not even its tables can be read: an answer, too
-        talk(str(error))
-        result = Verification(False, Head(0, GENESIS), 1, "position 1 cannot be read")
-    head = result.head
+    with opened(arguments, create=False) as runledger, progress("verifying") as advance:
+        result = verify(runledger.ledger, expect=expect, progress=advance)
     if arguments.json:
-        print_json({"ok": result.ok, "head": head._asdict(), "first_bad": result.first_bad})
+        print_json({"ok": result.ok, "head": result.head._asdict(), "first_bad": result.first_bad})
     elif result.ok:
-        say(colour("the chain is whole", "good") + f"; head {head.sequence}:{head.hash}")
+        say(
+            colour("the chain is whole", "good")
+            + f"; head {result.head.sequence}:{result.head.hash}"
+        )
     else:
         say(colour(result.reason, "bad"))
-        say(f"good up to position {head.sequence}; restore a backup or an export")
+        say(f"good up to position {result.head.sequence}; restore a backup or an export")
     return exits.DONE if result.ok else exits.DRIFT
 
 

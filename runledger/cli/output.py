@@ -15,6 +15,8 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from runledger.cli.columns import padded, shortened, width_of
+
 _CONTROL = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|.)|[\x00-\x1f\x7f-\x9f]"
 )
@@ -91,17 +93,22 @@ def to_the_second(time: str) -> str:
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Aligned columns; the last one is cut where it does not fit the terminal."""
     lines = [list(headings), *([plain(cell) for cell in row] for row in rows)]
-    widths = [max(len(line[at]) for line in lines) for at in range(len(headings))]
+    widths = [max(width_of(line[at]) for line in lines) for at in range(len(headings))]
     columns = width()
     before = sum(widths[:-1]) + 2 * (len(widths) - 1)
     last = None if columns is None else max(columns - before, _NARROWEST // 2)
     for line in lines:
-        padded = [cell.ljust(size) for cell, size in zip(line[:-1], widths, strict=False)]
+        cells = [padded(cell, size) for cell, size in zip(line[:-1], widths, strict=False)]
         text = line[-1] if last is None else cut(line[-1], last)
-        say("  ".join([*padded, text]).rstrip())
+        say("  ".join([*cells, text]).rstrip())
+
+
+def note_no_match(found: int, where: Sequence[str]) -> None:
+    """Say where filters matched nothing: an empty answer looks the same as a slip in a filter."""
+    if where and not found:
+        talk(f"note: nothing matches {' or '.join(where)}")
 
 
 def cut(text: object, most: int) -> str:
-    """Text that is no longer than so many characters, with an ellipsis where it was."""
-    whole = plain(text)
-    return whole if len(whole) <= most else f"{whole[: most - 1]}…"
+    """Text that is no wider than so many columns, with an ellipsis where it was."""
+    return shortened(plain(text), most)

@@ -14,7 +14,7 @@ from runledger.cli.parser import Commands, command, count
 if TYPE_CHECKING:
     from runledger.querying import Budget, Rows
 
-_HEAP_BYTES = 1 << 30
+_HEAP_BYTES = 256 << 20
 _GRACE_S = 3.0
 _TABLE_ROWS = 1000
 
@@ -92,7 +92,7 @@ def _watch(budget: Budget) -> None:
     def watch() -> None:
         while True:
             time.sleep(0.2)
-            if budget.left_s < -_GRACE_S:
+            if budget.is_running and budget.left_s < -_GRACE_S:
                 import os
 
                 exits.report(str(budget.exhausted()), exits.OWN_FAILURE)

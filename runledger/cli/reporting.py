@@ -45,11 +45,11 @@ def _report(arguments: argparse.Namespace) -> int:
     from runledger.cli.opening import opened
     from runledger.cli.output import plain, print_json, say, talk
     from runledger.cli.progress import progress
+    from runledger.new_files import check_free, write_new
     from runledger.report import report_of
-    from runledger.report.writing import check_free, write_new
 
     path = Path(arguments.output)
-    check_free(path)
+    check_free(path, "report")
     with opened(arguments, create=False) as runledger, progress("reading") as advance:
         made = report_of(
             runledger,
@@ -60,7 +60,7 @@ def _report(arguments: argparse.Namespace) -> int:
             title=arguments.title,
             progress=advance,
         )
-    write_new(path, made.html)
+    write_new(path, made.html, "report")
     summary = made.summary()
     if made.selection.default:
         talk(f"nothing was chosen: these are the days up to {summary['until']}")

@@ -12,12 +12,16 @@ from typing import Any, BinaryIO, TextIO
 
 import msgspec
 
+from runledger.cli.columns import padded, shortened, width_of
 from runledger.cli.output import plain
 from runledger.querying import Rows
 from runledger.querying.values import presented
 from runledger.tabular import csv_writer, safe_cell
 
 _WIDEST = 60
+_WIDEST_LAST = 240  # plans and messages; nothing stands to the right of it
+_LOOKED_AT = 1000
+"""Characters or bytes of a value that a cell is made of: more than fit, whatever is stripped."""
 _SAMPLE = 200
 _PLAIN = frozenset({int, str, float, type(None)})
 
@@ -27,10 +31,16 @@ def print_table(rows: Rows, out: TextIO) -> None:
     shown = (tuple(_shown(value) for value in row) for row in rows.rows)
     sample = list(itertools.islice(shown, _SAMPLE))
     headings = tuple(plain(name) for name in rows.columns)
-    widths = [min(_WIDEST, max(map(len, column))) for column in zip(headings, *sample, strict=True)]
+    most = [_WIDEST] * (len(headings) - 1) + [_WIDEST_LAST]
+    widths = [
+        min(limit, max(map(width_of, column)))
+        for limit, column in zip(most, zip(headings, *sample, strict=True), strict=True)
+    ]
     total = 0
     for row in itertools.chain([headings], sample, shown):
-        cells = [_fit(cell, width) for cell, width in zip(row, widths, strict=True)]
+        cells = [
+            padded(shortened(cell, width), width) for cell, width in zip(row, widths, strict=True)
+        ]
         out.write("  ".join(cells).rstrip() + "\n")
         total += 1
     if total == 1:
@@ -38,11 +48,11 @@ def print_table(rows: Rows, out: TextIO) -> None:
 
 
 def _shown(value: Any) -> str:
-    return "" if value is None else plain(presented(value))
-
-
-def _fit(cell: str, width: int) -> str:
-    return cell.ljust(width) if len(cell) <= width else f"{cell[: width - 1]}…"
+    if value is None:
+        return ""
+    if isinstance(value, str | bytes) and len(value) > _LOOKED_AT:
+        return f"{plain(presented(value[:_LOOKED_AT]))}…"
+    return plain(presented(value))
 
 
 def write_csv(rows: Rows, out: BinaryIO) -> None:

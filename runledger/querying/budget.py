@@ -40,6 +40,11 @@ class Budget:
             self._since = None
 
     @property
+    def is_running(self) -> bool:
+        """Whether the database works just now."""
+        return self._since is not None
+
+    @property
     def left_s(self) -> float:
         """What is left, in seconds; negative where it is overdrawn."""
         since = self._since

@@ -33,7 +33,7 @@ _BEFORE_PARENTHESIS_TEXT = """
     partition recursive rollup cube row rows select sets similar some then to union using values
     when where with within escape end fetch first next only ordinality explain range
     bit char character decimal dec float interval nchar numeric time timestamp varchar varying
-    timestamptz timetz bpchar
+    timestamptz timetz bpchar current_time current_timestamp localtime localtimestamp
 """
 _BEFORE_PARENTHESIS = frozenset(_BEFORE_PARENTHESIS_TEXT.split())
 _FUNCTIONS_TEXT = """
@@ -42,7 +42,8 @@ _FUNCTIONS_TEXT = """
     atan2 avg bit_and bit_or bit_xor bool_and bool_or btrim cardinality cast cbrt ceil ceiling
     char_length character_length chr coalesce concat concat_ws corr cos count covar_pop covar_samp
     cume_dist date date_bin date_part date_trunc decode degrees dense_rank div encode every exp
-    extract first_value floor format generate_series greatest initcap json_agg json_array_elements
+    extract first_value floor format generate_series greatest grouping initcap json_agg
+    json_array_elements
     json_array_elements_text json_array_length json_build_array json_build_object json_each
     json_each_text json_extract_path json_extract_path_text json_object json_object_agg
     json_object_keys json_strip_nulls json_to_record json_to_recordset json_typeof
@@ -66,6 +67,7 @@ _FUNCTIONS_TEXT = """
 """
 _FUNCTIONS = frozenset(_FUNCTIONS_TEXT.split())
 """Built-in functions whose only effect is their value."""
+_HARMLESS = _FUNCTIONS | _BEFORE_PARENTHESIS
 
 
 def check_names(sql: str) -> None:
@@ -87,12 +89,27 @@ def check_names(sql: str) -> None:
         before, last = last, token
 
 
+def names_after_dots(sql: str) -> set[str]:
+    """Names after a dot that are not among the functions that only compute.
+
+    They are columns, or functions: the server takes ``x.f`` for ``f(x)`` where
+    ``x`` has no column ``f``.
+    """
+    names = set()
+    before = ""
+    for kind, text in _tokens(sql):
+        if before == "." and kind in ("name", "quoted") and text not in _HARMLESS:
+            names.add(text)
+        before = text if kind == "other" else ""
+    return names
+
+
 def _may_precede_parenthesis(name: str, before: str) -> bool:
     if before in ("as", "with", "recursive"):
         # `AS t(a, b)`, `WITH t(a, b) AS`: a name given to columns; no call can stand there.
         return True
     # A function of another schema is none of those on the list.
-    return before != "." and (name in _FUNCTIONS or name in _BEFORE_PARENTHESIS)
+    return before != "." and name in _HARMLESS
 
 
 def _tokens(sql: str) -> Iterator[tuple[str, str]]:

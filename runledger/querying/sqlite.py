@@ -17,11 +17,9 @@ from ledger import Ledger
 from ledger.translation import translated
 from runledger.errors import BadInput
 from runledger.querying.budget import Budget, OverBudget
+from runledger.querying.paging import FIRST_ROWS, MOST_CHARACTERS, MOST_ROWS, Page, weight
 from runledger.querying.statement import ONLY
 
-Page = list[tuple[Any, ...]]
-
-PAGE = 1000
 _STEPS_BETWEEN_LOOKS = 20_000
 
 _FUNCTIONS_TEXT = """
@@ -81,15 +79,20 @@ def run(
 
 
 def _pages(cursor: Any, guard: _Guard, budget: Budget) -> Iterator[Page]:
-    # The first pages are small, so that the first rows show early.
-    size = 20
+    rows = FIRST_ROWS
     while True:
+        page: Page = []
+        characters = 0
         with _errors(guard, budget), budget.running():
-            page = cursor.fetchmany(size)
+            for row in cursor:
+                page.append(row)
+                characters += weight(row)
+                if len(page) >= rows or characters >= MOST_CHARACTERS:
+                    break
         if not page:
             return
         yield page
-        size = min(PAGE, size * 4)
+        rows = min(MOST_ROWS, rows * 4)
 
 
 class _Guard:

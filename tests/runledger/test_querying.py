@@ -12,6 +12,8 @@ from ledger import Ledger, open_ledger, verify
 from ledger.testing import sample_events
 from runledger.errors import BadInput
 from runledger.querying import Budget, OverBudget, query
+from runledger.querying.paging import MOST_CHARACTERS, next_rows
+from runledger.querying.sqlite import run as run_on_sqlite
 from tests.postgres import NewDatabase
 from tests.typing_at import Type
 
@@ -61,6 +63,10 @@ POSTGRES = [
     "SELECT U&\"pg\\005fread_file\"('/etc/passwd')",
     "SET ROLE postgres",
     "SELECT query_to_xml('DELETE FROM events', true, true, '')",
+    # A column after a dot may be a call: each of these runs a function on what stands before it.
+    "SELECT ('data_directory'::text).current_setting",
+    "SELECT ('select pg_read_file($$/etc/passwd$$)::tsvector'::text).ts_stat",
+    "SELECT given . /* a column? */ \"ts_stat\" FROM unnest(ARRAY['select 1']) AS given",
 ]
 
 
@@ -115,6 +121,7 @@ ALLOWED = [
     ("  select id from v_events order by sequence limit 2 ;  ", [("e-1",), ("e-2",)]),
     ("WITH t AS (SELECT 1 AS a UNION ALL SELECT 2) SELECT sum(a) FROM t", [(3,)]),
     ("SELECT 'DELETE; -- x'", [("DELETE; -- x",)]),
+    ("SELECT e.id, length(e.time) FROM v_events AS e WHERE e.sequence = 9", [("e-9", 27)]),
     ("SELECT upper('a') || lower('B'), coalesce(NULL, 7), abs(-2)", [("Ab", 7, 2)]),
     (
         "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 5) "
@@ -132,6 +139,24 @@ def test_sqlite_answers(sqlite: Ledger, sql: str, rows: list[object]) -> None:
 @pytest.mark.parametrize(("sql", "rows"), ALLOWED)
 def test_postgres_answers(postgres: Ledger, sql: str, rows: list[object]) -> None:
     assert _rows(postgres, sql) == rows
+
+
+def test_no_page_of_heavy_rows_is_held(sqlite: Ledger) -> None:
+    sql = "SELECT zeroblob(1 << 20) FROM events, (SELECT 1 UNION ALL SELECT 2)"
+    with run_on_sqlite(sqlite, sql, Budget(60), None) as (_, pages):
+        rows = [len(page) for page in pages]
+    assert sum(rows) == 60
+    assert max(rows) <= MOST_CHARACTERS >> 20
+
+
+@pytest.mark.parametrize(
+    ("asked", "characters", "next_"),
+    [(20, 10, 80), (1000, 10, 1000), (20, 1 << 20, 4), (4, 5 << 20, 1)],
+)
+def test_the_next_page_is_as_large_as_the_last_one_allows(
+    asked: int, characters: int, next_: int
+) -> None:
+    assert next_rows(asked, [("x" * characters, 1), ("x" * characters, None)]) == next_
 
 
 def test_a_plan_is_shown_on_both(sqlite: Ledger, postgres: Ledger) -> None:
@@ -179,6 +204,34 @@ class TestAsTyped:
         assert type_("query", "SELECT nope", "--ledger", "l.db").code == 2
         assert type_("query", ENDLESS, "--timeout", "0.2", "--ledger", "l.db").code == 1
         assert type_("query", "SELECT 1", "--ledger", "none.db").code == 3
+
+    def test_what_needs_too_much_memory_is_refused(self, type_: Type, sqlite: Ledger) -> None:
+        done = type_("query", "SELECT zeroblob(900000000)", "--ledger", "l.db")
+        assert done.code == 1
+        assert done.err.count("\n") == 1
+        assert "memory" in done.err
+
+    def test_the_time_is_up_once_and_plainly_on_postgresql(
+        self, type_: Type, postgres: Ledger
+    ) -> None:
+        url = postgres.engine.url.render_as_string(hide_password=False)
+        sql = (
+            "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) "
+            "SELECT n FROM t WHERE n < 100 OR n % 1000000000 = 0"
+        )
+        done = type_("query", sql, "--timeout", "0.3", "--format", "csv", "--ledger", url)
+        assert (done.code, done.err.count("\n")) == (1, 1)
+        assert "did not end within 0.3 s" in done.err
+
+    def test_columns_line_up_whatever_the_script(self, type_: Type, sqlite: Ledger) -> None:
+        sql = "SELECT '日本' AS a, 'é' || char(0x301) AS b, 1 AS c UNION ALL SELECT 'abcd', 'xy', 2"
+        done = type_("query", sql, "--ledger", "l.db")
+        assert done.out.splitlines() == ["a     b   c", "日本  é\u0301   1", "abcd  xy  2"]
+
+    def test_a_long_cell_is_cut(self, type_: Type, sqlite: Ledger) -> None:
+        sql = "SELECT '日' || printf('%.*c', 5000, 'x') AS a, 1 AS b"
+        shown = type_("query", sql, "--ledger", "l.db").out.splitlines()[1]
+        assert shown == f"日{'x' * 57}…  1"
 
     def test_terminal_control_is_stripped_from_a_table(self, type_: Type, sqlite: Ledger) -> None:
         sql = "SELECT char(27) || '[31mred' AS a"
