@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from collectors.jobs import Ended, Reporter, describe, run_command, told
+from collectors.jobs import Ended, Reporter, describe, redact, run_command, told
 from collectors.jobs.command import undisturbed
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
-_INTERPRETERS = ("python", "pypy", "sh", "bash", "dash", "zsh", "perl", "ruby", "node", "env")
+_INTERPRETER = re.compile(r"(?:(?:ba|da|z)?sh|(?:python|pypy|perl|ruby|node)[0-9.]*)\Z")
 
 
 class Attempts(NamedTuple):
@@ -90,9 +92,16 @@ def job_name(argv: Sequence[str]) -> str:
 
     >>> job_name(["/usr/bin/python3", "/srv/train.py", "--lr", "1"]), job_name(["make", "all"])
     ('train.py', 'make')
+    >>> job_name(["env", "HF_TOKEN=s3cr3t", "python3.11", "train.py"])
+    'train.py'
     """
-    words = [os.path.basename(word) or word for word in argv[:2]]
-    is_script = len(words) == 2 and words[0].startswith(_INTERPRETERS)
-    name = words[1] if is_script and not argv[1].startswith("-") else words[0]
-    printable = "".join(letter if letter.isprintable() else "?" for letter in name)
+    words = list(argv)
+    while len(words) > 1 and os.path.basename(words[0]) == "env":
+        # What env sets is no name, and may be a secret.
+        rest = itertools.dropwhile(lambda word: "=" in word or word.startswith("-"), words[1:])
+        words = list(rest) or words[:1]
+    names = [os.path.basename(word) or word for word in words[:2]]
+    is_script = len(names) == 2 and _INTERPRETER.match(names[0])
+    name = names[1] if is_script and not words[1].startswith("-") else names[0]
+    printable = "".join(letter if letter.isprintable() else "?" for letter in redact(name))
     return printable.strip()[:200] or "command"
