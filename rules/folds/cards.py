@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ledger import Event
-from ledger.payloads import GpuFault, GpuProbe, OverrideSet, SmuError
+from ledger.payloads import GpuFault, GpuProbe, OverrideSet, ProbedGpu, SmuError
 from ledger.times import parse_time
 from rules.folds import clean
 from rules.folds.context import FoldSettings
@@ -19,10 +21,17 @@ def gpu_probe(state: State, event: Event, data: GpuProbe, settings: FoldSettings
     """The newest probe of a node: where its cards are and how they are."""
     name = settings.node(data.node)
     node = state.node(name)
-    gone = sight(state, name, node, data)
+    gpus = _one_for_each_place(data.gpus)
+    gone = sight(state, name, node, gpus)
+    uids = {gpu.pci: identifying(state, gpu.card_uid) for gpu in gpus}
+    # Those that a uid names come first: they may have left places that others took.
+    keys = {
+        place: card_at(state, name, place, uids[place])
+        for place in sorted(uids, key=lambda place: uids[place] is None)
+    }
     seen: list[Seen] = []
-    for gpu in data.gpus:
-        key = card_at(state, name, gpu.pci, identifying(state, gpu.card_uid))
+    for gpu in gpus:
+        key = keys[gpu.pci]
         card = state.cards[key]
         card.index, card.probed = gpu.index, True
         seen.append(Seen(pci=gpu.pci, state=gpu.state, card=key, index=gpu.index, uid=gpu.card_uid))
@@ -37,6 +46,16 @@ def gpu_probe(state: State, event: Event, data: GpuProbe, settings: FoldSettings
         blame_late(state, node, name, settings)
     for uid in gone:
         settle(state, uid)
+
+
+def _one_for_each_place(gpus: Iterable[ProbedGpu]) -> list[ProbedGpu]:
+    """The cards of a probe; of one that a tool listed twice, the row that is not ok."""
+    by_place: dict[str, ProbedGpu] = {}
+    for gpu in gpus:
+        held = by_place.get(gpu.pci)
+        if held is None or held.state == "ok":
+            by_place[gpu.pci] = gpu
+    return list(by_place.values())
 
 
 def smu_error(state: State, event: Event, data: SmuError, settings: FoldSettings) -> None:

@@ -10,8 +10,9 @@ identifies neither.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
-from ledger.payloads import GpuProbe
+from ledger.payloads import ProbedGpu
 from rules.state import Card, NodeState, State
 
 
@@ -87,10 +88,10 @@ def identifying(state: State, uid: str | None) -> str | None:
     return uid
 
 
-def sight(state: State, name: str, node: NodeState, data: GpuProbe) -> list[str]:
+def sight(state: State, name: str, node: NodeState, gpus: Iterable[ProbedGpu]) -> list[str]:
     """Count where uids are seen; returns those that this node no longer shows."""
     before = {each.uid for each in node.probe.gpus if each.uid} if node.probe else set()
-    now = Counter(gpu.card_uid for gpu in data.gpus if gpu.card_uid)
+    now = Counter(gpu.card_uid for gpu in gpus if gpu.card_uid)
     for uid, count in now.items():
         state.sightings.setdefault(uid, {})[name] = count
     gone = sorted(before - set(now))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ledger.payloads import GpuFault, JobFailedWithTraceback
+from ledger.payloads import GpuFault, GpuProbe, JobFailedWithTraceback, ProbedGpu
 from rules.fleet import parse_fleet
 from tests.rules.histories import NOON, D, H, M, S, Story, found, pci
 
@@ -323,6 +323,24 @@ def test_a_uid_in_the_newest_probes_of_two_nodes_identifies_neither_until_it_is_
     assert story.states(at=3 * H) == {f"rig {pci(2)}": "excluded"}
     story.probe(at=4 * H, uids=("a", "b", "f", "d"))
     assert story.states(at=5 * H) == {f"zeus {pci(0)}": "excluded"}
+
+
+def test_a_card_without_a_uid_in_the_slot_that_another_has_left_is_another_card() -> None:
+    story = Story().probe(uids=("a",), states=("ok",)).error(M, 0).error(H, 0)
+    story.probe(at=2 * H, uids=(None, "a"), states=("ok", "ok"))
+    assert story.states(at=3 * H) == {f"rig {pci(1)}": "excluded"}
+
+
+def test_a_card_that_a_tool_lists_twice_is_one_card_and_ok_only_where_both_rows_are() -> None:
+    story = Story().error(0).error(H)
+    for hours in (2, 14, 26):
+        rows = tuple(
+            ProbedGpu(pci=pci(2), index=2, state=state, card_uid="u")
+            for state in ("ok", "unresponsive")
+        )
+        story.add(GpuProbe(node="rig", method="m", gpus=rows, smu_reads=0), hours * H)
+    (entry,) = story.decide("exclusions", {}, 27 * H).outcome["gpus"]
+    assert (entry["state"], entry["card_uid"]) == ("excluded", "u")
 
 
 # -- failed jobs -----------------------------------------------------------
