@@ -25,6 +25,7 @@ from ledger.times import parse_time
 from rules.decide import Draft
 from rules.fleet import Fleet
 from rules.policy import Policy
+from rules.proposal import whole_number
 from runledger.catalog import Catalog
 from runledger.collecting import Collecting
 from runledger.collecting import Time as Time
@@ -177,17 +178,21 @@ class Runledger(Collecting, Searching, Guarding):
         step: str,
         *,
         run: str | None = None,
-        trials: int | None = None,
-        seed_count: int | None = None,
+        trials: int | str | None = None,
+        seed_count: int | str | None = None,
         at: Time = None,
         as_of: int | None = None,
     ) -> DecisionPayload:
         """May this step start? Judged on what the ledger holds; nothing is probed.
 
-        A failure of our own gives the verdict ``unknown`` and says what failed.
+        Numbers may come as text. A failure of our own gives the verdict ``unknown`` and
+        says what failed.
         """
-        question: dict[str, Any] = {"step": str(step)}
-        question |= _given(run=run, trials=trials, seed_count=seed_count)
+        question: dict[str, Any] = {"step": str(step)} | _given(
+            run=None if run is None else str(run),
+            trials=_count("trials", trials),
+            seed_count=_count("seed_count", seed_count),
+        )
         try:
             return self._decide("preflight", question, at, as_of)
         except RunledgerError:
@@ -373,3 +378,10 @@ def _check_subject(subject: str) -> None:
 
 def _given(**values: Any) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
+
+
+def _count(name: str, value: Any) -> int | None:
+    number = None if value is None else whole_number(value)
+    if value is not None and (number is None or number < 0):
+        raise BadInput(f"{name} = {value!r}: give a whole number, 0 or more")
+    return number

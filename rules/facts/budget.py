@@ -64,7 +64,10 @@ def budget_fact(
             show={
                 "step": step,
                 "trials": f"{trials:,}",
-                "seed_count": "an unstated number of" if seed_count is None else f"{seed_count:,}",
+                "unknown": "the number of seeds was not given"
+                if seed_count is None
+                else f"no finished trial had {seed_count:,} seeds",
+                "tell": "give --seed-count" if seed_count is None else "nothing to do",
                 "median_s": words.number(float(median_s or 0)),
                 "need_s": words.number(float(need_s)),
                 "budget_s": words.number(float(budget_s)),

@@ -226,8 +226,8 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
         about="budget",
         when=(("comparable", "==", False),),
         severity="info",
-        message="no finished trial with {seed_count} seeds tells how long {trials} trials take",
-        remedy="nothing to do; give --seed-count where it was left out",
+        message="how long {trials} trials take is not known: {unknown}",
+        remedy="{tell}",
     ),
     Rule(
         name="parameters_dropped",

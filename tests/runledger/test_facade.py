@@ -99,6 +99,15 @@ def test_a_failure_of_our_own_is_never_go(tmp_path: Path, monkeypatch: pytest.Mo
         assert isinstance(opened.decision(decision.decision).data, DecisionPayload)
 
 
+def test_numbers_of_a_preflight_may_be_text_and_must_be_numbers(tmp_path: Path) -> None:
+    with ledger_with(tmp_path, Story().healthy().events) as opened:
+        decision = opened.preflight("1", at=NOON + M, trials="50", seed_count="1e7")
+        assert decision.question == {"step": "1", "trials": 50, "seed_count": 10_000_000}
+        for wrong in ("fifty", -1, 0.5, True, [50]):
+            with pytest.raises(runledger.BadInput, match=r"trials = .*: give a whole number"):
+                opened.preflight("1", at=NOON + M, trials=wrong)  # type: ignore[arg-type]
+
+
 def test_next_parameters_in_one_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with ledger_with(tmp_path, Story().run("R1", H, 900).events):
