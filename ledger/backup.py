@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from pathlib import Path
 
 from ledger.errors import AlreadyThere, Damaged, NotFound
@@ -20,7 +21,8 @@ def backup(ledger: Ledger, path: str | Path) -> Head:
     Writers may go on meanwhile. The file appears under its name only once it is
     complete, verified and on disk; a ledger on PostgreSQL becomes a SQLite one
     with the same positions and hashes. A SQLite file keeps its schema, so that
-    a backup can be taken before an upgrade. Raises `AlreadyThere` rather than
+    a backup can be taken before an upgrade, and its mode: what only its owner
+    may read stays so. Raises `AlreadyThere` rather than
     overwrite, `NotFound` where there is no such folder, `Damaged` where the
     copy does not verify.
     """
@@ -50,6 +52,8 @@ def backup(ledger: Ledger, path: str | Path) -> Head:
 def _copy(ledger: Ledger, part: Path) -> None:
     from pysqlite3 import dbapi2
 
+    # Nobody else's file, and for nobody else's eyes before it has its mode.
+    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
     target = dbapi2.connect(str(part), isolation_level=None)
     try:
         with contextlib.closing(ledger.engine.raw_connection()) as source:
@@ -59,6 +63,7 @@ def _copy(ledger: Ledger, part: Path) -> None:
         target.execute("PRAGMA journal_mode = DELETE")
     finally:
         target.close()
+    shutil.copymode(str(ledger.engine.url.database), part)
 
 
 def _verified(part: Path) -> Head:

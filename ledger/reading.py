@@ -6,7 +6,7 @@ write-ahead log from being folded back into the ledger's file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -15,9 +15,9 @@ from sqlalchemy import Connection, Engine, Select, tuple_
 from ledger.sql import Row, events
 from ledger.translation import translated
 
-_FIRST_PAGE = 100
+FIRST_PAGE = 100
 _PAGE = 2000
-_PAGE_BYTES = 8 * 1024 * 1024
+PAGE_BYTES = 8 * 1024 * 1024
 _DATA = 11
 _TIME = 5
 
@@ -29,7 +29,7 @@ def streamed(engine: Engine, statement: Select[Any]) -> Iterator[Row]:
     """All rows of a statement, fetched as they are taken."""
     with translated("reading"), engine.connect() as connection:
         result = connection.execution_options(stream_results=True).execute(statement)
-        while rows := result.fetchmany(_FIRST_PAGE):
+        while rows := result.fetchmany(FIRST_PAGE):
             yield from map(tuple, rows)
 
 
@@ -41,7 +41,7 @@ def in_sequence(engine: Engine, statement: Select[Any]) -> Iterator[Row]:
 def pages_in_sequence(engine: Engine, statement: Select[Any]) -> Iterator[list[Row]]:
     """The same, as lists of many rows: for whoever would feel a step for each."""
     statement = statement.order_by(events.c.sequence)
-    page, after = _FIRST_PAGE, 0
+    page, after = FIRST_PAGE, 0
     with translated("reading"):
         connection = engine.connect()
     with connection:
@@ -55,7 +55,7 @@ def pages_in_sequence(engine: Engine, statement: Select[Any]) -> Iterator[list[R
             if len(rows) < page:
                 return
             after = rows[-1][0]
-            page = _next_page(page, rows)
+            page = next_page(page, rows)
 
 
 def in_time(engine: Engine, statement: Select[Any], *, span: int) -> Iterator[Row]:
@@ -69,14 +69,14 @@ def in_time(engine: Engine, statement: Select[Any], *, span: int) -> Iterator[Ro
         yield from streamed(engine, statement.order_by(events.c.time_us + 0, events.c.sequence))
         return
     statement = statement.order_by(events.c.time_us, events.c.sequence)
-    page = _FIRST_PAGE
+    page = FIRST_PAGE
     rows = _page(engine, statement, page)
     while True:
         yield from rows
         if len(rows) < page:
             return
         last = tuple_(rows[-1][_TIME], rows[-1][0])
-        page = _next_page(page, rows)
+        page = next_page(page, rows)
         rows = _page(
             engine, statement.where(tuple_(events.c.time_us, events.c.sequence) > last), page
         )
@@ -92,8 +92,8 @@ def _fetched(connection: Connection, statement: Select[Any], size: int) -> list[
     return list(connection.execute(statement.limit(size)).cursor.fetchall())
 
 
-def _next_page(page: int, rows: list[Row]) -> int:
+def next_page(page: int, rows: Sequence[Row], at_most: int = _PAGE) -> int:
     """More at a time while rows are small, fewer where they are large."""
-    if sum(len(row[_DATA]) for row in rows) > _PAGE_BYTES:
+    if sum(len(row[_DATA]) for row in rows) > PAGE_BYTES:
         return max(1, page // 4)
-    return min(_PAGE, page * 2)
+    return min(at_most, page * 2)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Iterator
 
 from ledger.errors import InvalidEvents, NotEmpty, Problem
 from ledger.event import MAX_PAYLOAD_BYTES, parse_line
+from ledger.reading import PAGE_BYTES
 from ledger.rows import to_row
 from ledger.sql import Row, row_hash
 from ledger.store import Appended, Ledger
@@ -37,12 +37,26 @@ def restore(
         if head.sequence:
             raise NotEmpty(head.sequence)
         rows = _checked(_parsed(lines, max_bytes), head)
-        while batch := list(itertools.islice(rows, _BATCH)):
+        for batch in _batches(rows):
             _refuse_known_ids(transaction, batch)
             transaction.insert(batch)
             head = Head(batch[-1][0], batch[-1][14])
             progress(head.sequence)
     return Appended(head.sequence, 0, head)
+
+
+def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    """The rows, many at a time, and fewer where they are large."""
+    batch: list[Row] = []
+    size = 0
+    for row in rows:
+        batch.append(row)
+        size += len(row[11])
+        if len(batch) == _BATCH or size > PAGE_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def _parsed(lines: Iterable[str | bytes], max_bytes: int) -> Iterator[tuple[int, Row]]:

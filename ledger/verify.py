@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from ledger.canonical import GENESIS
 from ledger.errors import LedgerError, NotFound, Unavailable
+from ledger.reading import FIRST_PAGE, next_page
 from ledger.sql import Row, events, row_hash
 from ledger.store import Head, Ledger
 from ledger.translation import translated
@@ -78,7 +79,7 @@ def _rows(ledger: Ledger) -> Iterator[Row | None]:
     """Rows in order; None for the first that the database or its text cannot give."""
     # From wherever the first one stands: other readers see none before position 1.
     statement = following = select(events).order_by(events.c.sequence)
-    page = _PAGE
+    page, searching = FIRST_PAGE, False
     while True:
         try:
             with translated("verifying"), ledger.engine.connect() as connection:
@@ -90,9 +91,10 @@ def _rows(ledger: Ledger) -> Iterator[Row | None]:
             if page == 1:
                 yield None
                 return
-            page = 1  # find the very row
+            page, searching = 1, True  # find the very row
             continue
         yield from rows
         if len(rows) < page:
             return
         following = statement.where(events.c.sequence > rows[-1][0])
+        page = 1 if searching else next_page(page, rows, _PAGE)

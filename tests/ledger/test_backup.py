@@ -25,6 +25,15 @@ def test_a_backup_holds_what_the_ledger_held(tmp_path: Path) -> None:
     assert sorted(each.name for each in tmp_path.iterdir() if "b.db" in each.name) == ["b.db"]
 
 
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644])
+def test_what_others_may_not_read_they_may_not_read_in_a_backup(tmp_path: Path, mode: int) -> None:
+    with open_ledger(tmp_path / "l.db") as ledger:
+        (tmp_path / "l.db").chmod(mode)
+        ledger.append(sample_event(1))
+        backup(ledger, tmp_path / "b.db")
+    assert (tmp_path / "b.db").stat().st_mode & 0o777 == mode
+
+
 def test_a_backup_of_postgres_is_a_sqlite_file_with_the_same_head(
     tmp_path: Path, new_postgres_database: NewDatabase
 ) -> None:

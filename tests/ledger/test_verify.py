@@ -151,6 +151,17 @@ def test_torn_pages_of_the_file_are_found(tmp_path: Path, whole: bytes) -> None:
     assert result.first_bad is not None
 
 
+def test_rows_beyond_one_that_cannot_be_read_are_not_believed(tmp_path: Path, whole: bytes) -> None:
+    path = _tampered(
+        tmp_path,
+        whole,
+        ("UPDATE events SET data = CAST(x'7b22ff227d' AS TEXT) WHERE sequence = 33", ()),
+    )
+    with open_ledger(path, readonly=True) as ledger:
+        result = verify(ledger)
+    assert (result.ok, result.first_bad, result.head.sequence) == (False, 33, 32)
+
+
 def test_progress_is_told_by_position(tmp_path: Path) -> None:
     seen: list[int] = []
     with open_ledger(tmp_path / "l.db") as ledger:
