@@ -62,11 +62,12 @@ def runledger_trial(
 
     The value given to ``trial.tell`` is told on leaving; without one the trial
     FAILs, as one whose objective returns nothing. `optuna.TrialPruned` tells
-    PRUNED and ends there; any other exception is recorded, tells FAIL and goes
-    on. ``attempt`` counts from 1; ``will_retry`` is what the record says of a
-    failure; ``job`` names it, by default after study and number; ``gpu_state``
-    reads the card's state for it. Raises `InvalidEvents` for a name that no event
-    can bear, before anything is asked for.
+    PRUNED and ends there; any other exception, Optuna's own at the telling
+    included, is recorded, tells FAIL and goes on. ``attempt`` counts from 1;
+    ``will_retry`` is what the record says of a failure; ``job`` names it, by
+    default after study and number; ``gpu_state`` reads the card's state for it.
+    Raises `InvalidEvents` for a name that no event can bear, before anything is
+    asked for.
     """
     import optuna
     from optuna.trial import TrialState
@@ -85,6 +86,8 @@ def runledger_trial(
     asked = AskedTrial(trial)
     try:
         yield asked
+        state = TrialState.FAIL if asked.values is None else None
+        told = study.tell(trial, asked.values, state, skip_if_finished=True)
     except optuna.TrialPruned:
         notes.finished(study.tell(trial, state=TrialState.PRUNED, skip_if_finished=True))
     except BaseException as error:
@@ -98,8 +101,7 @@ def runledger_trial(
             _log.warning("trial %d could not be told as failed", trial.number, exc_info=True)
         raise
     else:
-        state = TrialState.FAIL if asked.values is None else None
-        notes.finished(study.tell(trial, asked.values, state, skip_if_finished=True))
+        notes.finished(told)
 
 
 class _Notes:

@@ -122,6 +122,16 @@ def test_a_trial_that_was_never_told_fails(study: optuna.Study, kept: Kept) -> N
     assert kept.payloads[1].state == "FAIL"
 
 
+def test_a_value_that_optuna_cannot_take_leaves_no_trial_running(
+    study: optuna.Study, kept: Kept
+) -> None:
+    with pytest.raises(TypeError), runledger_trial(study, kept) as trial:
+        trial.tell("2.5")  # type: ignore[arg-type]  # as a program may, by mistake
+
+    assert study.trials[0].state.name == "FAIL"
+    assert [type(each) for each in kept.payloads[1:]] == [JobFailedWithTraceback, TrialCompleted]
+
+
 def test_a_trial_told_by_the_program_itself_stays_as_it_was_told(
     study: optuna.Study, kept: Kept
 ) -> None:
