@@ -7,12 +7,14 @@ it had no survivor. One that FAILed says nothing about the space.
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from collectors.jobs.redact import environment_secrets, redact
 from collectors.optuna.recording import Recorder
 from collectors.optuna.trials import SOURCE, json_value, study_name, whole_count
 from collectors.spool import SpoolError
@@ -111,8 +113,7 @@ class SearchRun:
         outcome, reason = "succeeded", None
         if kind is not None:
             outcome = "failed" if issubclass(kind, Exception) else "aborted"
-            reason = f"{kind.__name__}: {error}".removesuffix(": ")[:_MAX_REASON]
-            reason = str(json_value(reason))
+            reason = _reason(kind, error)
         self._record(
             RunFinished(
                 outcome=outcome,  # type: ignore[arg-type]  # one of the three
@@ -182,6 +183,15 @@ class SearchRun:
         except (LedgerError, SpoolError, OSError) as error:
             # Hours of search are worth more than the note about them.
             _log.warning("%s of run %s could not be stored: %s", event.type, self._run, error)
+
+
+def _reason(kind: type[BaseException], error: BaseException | None) -> str:
+    """The exception in a line, without the secrets that messages of drivers and shells hold."""
+    try:
+        text = f"{kind.__name__}: {error}".removesuffix(": ")
+    except Exception:  # one that cannot be written out is an exception all the same
+        text = kind.__name__
+    return str(json_value(redact(text, environment_secrets(os.environ))))[:_MAX_REASON]
 
 
 def _needed(name: str, *values: Any) -> int:

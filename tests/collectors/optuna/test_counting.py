@@ -64,10 +64,12 @@ def test_a_run_is_recorded_from_start_to_count_to_finish(kept: Kept) -> None:
     [
         (ValueError("no data\x00"), "failed", "ValueError: no data\ufffd"),
         (RuntimeError(), "failed", "RuntimeError"),
+        (OSError("postgresql://u:hunter2@rig/db refused"), "failed",
+         "OSError: postgresql://u:<redacted>@rig/db refused"),
         (KeyboardInterrupt(), "aborted", "KeyboardInterrupt"),
         (SystemExit(3), "aborted", "SystemExit: 3"),
     ],
-)
+)  # fmt: skip
 def test_an_exception_is_the_reason_and_goes_on_its_way(
     kept: Kept, error: BaseException, outcome: str, reason: str
 ) -> None:
