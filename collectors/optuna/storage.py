@@ -44,7 +44,11 @@ def opened(location: str) -> Iterator[tuple[BaseStorage, bool]]:
     """
     path = _path_of(location)
     if path is None:
-        yield _server_storage(location), True
+        server = _server_storage(location)
+        try:
+            yield server, True
+        finally:
+            server.engine.dispose()
         return
     _check_file(path)
     with tempfile.TemporaryDirectory(prefix="runledger-optuna-") as folder:
@@ -164,7 +168,7 @@ def _sqlite_storage(copied: Path, path: Path) -> Any:
     return _rdb_storage(f"sqlite:///{copied}", str(path), {}, upgrade=True)
 
 
-def _server_storage(location: str) -> BaseStorage:
+def _server_storage(location: str) -> Any:
     from sqlalchemy import create_engine, inspect
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
@@ -190,8 +194,7 @@ def _server_storage(location: str) -> BaseStorage:
         raise UnusableStorage(f"{shown} cannot be opened: {_words(error)}") from error
     _check_tables(tables, shown)
     full = url.render_as_string(hide_password=False)
-    storage: BaseStorage = _rdb_storage(full, shown, options, upgrade=False)
-    return storage
+    return _rdb_storage(full, shown, options, upgrade=False)
 
 
 def _check_tables(tables: set[str], shown: str) -> None:

@@ -17,6 +17,7 @@ from rules.ruleset import Fact
 from rules.state import State
 
 _DAY_US = 86_400 * SECOND_US
+_SHOWN_CHARACTERS = 60
 
 
 class Judged(msgspec.Struct, kw_only=True):
@@ -56,14 +57,15 @@ def judge_proposal(
         number = whole_number(raw)
         if number is None:
             requested[key] = raw
-            malformed.append(f"{key}: {str(raw)[:60]!r}")
+            malformed.append(f"{key}: {str(raw)[:_SHOWN_CHARACTERS]!r}")
             continue
         requested[key] = number if abs(number) < LARGEST else raw
+        shown = f"{number:,}" if abs(number) < LARGEST else str(raw)[:_SHOWN_CHARACTERS]
         low, high = getattr(limits, f"min_{key}"), getattr(limits, f"max_{key}")
         allowed = max(low, min(high, number))
         if allowed != number:
             bound = "min" if number < low else "max"
-            clamped["out_of_bounds"].append(f"{key} {number:,} to {allowed:,}")
+            clamped["out_of_bounds"].append(f"{key} {shown} to {allowed:,}")
             clauses.setdefault("out_of_bounds", f"proposal.{bound}_{key}")
         # What `next` says is always within reach, also of a number that was brought to it.
         if getattr(next_, key) not in (number, allowed):

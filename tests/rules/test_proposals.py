@@ -372,9 +372,11 @@ def test_nothing_that_is_sent_keeps_a_proposal_from_being_recorded(
 
 def test_a_number_too_large_for_json_is_told_as_it_was_asked(tmp_path: Path) -> None:
     with runledger.open(tmp_path / "ledger.db") as opened:
-        outcome = opened.propose(trials=10**30, proposer="m", rationale="why").outcome
-    assert outcome["requested"] == {"trials": f"{10**30}"}
-    assert outcome["applied"]["trials"] == 500
+        decision = opened.propose(trials=10**30, proposer="m", rationale="why")
+    assert decision.outcome["requested"] == {"trials": f"{10**30}"}
+    assert decision.outcome["applied"]["trials"] == 500
+    messages = {finding.rule: finding.message for finding in decision.findings}
+    assert messages["out_of_bounds"] == f"beyond the policy's bounds: trials {10**30} to 500"
 
 
 def test_a_scope_may_hold_whatever_a_run_may_be_recorded_with(tmp_path: Path) -> None:
