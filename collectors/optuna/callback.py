@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import atexit
 import logging
+import time
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from collectors.optuna.background import Background
 from collectors.optuna.recording import Recorder
-from collectors.optuna.trials import is_finished, trial_event
+from collectors.optuna.trials import begun_since, is_finished, trial_event
 from collectors.optuna.warmstart import is_carried
 from ledger.event import Event
 
@@ -48,7 +48,7 @@ class RunledgerCallback:
     ) -> None:
         self._background = Background(recorder, capacity=capacity)
         self._run, self._step = run, step
-        self._since = datetime.now()  # compared to Optuna's own local times
+        self._since_us = time.time_ns() // 1000
         self._studies: dict[str, optuna.Study] = {}
         self._attrs: dict[str, Mapping[str, Any]] = {}
         self._seen: dict[str, set[int]] = {}
@@ -134,10 +134,8 @@ class RunledgerCallback:
                 _log.warning("study %r could not be looked through: %s", name, error)
                 continue
             for trial in trials:
-                begun = trial.datetime_start
-                ours = begun is not None and begun >= self._since
                 if (
-                    ours
+                    begun_since(trial, self._since_us)
                     and is_finished(trial)
                     and not is_carried(trial)
                     and trial.number not in seen

@@ -10,13 +10,12 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from collectors.jobs.redact import environment_secrets, redact
 from collectors.optuna.recording import Recorder
-from collectors.optuna.trials import SOURCE, json_value, study_name, whole_count
+from collectors.optuna.trials import SOURCE, begun_since, json_value, study_name, whole_count
 from collectors.spool import SpoolError
 from ledger import LedgerError
 from ledger.event import new_event
@@ -96,11 +95,11 @@ class SearchRun:
             effective=None if effective is None else json_value(effective),
         )
         self._began_s = 0.0
-        self._began = datetime.max
+        self._began_us = 0
 
     def __enter__(self) -> Self:
         self._began_s = time.monotonic()
-        self._began = datetime.now()  # compared to Optuna's own local times
+        self._began_us = time.time_ns() // 1000  # compared to Optuna's own times
         self._record(self._started)
         return self
 
@@ -167,7 +166,7 @@ class SearchRun:
         return completed_trials(
             trial
             for trial in study.get_trials(deepcopy=False)
-            if trial.datetime_start is not None and trial.datetime_start >= self._began
+            if begun_since(trial, self._began_us)
         )
 
     def _record(self, payload: Payload) -> None:

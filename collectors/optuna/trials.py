@@ -46,6 +46,16 @@ def is_finished(trial: FrozenTrial) -> bool:
     return trial.state.name in ("COMPLETE", "PRUNED", "FAIL")
 
 
+def begun_since(trial: FrozenTrial, since_us: int) -> bool:
+    """Whether a trial of this process's zone began then or later.
+
+    In the hour that clocks are put back over, its time is read as the later of
+    the two it may be: whoever asks is looking for what has just begun.
+    """
+    start = trial.datetime_start
+    return start is not None and from_datetime(_aware(start.replace(fold=1), None)) >= since_us
+
+
 def trial_event(
     trial: FrozenTrial,
     *,

@@ -15,10 +15,10 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from collectors.optuna import trial_event
-from collectors.optuna.trials import json_value, study_name, whole_count
+from collectors.optuna.trials import begun_since, json_value, study_name, whole_count
 from ledger import Event, from_wire, to_wire
 from ledger.payloads import TrialCompleted
-from ledger.times import format_time
+from ledger.times import format_time, parse_time
 
 LOS_ANGELES = ZoneInfo("America/Los_Angeles")
 EVENING = datetime(2026, 1, 24, 18, 0, 0)
@@ -203,6 +203,16 @@ def in_new_york(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("in_new_york")
 def test_without_a_zone_times_are_this_processs() -> None:
     assert event_of(finished(), zone=None).time == "2026-01-24T23:00:02.500000Z"
+
+
+@pytest.mark.usefixtures("in_new_york")
+def test_a_trial_that_began_while_clocks_were_put_back_began_after_what_came_before() -> None:
+    began = finished(datetime_start=datetime(2026, 11, 1, 1, 10))  # 06:10 UTC, in the second pass
+
+    assert begun_since(began, parse_time("2026-11-01T05:30:00Z"))
+    assert begun_since(began, parse_time("2026-11-01T06:10:00Z"))
+    assert not begun_since(began, parse_time("2026-11-01T06:10:01Z"))
+    assert not begun_since(finished(datetime_start=None), 0)
 
 
 def test_a_time_with_an_offset_needs_no_zone() -> None:
