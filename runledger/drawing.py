@@ -10,6 +10,7 @@ import html
 import json
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from ledger import Event
 from runledger.explaining import Explanation, FiredRule
@@ -99,8 +100,12 @@ def _feeds(found: Explanation, event: Event) -> bool:
 
 def _verdict(found: Explanation) -> str:
     decision = found.decision
-    about = ", ".join(f"{key} {value}" for key, value in decision.question.items() if value)
+    about = ", ".join(f"{key} {_value(value)}" for key, value in decision.question.items() if value)
     return f"{decision.verdict}\n{decision.kind} {about}"
+
+
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _lines(event: Event) -> str:
@@ -145,6 +150,6 @@ def _text(text: object) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Text as a DOT string; lines are centred."""
+    """Text as a DOT string, in which quotes, backslashes and ends of lines are as in JSON."""
     plain: Iterable[str] = (_CONTROL.sub(" ", line) for line in text.split("\n"))
-    return json.dumps("\n".join(plain), ensure_ascii=False).replace("\\\\", "\\\\\\\\")
+    return json.dumps("\n".join(plain), ensure_ascii=False)

@@ -52,11 +52,13 @@ def smallest_part(flips: Flips, flipping: Sequence[str]) -> tuple[tuple[str, ...
 
     ``flips`` need not be monotone. Raises nothing of its own.
     """
-    left = list(flipping)
-    for event in flipping:
-        rest = [each for each in left if each != event]
-        if rest and flips(frozenset(rest)):
-            left = rest
+    left, before = list(flipping), 0
+    while len(left) != before:  # what could not be spared may be, once others are
+        before = len(left)
+        for event in tuple(left):
+            rest = [each for each in left if each != event]
+            if rest and flips(frozenset(rest)):
+                left = rest
     if len(left) > _SUBSETS_UP_TO:
         return tuple(left), False
     for size in range(1, len(left)):
@@ -110,8 +112,9 @@ class Search:
                 best = self._peeled()
                 if best:
                     best, exhaustive = smallest_part(self._flips, best)
-        except _Enough:
-            pass  # what was found until here flips; it may have a smaller part that does
+        except _Enough:  # the smallest found until here; it may have a smaller part that flips
+            flipping = [asked for asked, flips in self._asked.items() if flips]
+            best = tuple(sorted(min(flipping, key=len, default=())))
         without = self._without(frozenset(best)).draft if best else None
         return Minimal(best, without, exhaustive, len(self._asked))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +17,7 @@ from rules.fleet import Node, Step
 from rules.folds.boots import since_boot
 from rules.folds.context import Context
 from rules.folds.identity import place_key
-from rules.ruleset import Fact
+from rules.ruleset import Fact, Margin
 from rules.state import NodeState, Override, State
 
 Question = dict[str, Any]
@@ -157,6 +158,7 @@ class PreflightFacts:
         """Many cards of the node failed together, and nobody has reinstated it since."""
         common = self.node_state(node.name).common
         if common is None:
+            yield from self._nearly_common(node)
             return
         for word in self.state.overrides.get(node_subject(node.name), ()):
             later = word.when > (common.last_us, common.sequence)
@@ -168,6 +170,32 @@ class PreflightFacts:
             features={"cards": common.cards},
             show=self._show(node) | {"cards": common.cards, "since": words.moment(common.since_us)},
             evidence=tuple(common.evidence),
+        )
+
+    def _nearly_common(self, node: Node) -> Iterator[Fact]:
+        """A few cards of the node failed together of late: too few for it to be to blame."""
+        seen, gpu = self.node_state(node.name), self.context.policy.gpu
+        shown = 0 if seen.probe is None else len(seen.probe.gpus)
+        cards = shown if node.gpus is None else node.gpus
+        newest_us = max((each.time_us for each in seen.errors), default=None)
+        if newest_us is None or self.at_us - newest_us >= self.context.incident_gap_us:
+            return
+        of_share = math.ceil(gpu.common_cause_share * cards)
+        by_share = of_share > gpu.common_cause_min_gpus
+        margin = Margin(
+            rule="common_cause",
+            what="cards that failed together",
+            value=len({each.card for each in seen.errors}),
+            limit=max(of_share, gpu.common_cause_min_gpus),
+            key=f"gpu.common_cause_{'share' if by_share else 'min_gpus'}",
+        )
+        yield Fact(
+            kind="common",
+            subject=node_subject(node.name),
+            features={"cards": 0},
+            show=self._show(node),
+            evidence=tuple(each.event for each in seen.errors),
+            margins=(margin,),
         )
 
     def _troubles(self, node: Node) -> Iterator[Fact]:

@@ -66,6 +66,21 @@ def test_what_nearly_fired_says_how_far_it_is_from_its_limit(tmp_path: Path) -> 
         assert (near["evidence_missing"].value, near["evidence_missing"].limit) == (540, 600)
 
 
+def test_cards_that_failed_together_nearly_blame_their_node(tmp_path: Path) -> None:
+    story = Story().error(0, card=1).error(M, card=2).healthy(2 * M)
+    with ledger_with(tmp_path, story.events) as opened:
+        decision = opened.preflight("1", at=NOON + 3 * M)
+        assert decision.verdict == "go"
+        (miss,) = (
+            each for each in opened.why(decision.decision).nearly if each.rule == "common_cause"
+        )
+        assert (miss.subject, miss.value, miss.operator, miss.limit) == ("node/rig", 2, ">=", 3)
+        assert miss.key == "gpu.common_cause_min_gpus"
+        assert {opened.ledger.get(id).type for id in miss.evidence} == {"smu_error"}
+        later = opened.preflight("1", at=NOON + 11 * M)
+        assert "common_cause" not in {each.rule for each in opened.why(later.decision).nearly}
+
+
 def test_a_rule_that_is_switched_off_did_not_nearly_fire(tmp_path: Path) -> None:
     (tmp_path / "p.toml").write_text('[rules]\ndisabled = ["repeated_incident"]\n')
     fleet = 'policy = "p.toml"\n[[nodes]]\nname = "rig"\n'
@@ -185,6 +200,16 @@ def test_the_smallest_part_is_smallest(wanted: list[set[int]], extra: set[int]) 
     )
 
 
+def test_what_can_be_spared_once_others_are_is_spared() -> None:
+    """Nothing can go before "z" has, which is tried last; then all can but two."""
+    everything = frozenset("abcdefghijklz")
+
+    def flips(removed: frozenset[str]) -> bool:
+        return removed == everything or ({"k", "l"} <= removed and "z" not in removed)
+
+    assert smallest_part(flips, sorted(everything)) == (("k", "l"), True)
+
+
 class _Tags(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
@@ -225,6 +250,14 @@ def test_a_dot_drawing_has_an_edge_from_each_event_to_its_rule(bad_night: Runled
         for id in fired.evidence:
             assert f'"{id}" -> rule' in dot
     assert f"gpu/rig/{pci(2)}" in dot
+
+
+def test_a_dot_drawing_shows_a_backslash_as_one(tmp_path: Path) -> None:
+    """Graphviz takes two for one in a label."""
+    with ledger_with(tmp_path, Story().ssh("a\\b").events, "[[nodes]]\nname = 'a\\b'\n") as opened:
+        found = opened.why(opened.preflight("1", at=NOON + M).decision)
+    assert "node/a\\\\b" in to_dot(found)
+    assert "node/a\\\\\\" not in to_dot(found)
 
 
 def test_a_dot_drawing_quotes_what_came_from_events(tmp_path: Path) -> None:
