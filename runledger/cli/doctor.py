@@ -66,6 +66,7 @@ def _checks(arguments: argparse.Namespace) -> Iterator[_Check]:
 def _ledger_checks(arguments: argparse.Namespace) -> Iterator[_Check]:
     from ledger import verify
     from ledger.errors import RunledgerError
+    from ledger.guards import missing_guards
     from rules.fold import Fold
     from runledger.facade import open
     from runledger.history import check_checkpoints
@@ -80,6 +81,12 @@ def _ledger_checks(arguments: argparse.Namespace) -> Iterator[_Check]:
             head: Any = result.head
             detail = f"whole, head {head.sequence}:{head.hash}" if result.ok else result.reason
             yield _Check("chain", result.ok, detail)
+            missing = missing_guards(runledger.ledger)
+            detail = (
+                f"{', '.join(missing)} not in force, so what is stored can be changed: "
+                "ask who did it, and restore an export into a new ledger"
+            )
+            yield _Check("guards", not missing, detail if missing else "stored events are fixed")
             bad, checked = check_checkpoints(
                 runledger.ledger, Fold(runledger.policy, runledger.fleet)
             )

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from ledger import Ledger, open_ledger, verify
+from ledger.guards import missing_guards
 from ledger.sql import EVENT_COLUMNS
 from ledger.testing import sample_events
 from tests.postgres import NewDatabase
@@ -70,3 +71,18 @@ def test_sqlite_refuses(sqlite: Ledger, statement: str) -> None:
 @pytest.mark.parametrize("statement", [*BOTH, *POSTGRES])
 def test_postgres_refuses(postgres: Ledger, statement: str) -> None:
     _refuses(postgres, statement)
+
+
+def test_guards_that_were_taken_away_are_missed_on_sqlite(sqlite: Ledger) -> None:
+    assert missing_guards(sqlite) == []
+    with sqlite.engine.connect() as connection:
+        connection.execute(text("DROP TRIGGER events_no_delete"))
+    assert missing_guards(sqlite) == ["events_no_delete"]
+
+
+@pytest.mark.parametrize("how", ["DISABLE TRIGGER", "ENABLE TRIGGER", "ENABLE REPLICA TRIGGER"])
+def test_guards_that_do_not_always_fire_are_missed_on_postgres(postgres: Ledger, how: str) -> None:
+    assert missing_guards(postgres) == []
+    with postgres.engine.begin() as connection:
+        connection.execute(text(f"ALTER TABLE events {how} events_no_change"))
+    assert missing_guards(postgres) == ["events_no_change"]

@@ -329,6 +329,21 @@ class TestSetup:
         assert done.code == 0
         assert done.json
 
+    def test_doctor_misses_a_guard_that_was_taken_away(self, type_: Type, folder: Path) -> None:
+        type_("init")
+        connection = sqlite3.connect(folder / "runledger.db")
+        connection.execute("DROP TRIGGER events_no_update")
+        connection.close()
+        done = type_("doctor", "--json")
+        assert done.code == 12
+        (check,) = [each for each in done.json["checks"] if not each["ok"]]
+        assert check["name"] == "guards"
+        assert "events_no_update" in check["detail"]
+
+    def test_doctor_without_a_ledger_is_exit_3(self, type_: Type, folder: Path) -> None:
+        assert type_("doctor").code == 3
+        assert not (folder / "runledger.db").exists()
+
     def test_upgrade_of_a_current_ledger_changes_nothing(self, type_: Type) -> None:
         type_("init")
         done = type_("upgrade", "--json")
