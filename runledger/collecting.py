@@ -51,13 +51,12 @@ class Collecting:
         """Looks at the nodes, for ``with``; with ``keep_open`` over connections that stay open."""
         from runledger.probing import Prober
 
-        path = self.settings.config_path
         return Prober(
             self.ledger,
             self.fleet,
             self.catalog.judge(self.policy, self.fleet).fold,
             settings=self.settings.probe,
-            folder=Path.cwd() if path is None else path.parent.absolute(),
+            folder=self.settings.folder,
             clock=self._clock,
             keep_open=keep_open,
         )

@@ -5,14 +5,14 @@ Nothing here makes a job wait for a ledger that is away, nor fail with it.
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, overload
 
 from rules.fleet import Fleet
+from runledger.gpu_states import gpu_state_reader
 from runledger.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -29,6 +29,14 @@ Named = str | Callable[..., str] | None
 """A name, or what makes one of a call's arguments."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class Context(NamedTuple):
+    """What guarding a job takes; the configuration's relative paths begin in ``folder``."""
+
+    recorder: Recorder
+    fleet: Fleet | None
+    folder: Path
 
 
 class Decorator(Protocol):
@@ -63,7 +71,7 @@ class Guarding:
         """
         from collectors.jobs import Guard
 
-        reporter = reporter_of(self.recorder, name, fleet=self.fleet, **about)
+        reporter = reporter_of(self._context(), name, **about)
         return Guard(reporter, attempt=attempt, will_retry=will_retry)
 
     @overload
@@ -73,11 +81,14 @@ class Guarding:
 
     def guarded(self, function: Any = None, /, **options: Any) -> Any:
         """As the function `guarded`, with this ledger."""
-        return _decorate(lambda: (self.recorder, self.fleet), function, **options)
+        return _decorate(self._context, function, **options)
 
     def deliver_spooled(self, *, budget_s: float | None = None) -> Delivered:
         """Store what was spooled while the ledger was away; see `collectors.spool`."""
         return self.recorder.deliver(budget_s=budget_s)
+
+    def _context(self) -> Context:
+        return Context(self.recorder, self.fleet, self.settings.folder)
 
     def _take_in_spooled(self) -> None:
         """Before a decision, as what waits is evidence; where nothing waits it costs nothing."""
@@ -102,7 +113,8 @@ def job(
 
     settings = load_settings(ledger=None if ledger is None else str(ledger), config=config)
     recorder = recorder_at(settings)
-    reporter = reporter_of(recorder, name, fleet=settings.fleet, **about)
+    context = Context(recorder, settings.fleet, settings.folder)
+    reporter = reporter_of(context, name, **about)
     return Guard(reporter, attempt=attempt, will_retry=will_retry, closing=recorder.close)
 
 
@@ -137,20 +149,19 @@ def guarded(
     ``async`` functions.
     """
 
-    def found() -> tuple[Recorder, Fleet | None]:
+    def found() -> Context:
         from runledger.spooling import recorder_at
 
         settings = load_settings(ledger=None if ledger is None else str(ledger), config=config)
-        return recorder_at(settings), settings.fleet
+        return Context(recorder_at(settings), settings.fleet, settings.folder)
 
     return _decorate(found, function, **options)
 
 
 def reporter_of(
-    recorder: Recorder,
+    context: Context,
     name: str,
     *,
-    fleet: Fleet | None,
     node: str | None = None,
     pci: str | None = None,
     index: int | None = None,
@@ -159,7 +170,7 @@ def reporter_of(
     warn: Callable[[str], object] | None = None,
 ) -> Reporter:
     """Who tells of a job. Raises `InvalidEvents` for names that no event can bear."""
-    from collectors.jobs import Job, Reporter, read_gpu_state
+    from collectors.jobs import Job, Reporter
 
     told = Job(
         name=name,
@@ -170,37 +181,12 @@ def reporter_of(
         run=run,
         step=None if step is None else str(step),
     )
-    here = node is None or not is_elsewhere(node, fleet)
-    state = (lambda: read_gpu_state(told.pci)) if here else None
-    return Reporter(recorder, told, gpu_state=state, warn=warn)
-
-
-def is_elsewhere(node: str, fleet: Fleet | None) -> bool:
-    """Whether a node is known to be another machine than this one: its cards are not ours."""
-    own = socket.gethostname()
-    if node in (own, own.partition(".")[0], "localhost"):
-        return False
-    known = next((each for each in fleet.nodes if each.name == node), None) if fleet else None
-    if known is None:
-        return False  # nothing is known of it; the event says on which host it was read
-    address = known.address or known.name
-    if address in ("localhost", own, own.partition(".")[0]):
-        return False
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return True  # another name; asking the network could take for ever
-    family = socket.AF_INET if ip.version == 4 else socket.AF_INET6
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.bind((str(ip), 0))
-        except OSError:
-            return True
-    return False
+    state = gpu_state_reader(told.node, told.pci, context.fleet, context.folder)
+    return Reporter(context.recorder, told, gpu_state=state, warn=warn)
 
 
 def _decorate(
-    found: Callable[[], tuple[Recorder, Fleet | None]],
+    found: Callable[[], Context],
     function: Any,
     *,
     job: Named = None,
@@ -218,20 +204,18 @@ def _decorate(
     if isinstance(function, str):
         job, function = function, None
     retries = Retries(**retry)
-    where: list[tuple[Recorder, Fleet | None]] = []
+    contexts: list[Context] = []
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         def reporter(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Reporter:
             def named(name: Named) -> str | None:
                 return name(*args, **kwargs) if callable(name) else name
 
-            if not where:
-                where.append(found())
-            recorder, fleet = where[0]
+            if not contexts:
+                contexts.append(found())
             return reporter_of(
-                recorder,
+                contexts[0],
                 named(job) or function.__qualname__,
-                fleet=fleet,
                 node=named(node),
                 pci=named(pci),
                 index=index,

@@ -63,6 +63,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     policy: Policy | None = None
     probe: ProbeSettings = ProbeSettings()
 
+    @property
+    def folder(self) -> Path:
+        """Where relative paths in the file begin; without a file, the current folder."""
+        return Path.cwd() if self.config_path is None else self.config_path.parent.absolute()
+
 
 def load_settings(
     *,

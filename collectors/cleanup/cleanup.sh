@@ -5,7 +5,6 @@
 # knows by name, kills no process and resets no card. With `dry_run 1` it only
 # looks.
 
-skip=
 spared=
 dry_run=0
 sudo=0

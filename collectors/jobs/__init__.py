@@ -10,7 +10,7 @@ from collectors.jobs.capture import Captured, capture, describe
 from collectors.jobs.command import run_command
 from collectors.jobs.ending import Ended, told
 from collectors.jobs.fingerprint import fingerprint
-from collectors.jobs.gpu_state import read_gpu_state
+from collectors.jobs.gpu_state import fetch_gpu_state, read_gpu_state
 from collectors.jobs.guard import Guard
 from collectors.jobs.job import Job
 from collectors.jobs.redact import redact
@@ -26,6 +26,7 @@ __all__ = [
     "Retries",
     "capture",
     "describe",
+    "fetch_gpu_state",
     "fingerprint",
     "guarded",
     "read_gpu_state",

@@ -1,4 +1,4 @@
-"""The state of this machine's cards at the moment a job failed.
+"""The state of a machine's cards at the moment a job failed, here or on another node.
 
 Cheap and harmless: one short shell script, under a hard limit, that asks no SMU
 for anything, since the card may have failed just now. A card in state D cannot
@@ -13,13 +13,16 @@ import signal
 import socket
 import subprocess
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from collectors.probe.cards import read_sysfs
 from collectors.probe.report import Card
 from collectors.script import compose, new_nonce, parse_frames
 from collectors.tools import nvidia_smi
 from ledger.identifiers import normalize_pci
+
+if TYPE_CHECKING:
+    from collectors.reach import NodeSpec
 
 LIMIT_S = 5.0
 """By then a failure is recorded, with the state or without."""
@@ -41,18 +44,42 @@ def read_gpu_state(pci: str | None = None, *, limit_s: float = LIMIT_S) -> dict[
     and what else is known of it; with ``pci``, ``present`` says whether it was
     found. ``error`` says what could not be read. None on a machine without cards.
     """
-    pci = None if pci is None else normalize_pci(pci)
     nonce = new_nonce()
-    script = compose(_PARTS, "gpu_state", nonce, [("wanted", pci)] if pci else [])
-    output = _run(script, limit_s)
-    state: dict[str, Any] = {"host": socket.gethostname(), "smu_reads": 0}
-    if pci is not None:
-        state["pci"] = pci
-    if output is None:
-        return state | {"error": f"not read within {limit_s:g} s"}
+    output = _run(_script(pci, nonce), limit_s)
+    problem = None if output is not None else f"not read within {limit_s:g} s"
+    return _state(socket.gethostname(), pci, output or b"", nonce, problem)
+
+
+def fetch_gpu_state(
+    node: NodeSpec, pci: str | None = None, *, limit_s: float = LIMIT_S
+) -> dict[str, Any] | None:
+    """As `read_gpu_state`, of another machine, over SSH; ``host`` is the node's name."""
+    from collectors.reach import Limits, run_script_blocking
+
+    nonce = new_nonce()
+    limits = Limits(connect_s=limit_s, command_s=limit_s, total_s=limit_s)
+    (result,) = run_script_blocking([node], lambda _: _script(pci, nonce), limits=limits)
+    problem = None if result.failure is None else f"{result.failure.error}: {result.failure.detail}"
+    return _state(node.name, pci, result.stdout, nonce, problem)
+
+
+def _script(pci: str | None, nonce: str) -> bytes:
+    wanted = None if pci is None else normalize_pci(pci)
+    return compose(_PARTS, "gpu_state", nonce, [("wanted", wanted)] if wanted else [])
+
+
+def _state(
+    host: str, pci: str | None, output: bytes, nonce: str, problem: str | None
+) -> dict[str, Any] | None:
+    state: dict[str, Any] = {"host": host, "smu_reads": 0}
+    wanted = None if pci is None else normalize_pci(pci)
+    if wanted is not None:
+        state["pci"] = wanted
+    if problem is not None:
+        return state | {"error": problem}
     cards, errors = _cards(output, nonce)
-    if pci is not None:
-        cards = [card for card in cards if card["pci"] == pci]
+    if wanted is not None:
+        cards = [card for card in cards if card["pci"] == wanted]
         state["present"] = bool(cards)
     elif not cards and not errors:
         return None

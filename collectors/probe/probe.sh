@@ -13,7 +13,6 @@ tool_limit=10
 read_limit=5
 hash_limit=60
 boot_id=
-skip=
 leave=
 
 probe() {

@@ -1,5 +1,8 @@
 # POSIX sh. Graphics cards as sysfs shows them, without a question to any SMU.
 
+# Names of cards that blocked and are left alone; `-` for reading all in one process.
+skip=
+
 # list_cards: `card NAME PCI VENDOR:DEVICE DRIVER` for each card with a compute driver, and
 # `undriven PCI VENDOR:DEVICE` for cards that are on the bus but that no driver took.
 list_cards() {

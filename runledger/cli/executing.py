@@ -51,7 +51,7 @@ def _exec(arguments: argparse.Namespace) -> int:
     from runledger.cli.output import talk
     from runledger.errors import BadInput
     from runledger.executing import Attempts, execute, job_name
-    from runledger.guarding import reporter_of
+    from runledger.guarding import Context, reporter_of
     from runledger.settings import load_settings
     from runledger.spooling import recorder_at
 
@@ -68,9 +68,8 @@ def _exec(arguments: argparse.Namespace) -> int:
         warned.add(text)
 
     reporter: Reporter = reporter_of(
-        recorder,
+        Context(recorder, settings.fleet, settings.folder),
         job_name(argv) if arguments.job is None else arguments.job,
-        fleet=settings.fleet,
         node=arguments.node,
         pci=arguments.pci,
         index=arguments.index,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from collectors.jobs.redact import environment_secrets, redact, redact_value, redact_words
@@ -171,7 +171,9 @@ def test_no_value_beside_a_telling_name_survives(value: str, name: str, form: st
 
 @given(value=_VALUES.filter(lambda value: not set(value) & set("@/")))
 def test_no_password_in_a_url_survives(value: str) -> None:
-    assert value not in redact(f"could not reach postgresql://me:{value}@host:5432/db today")
+    around = "could not reach postgresql://me:{}@host:5432/db today"
+    assume(value not in around.format("<redacted>"))
+    assert value not in redact(around.format(value))
 
 
 @given(value=st.text(min_size=6), before=st.text(), after=st.text())
