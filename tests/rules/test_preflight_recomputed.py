@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -210,6 +211,11 @@ class _Night:
         self.story.add(RunStarted(requested=asked, effective=got), at, runid=run)
 
 
+@cache
+def _judge(*keys: str) -> Judge:
+    return Judge(with_settings(default_policy(), list(keys)), FLEET)
+
+
 def _arrived(events: list[Event], seed: int) -> list[Event]:
     positions = [event.sequence for event in events]
     random.Random(seed).shuffle(positions)
@@ -250,7 +256,7 @@ def test_a_preflight_is_what_all_events_say_however_they_arrived(
     pause: float,
 ) -> None:
     events = _arrived(_Night(moves, well).story.events, arrival)
-    judge = Judge(with_settings(default_policy(), keys), FLEET)
+    judge = _judge(*keys)
     folded = ordered(events, NOON)
     cut = int(pause * len(folded))
     state = judge.fold.run(folded[cut:], load_state(dump_state(judge.fold.run(folded[:cut]))))
