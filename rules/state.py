@@ -164,11 +164,16 @@ class Override(Dated, kw_only=True):
 
 
 class NodeState(Record, kw_only=True):
-    """Everything remembered of one node; the name "" is the controller's."""
+    """Everything remembered of one node; the name "" is the controller's.
+
+    ``missed`` are the cards that its probes have shown, and the newest does not; once
+    a probe shows as many cards as there should be, those that it misses are gone.
+    """
 
     reach: Reach | None = None
     boot: Boot | None = None
     probe: Probe | None = None
+    missed: list[str] = []
     hung: list[Hung] = []
     scan: Scan | None = None
     ramdisk: dict[str, File] = {}

@@ -7,7 +7,7 @@ that is gone for good (all cards are there without it) is not.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -53,7 +53,7 @@ class CardFacts:
             expected = probe.expected
         short = 0 if expected is None or probe is None else expected - len(places)
         if short > 0:
-            places += self._sitting_out({each.key for each in places})
+            places += self._sitting_out({each.pci for each in places})
         for place in places:
             yield self._card(place)
             yield from self._incidents(place)
@@ -63,12 +63,14 @@ class CardFacts:
         yield from self._hung(there)
         yield from self._orphans(there)
 
-    def _sitting_out(self, shown: set[str]) -> list[_Place]:
-        """Cards that sit out and are not shown: they are among the missing."""
+    def _sitting_out(self, taken: Collection[str]) -> list[_Place]:
+        """Cards that sit out and are among the missing: not gone, nor replaced by another."""
+        missed = set(self._seen.missed)
         absent = [
             _Place(each.card.pci, "missing", key)
             for key, each in self._standings.items()
-            if each.sits_out and each.card.node == self._node.name and key not in shown
+            if each.sits_out and each.card.node == self._node.name and each.card.pci not in taken
+            if key in missed or not each.card.probed
         ]
         return sorted(absent, key=lambda each: each.pci)
 
@@ -126,12 +128,10 @@ class CardFacts:
 
     def _shortage(self, short: int, shown: int, places: list[_Place]) -> Fact:
         probe = self._seen.probe
-        keys = {each.key for each in places}
-        before = sorted(
-            card.pci
-            for key, card in self._state.cards.items()
-            if card.probed and card.node == self._node.name and key not in keys
-        )
+        taken = {each.pci for each in places}
+        cards = [self._state.cards[key] for key in self._seen.missed]
+        mine = [each for each in cards if each.node == self._node.name]
+        before = sorted({each.pci for each in mine} - taken)
         unexplained = max(0, shown + short - len(places))
         return Fact(
             kind="shortage",

@@ -11,7 +11,7 @@ from rules.folds import clean
 from rules.folds.context import FoldSettings
 from rules.folds.identity import card_at, identifying, settle, sight
 from rules.folds.incidents import blame_late, card_failed
-from rules.state import Override, Probe, Scan, Seen, State
+from rules.state import NodeState, Override, Probe, Scan, Seen, State
 
 _STATE_WORDS = frozenset({"watch", "exclude", "retire"})
 """Words that set a state: one without an expiry silences all such words before it."""
@@ -40,12 +40,26 @@ def gpu_probe(state: State, event: Event, data: GpuProbe, settings: FoldSettings
         else:
             clean.shown_otherwise(card)
     first = node.probe is None
+    node.missed = _missed(node, name, seen, data.expected, settings)
     node.probe = Probe(time_us=event.time_us, event=event.id, expected=data.expected, gpus=seen)
     node.hung = []
     if first:
         blame_late(state, node, name, settings)
     for uid in gone:
         settle(state, uid)
+
+
+def _missed(
+    node: NodeState, name: str, seen: list[Seen], expected: int | None, settings: FoldSettings
+) -> list[str]:
+    """The cards that a probe misses of those shown before; none where it shows all there are."""
+    configured = settings.configured_gpus.get(name)
+    expected = expected if configured is None else configured
+    if expected is not None and len(seen) >= expected:
+        return []
+    shown = {each.card for each in seen}
+    before = [*node.missed, *(each.card for each in (node.probe.gpus if node.probe else ()))]
+    return [key for key in dict.fromkeys(before) if key not in shown]
 
 
 def _one_for_each_place(gpus: Iterable[ProbedGpu]) -> list[ProbedGpu]:

@@ -76,6 +76,7 @@ def _rename(state: State, old: str, new: str) -> None:
             for each in held:
                 if each.card == old:
                     each.card = new
+        node.missed = [new if key == old else key for key in node.missed]
     for failure in state.failures:
         if failure.card == old:
             failure.card = new

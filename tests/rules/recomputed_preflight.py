@@ -253,14 +253,28 @@ class Recomputed:
             self._card(node, pci, state)
         expected = node.gpus if node.gpus is not None else probe.data.expected
         short = 0 if expected is None else expected - len(shown)
-        hidden = [pci for place, pci in self.out if place == name and pci not in shown]
-        if short <= 0:
-            hidden = []
+        hidden = [
+            pci
+            for place, pci in self.out
+            if short > 0 and place == name and pci not in shown and not self._is_gone(node, pci)
+        ]
         for pci in hidden:
             self._say("gpu_missing", "degrade", f"gpu/{name}/{pci}")
         if short > len(hidden):
             self._say("gpu_missing", "block", f"node/{name}")
         return sorted([*hidden, *(pci for pci in shown if (name, pci) in self.out)])
+
+    def _is_gone(self, node: Node, pci: str) -> bool:
+        """Whether a probe has missed a card shown before, and shown as many as there should be."""
+        gone = shown = False
+        for probe in self._of(node.name, "gpu_probe"):
+            data: Any = probe.data
+            expected = node.gpus if node.gpus is not None else data.expected
+            if pci in {gpu.pci for gpu in data.gpus}:
+                gone, shown = False, True
+            elif shown and expected is not None and len(data.gpus) >= expected:
+                gone = True
+        return gone
 
     def _card(self, node: Node, pci: str, state: str) -> None:
         about, out = f"gpu/{node.name}/{pci}", (node.name, pci) in self.out

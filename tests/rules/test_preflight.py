@@ -170,6 +170,26 @@ def test_of_two_excluded_cards_either_may_be_the_one_that_is_missing() -> None:
     assert listed == [pci(2), pci(8)]
 
 
+def test_no_card_hides_behind_an_excluded_one_that_is_gone_for_good() -> None:
+    fleet = parse_fleet('[[nodes]]\nname = "rig"\ngpus = 3')
+    story = Story(fleet).probe(at=-H).override(f"gpu/rig/{pci(3)}", "exclude", -H)
+    story.probe(at=-M, states=("ok", "ok", "ok", "gone")).ssh().scan()
+    assert story.preflight().verdict == "go"
+    story.probe(states=("ok", "gone", "ok", "gone"))
+    draft = story.preflight()
+    assert found(draft) == {("gpu_missing", "block")}
+    assert f"(shown before: {pci(1)})" in draft.findings[0].message
+
+
+def test_no_card_hides_behind_an_excluded_one_that_was_replaced() -> None:
+    story = Story().healthy().probe(at=S, uids=("a", "b", "c", "d"))
+    story.override(f"gpu/rig/{pci(0)}", "exclude", 2 * S)
+    story.probe(at=3 * S, states=("ok", "ok", "ok", "gone"), uids=("new", "b", "c"))
+    draft = story.preflight()
+    assert found(draft) == {("gpu_missing", "block")}
+    assert draft.outcome["excluded_gpus"] == {}
+
+
 def test_a_missing_card_is_named_where_it_was_shown_before() -> None:
     story = Story().healthy().probe(at=S, states=("ok", "ok", "gone", "ok"))
     assert f"(shown before: {pci(2)})" in story.preflight().findings[0].message
