@@ -213,22 +213,25 @@ def policy() -> str:
 # -- views -----------------------------------------------------------------------
 
 _VIEWS = {
-    "v_events": "Every event. `superseded` is 1 where `reclassify` has judged it anew.",
-    "v_runs": "One row a run: what was asked for, how it ended, what it yielded. `preflight` is "
-    "the verdict of its newest preflight; `outcome` and `survivors` are empty where nobody wrote "
-    "them down, which is not zero.",
+    "v_events": "Every event. `run` is its `runid`, else the run that it is about (`run/…`); "
+    "`superseded` is 1 where `reclassify` has judged it anew.",
+    "v_runs": "One row a run: what was asked for, how it ended, what it yielded, each as the "
+    "newest event says that tells of it. `preflight` is the verdict of its newest preflight of "
+    "`preflights`; `jobs_failed` counts failures, so a job that failed twice counts twice; "
+    "`outcome` and `survivors` are empty where nobody wrote them down, which is not zero.",
     "v_trials": "One row a finished Optuna trial. `value` is the first objective where it is "
     "finite; `objectives` and `params` are JSON.",
     "v_decisions": "One row a decision. `blocked_by` lists the rules that blocked; `question`, "
     "`findings` and `outcome` are JSON.",
-    "v_findings": "One row a finding of a decision; `nth` counts from 0 in the order shown.",
-    "v_gpu_probes": "One row a card and probe.",
+    "v_findings": "One row a finding of a decision; `nth` counts from 1 in the order shown.",
+    "v_gpu_probes": "One row a card that a probe lists; `nth` is its place in the list, from 1.",
     "v_gpu_health": "One row a card at its place: as the newest probe shows it, what has happened "
     "to it, and where the newest exclusion decision puts it (`standing`: `ok`, `watch`, "
     "`excluded`, `retire`; empty where none was ever made).",
     "v_failures": "One row a kind of failure, fingerprint, node and card: how often, since when, "
-    "and by which `cause`. `kind` is `job`, `smu_error` or `gpu_fault`; the fingerprint of the "
-    "latter two is their signature or fault.",
+    "in how many `runs`, and by which `cause`. `kind` is `job`, `smu_error` or `gpu_fault`; the "
+    "fingerprint of the latter two is their signature or fault. `pci` is empty where the failure "
+    "names no card.",
 }
 
 
@@ -265,11 +268,17 @@ def views() -> str:
         "write. On SQLite an authorizer lets through reading and functions without side effects, "
         "nothing else: no ATTACH, no PRAGMA, no VACUUM INTO, no loading of extensions. On "
         "PostgreSQL the statement runs as a cursor in a read-only transaction and may name only "
-        "functions of a list and none of the `pg_` catalogues; what operators and views of the "
-        "database's owner do is up to the owner, so give analysts a login that may only SELECT.\n",
+        "functions of a list and none of the `pg_` catalogues (`x.f` counts as a call, too, where "
+        "the server has a function `f`); what operators and views of the database's owner do is up "
+        "to the owner, so give analysts a login that may only SELECT. SQLite may take 256 MiB; "
+        "how much a query may take of PostgreSQL is up to the server.\n",
+        "A table shows the first 1,000 rows, other formats all of them (`--limit`). Bytes are "
+        "shown in hexadecimal; infinities and what is no number are texts in JSON. CSV is made for "
+        "spreadsheets: text that one would run as a formula begins with `'`.\n",
         "## With other tools\n",
         "```sh\ndatasette runledger.db                       # a browser on the views\n"
-        "duckdb -c \"ATTACH 'runledger.db' (TYPE sqlite); SELECT * FROM runledger.v_runs\"\n"
+        "duckdb -c \"ATTACH 'runledger.db' AS l (TYPE sqlite, READ_ONLY); "
+        'SELECT * FROM l.v_runs"\n'
         "runledger export --format parquet --output events.parquet\n```\n",
         'From Python, with the extra `analysis`: `fleet.to_pandas("v_runs")`, '
         '`fleet.to_polars("SELECT …")`.',

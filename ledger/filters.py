@@ -73,7 +73,7 @@ class Filter:
                 terms.append(events.c.sequence <= self.sequence[1])
         for key, value in self.patterns:
             if key in _COLUMNS and "*" not in value:
-                terms.append(events.c[_COLUMNS[key]] == value)
+                terms.append(_equal(key, value))
         return and_(true(), *terms)
 
 
@@ -148,7 +148,18 @@ def _parse_range(value: str, text: str) -> _Range:
     return int(first), None if last is None else int(last)
 
 
+def _equal(key: str, value: str) -> ColumnElement[bool]:
+    column = events.c[_COLUMNS[key]]
+    if key != "run":
+        return column == value
+    return or_(column == value, and_(column.is_(None), events.c.subject == f"run/{value}"))
+
+
 def _values(event: Event, key: str) -> tuple[Any, ...]:
+    if key == "run":
+        # The run an event belongs to: its runid, else the run that it is about.
+        kind, _, name = event.subject.partition("/")
+        return (event.runid or (name if kind == "run" else None),)
     column = _COLUMNS.get(key)
     if column is not None:
         return (getattr(event, column),)

@@ -58,6 +58,19 @@ def place(w: Words) -> Columns:
     }
 
 
+# The run an event belongs to: its `runid`, else the run that it is about.
+RUN = (
+    "coalesce(nullif(e.runid, ''), "
+    "CASE WHEN substr(e.subject, 1, 4) = 'run/' THEN nullif(substr(e.subject, 5), '') END)"
+)
+
+
+def study(w: Words, doc: str, subject: str) -> str:
+    """The study that a payload names, else the one that the event is about."""
+    of_study = f"CASE WHEN substr({subject}, 1, 6) = 'study/' THEN substr({subject}, 7) END"
+    return f"coalesce(nullif({w.text(doc, 'study')}, ''), nullif({of_study}, ''))"
+
+
 def newest(w: Words, alias: str, when: str | None = None) -> str:
     """A text whose greatest value is that of the newest row, by (time, position)."""
     key = f"{alias}.time || {w.padded(f'{alias}.sequence')}"
@@ -66,7 +79,12 @@ def newest(w: Words, alias: str, when: str | None = None) -> str:
 
 def sequence_in(key: str) -> str:
     """The position in a key of `newest`."""
-    return f"CAST(substr({key}, 28) AS BIGINT)"
+    return f"CAST(substr({key}, 28, 20) AS BIGINT)"
+
+
+def nth_in(key: str) -> str:
+    """The place in a list, in a key of `newest` that a padded place was added to."""
+    return f"CAST(substr({key}, 48) AS BIGINT)"
 
 
 def since(text: str) -> str:

@@ -91,9 +91,9 @@ class Sqlite:
 
     def part(self, subject: str, nth: int) -> str:
         rest = f"substr({subject}, instr({subject}, '/') + 1)"
-        if nth == 1:
-            return f"nullif(substr({rest}, 1, instr({rest} || '/', '/') - 1), '')"
-        return f"nullif(substr({rest}, instr({rest} || '/', '/') + 1), '')"
+        if nth > 1:
+            rest = f"substr({rest}, instr({rest} || '/', '/') + 1)"
+        return f"nullif(substr({rest}, 1, instr({rest} || '/', '/') - 1), '')"
 
     def last_line(self, text: str) -> str:
         # What rtrim leaves when it takes away everything but line ends, from the right.

@@ -11,16 +11,19 @@ from alembic import op
 
 from migrations.causes import cause, last_part, spaced
 from migrations.columns import (
+    RUN,
     SUPERSEDED,
     Columns,
     count,
     event,
     newest,
+    nth_in,
     place,
     position,
     select,
     sequence_in,
     since,
+    study,
 )
 from migrations.words import Postgres, Sqlite, Words
 
@@ -58,7 +61,7 @@ def _events(w: Words) -> str:
         "source": "e.source",
         "subject": "e.subject",
         **place(w),
-        "run": "e.runid",
+        "run": RUN,
         "step": "e.step",
         "correlationid": "e.correlationid",
         "causationid": "e.causationid",
@@ -76,7 +79,7 @@ def _trials(w: Words) -> str:
     columns = {
         **event(w),
         "event": "e.id",
-        "run": "e.runid",
+        "run": RUN,
         "study": w.text(w.doc, "study"),
         "number": w.integer(w.doc, "number"),
         "state": w.text(w.doc, "state"),
@@ -101,7 +104,7 @@ def _decision(w: Words) -> Columns:
         **event(w),
         "kind": w.text(w.doc, "kind"),
         "verdict": w.text(w.doc, "verdict"),
-        "run": f"coalesce({w.text(w.doc, 'question', 'run')}, e.runid)",
+        "run": f"coalesce({w.text(w.doc, 'question', 'run')}, {RUN})",
         "step": f"coalesce({w.text(w.doc, 'question', 'step')}, e.step)",
     }
 
@@ -148,7 +151,7 @@ def _gpu_probes(w: Words) -> str:
     columns = {
         **event(w),
         "event": "e.id",
-        "run": "e.runid",
+        "run": RUN,
         "node": w.text(w.doc, "node"),
         "pci": w.text(card, "pci"),
         "card_index": w.integer(card, "index"),
@@ -163,6 +166,7 @@ def _gpu_probes(w: Words) -> str:
         "processes": w.integer(card, "processes"),
         "compute_mode": w.text(card, "compute_mode"),
         "method": w.text(w.doc, "method"),
+        "nth": w.element_order,
     }
     rest = f"FROM events e {w.payload} {w.elements(w.doc, 'gpus')} WHERE e.type = 'gpu_probe'"
     return select(columns, rest)
@@ -209,12 +213,14 @@ def _gpu_health(w: Words) -> str:
     }
     rest = """FROM cards c
 LEFT JOIN looks l ON l.node = c.node AND l.pci = c.pci
-LEFT JOIN v_gpu_probes g ON g.sequence = {seen} AND g.pci = c.pci
+LEFT JOIN v_gpu_probes g ON g.sequence = {seen} AND g.nth = {listed}
 LEFT JOIN troubles t ON t.node = c.node AND t.pci = c.pci
-LEFT JOIN standings s ON s.node = c.node AND s.pci = c.pci""".format(seen=sequence_in("l.newest"))
+LEFT JOIN standings s ON s.node = c.node AND s.pci = c.pci""".format(
+        seen=sequence_in("l.newest"), listed=nth_in("l.newest")
+    )
     return f"""WITH looks AS (
   SELECT v.node, v.pci, count(*) AS probes, {count("v.state <> 'ok'")} AS probes_not_ok,
-    {newest(w, "v")} AS newest
+    max(v.time || {w.padded("v.sequence")} || {w.padded("v.nth")}) AS newest
   FROM v_gpu_probes v GROUP BY v.node, v.pci
 ), troubles AS (
   SELECT v.node, v.pci, {count("v.type = 'smu_error'")} AS smu_errors,
@@ -244,7 +250,7 @@ def _failures(w: Words) -> str:
         {
             **event(w),
             "event": "e.id",
-            "run": "e.runid",
+            "run": RUN,
             "type": "e.type",
             "fingerprint": f"coalesce({w.text(w.doc, 'fingerprint')}, "
             f"{w.text(w.doc, 'signature')}, {w.text(w.doc, 'fault')})",
@@ -262,7 +268,7 @@ def _failures(w: Words) -> str:
         {
             "sequence": "e.sequence",
             "event": "e.id",
-            "run": "e.runid",
+            "run": RUN,
             "message": f"coalesce({w.text(w.doc, 'message')}, {w.text(w.doc, 'raw')})",
             "exception": w.text(w.doc, "exception"),
             "said": spaced(f"substr({said}, 1, 4000)"),
@@ -309,7 +315,7 @@ def _runs(w: Words) -> str:
     columns = {
         "run": "g.run",
         "pipeline": w.text("s.d", "pipeline"),
-        "study": f"coalesce({w.text('s.d', 'study')}, {w.text('k.d', 'study')})",
+        "study": f"coalesce({study(w, 's.d', 's.subject')}, {study(w, 'k.d', 'k.subject')})",
         "scope": scoped,
         "nodes": w.json("s.d", "nodes"),
         "trials": f"coalesce({w.integer('s.d', 'trials')}, {w.integer('k.d', 'trials')})",
@@ -342,10 +348,10 @@ def _runs(w: Words) -> str:
         for alias, key in (("s", "start"), ("f", "finish"), ("k", "counting"), ("d", "judgement"))
     )
     return f"""WITH documents AS (
-  SELECT e.sequence, e.time_us, {document} AS d FROM events e
+  SELECT e.sequence, e.time_us, e.subject, {document} AS d FROM events e
 ), marked AS (
-  SELECT e.sequence, e.runid AS run, e.type, {w.time("e.time_us")} AS time
-  FROM events e WHERE e.runid IS NOT NULL
+  SELECT e.sequence, CAST({RUN} AS TEXT) AS run, e.type, {w.time("e.time_us")} AS time
+  FROM events e WHERE {RUN} IS NOT NULL
 ), grouped AS (
   SELECT v.run, count(*) AS events,
     {newest(w, "v", f"v.type = {started}")} AS start,

@@ -10,7 +10,9 @@ import pytest
 from sqlalchemy import inspect
 
 import runledger
-from ledger import Ledger, export_lines, open_ledger, restore
+from ledger import Event, Ledger, export_lines, new_event, open_ledger, parse_filters, restore
+from ledger.payloads import GpuProbe, ProbedGpu, RunFinished, RunStarted, SurvivorsCounted
+from ledger.testing import NIGHT_US
 from runledger.errors import BadInput
 from runledger.facade import Runledger
 from runledger.querying import query
@@ -135,3 +137,67 @@ def test_datasette_opens_it(sqlite: Ledger) -> None:
         return found
 
     assert {row["verdict"] for row in asyncio.run(ask())} >= {"go", "no_go"}
+
+
+def _both(location: Path, new_postgres_database: NewDatabase, *told: Event) -> Iterator[Ledger]:
+    """A small ledger on SQLite, then the same on PostgreSQL."""
+    with open_ledger(location) as first:
+        first.append(told)
+        yield first
+        with open_ledger(new_postgres_database()) as second:
+            restore(second, export_lines(first))
+            yield second
+
+
+def test_a_run_is_known_by_what_is_about_it_too(
+    tmp_path: Path, new_postgres_database: NewDatabase
+) -> None:
+    told = [
+        new_event(RunStarted(trials=9), time_us=NIGHT_US, source="t", subject="run/R1"),
+        new_event(
+            SurvivorsCounted(trials=9, completed_trials=8, seed_count=7, survivors=6),
+            time_us=NIGHT_US + 1,
+            source="t",
+            subject="study/window",
+            runid="R1",
+        ),
+    ]
+    for ledger in _both(tmp_path / "l.db", new_postgres_database, *told):
+        found = _rows(ledger, "SELECT run, study, trials, survivors, events FROM v_runs")
+        assert found == [("R1", "window", 9, 6, 2)]
+        assert _rows(ledger, "SELECT DISTINCT run FROM v_events") == [("R1",)]
+        (where,) = parse_filters(["run=R1"])
+        assert len(list(ledger.read(where=[where]))) == 2
+
+
+def test_a_card_has_one_row_even_where_a_probe_lists_it_twice(
+    tmp_path: Path, new_postgres_database: NewDatabase
+) -> None:
+    gpus = [
+        ProbedGpu(pci="0000:01:00.0", state="ok"),
+        ProbedGpu(pci="0000:01:00.0", state="missing"),
+    ]
+    probe = GpuProbe(node="n", method="m", gpus=gpus, smu_reads=0)
+    told = new_event(probe, time_us=NIGHT_US, source="t")
+    for ledger in _both(tmp_path / "l.db", new_postgres_database, told):
+        assert _rows(ledger, "SELECT pci, state FROM v_gpu_health") == [("0000:01:00.0", "missing")]
+        assert _rows(ledger, "SELECT nth FROM v_gpu_probes") == [(1,), (2,)]
+
+
+def test_places_are_read_from_subjects_alike(
+    tmp_path: Path, new_postgres_database: NewDatabase
+) -> None:
+    subjects = ["gpu/n/0000:01:00.0/more", "gpu/n", "node/n/more", "gpu//0000:01:00.0", "fleet"]
+    told = [
+        new_event(RunFinished(outcome="failed"), time_us=NIGHT_US, source="t", subject=subject)
+        for subject in subjects
+    ]
+    for ledger in _both(tmp_path / "l.db", new_postgres_database, *told):
+        with query(ledger, "SELECT subject, node, pci FROM v_events ORDER BY sequence") as result:
+            assert list(result.rows) == [
+                ("gpu/n/0000:01:00.0/more", "n", "0000:01:00.0"),
+                ("gpu/n", "n", None),
+                ("node/n/more", "n", None),
+                ("gpu//0000:01:00.0", None, "0000:01:00.0"),
+                ("fleet", None, None),
+            ]
