@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from runledger.cli import exits
-from runledger.cli.parser import Commands, command, count, deciding, key_value, moment
+from runledger.cli.parser import Commands, command, count, deciding, moment, scope
 
 
 def add(commands: Commands) -> None:
@@ -104,10 +104,7 @@ def add(commands: Commands) -> None:
 def narrowing(parser: argparse.ArgumentParser) -> None:
     """The options that say which runs are compared."""
     parser.add_argument("--study", metavar="NAME", help="runs of this study only")
-    parser.add_argument(
-        "--scope", type=key_value, action="append", default=[], metavar="KEY=VALUE",
-        help="runs of this scope only",
-    )  # fmt: skip
+    scope(parser, "runs of this scope only")
     parser.add_argument(
         "--step", metavar="S", help="warn where the numbers do not fit this step's timeout"
     )
@@ -188,7 +185,7 @@ def _propose(arguments: argparse.Namespace) -> int:
 def _question(arguments: argparse.Namespace) -> dict[str, Any]:
     return {
         "study": arguments.study,
-        "scope": dict(arguments.scope),
+        "scope": arguments.scope,
         "step": arguments.step,
         "at": arguments.at,
         "as_of": arguments.as_of,

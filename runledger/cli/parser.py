@@ -150,3 +150,23 @@ def key_value(text: str) -> tuple[str, str]:
     if not equals or not key:
         raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
     return key, value
+
+
+def scope(parser: argparse.ArgumentParser, help: str) -> None:
+    """``--scope KEY=VALUE``, as often as there are keys; the option's value is a dict."""
+    parser.add_argument(
+        "--scope", type=key_value, action=_Pairs, default={}, metavar="KEY=VALUE", help=help
+    )
+
+
+class _Pairs(argparse.Action):
+    """Pairs gathered into a dict; a key that comes again with another value is an error."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, pair: Any, *_: Any
+    ) -> None:
+        key, value = pair
+        known = getattr(namespace, self.dest)
+        if known.get(key, value) != value:
+            raise argparse.ArgumentError(self, f"{key!r} is given twice: {known[key]!r}, {value!r}")
+        setattr(namespace, self.dest, {**known, key: value})

@@ -7,7 +7,7 @@ from typing import Any
 
 from runledger.cli import exits
 from runledger.cli.deciding import narrowing
-from runledger.cli.parser import Commands, command, deciding, key_value, moment, sentence
+from runledger.cli.parser import Commands, command, deciding, moment, scope, sentence
 
 
 def add(commands: Commands) -> None:
@@ -71,10 +71,7 @@ def _searched(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--storage-study", metavar="S", help="its name in the storage; default: the study's"
     )
-    parser.add_argument(
-        "--scope", type=key_value, action="append", default=[], metavar="KEY=VALUE",
-        help="data set, seed range, and what else makes results comparable",
-    )  # fmt: skip
+    scope(parser, "data set, seed range, and what else makes results comparable")
 
 
 def _schema(arguments: argparse.Namespace) -> int:
@@ -116,7 +113,7 @@ def _context(arguments: argparse.Namespace) -> int:
         context = proposal_context(
             runledger,
             study=arguments.study,
-            scope=dict(arguments.scope),
+            scope=arguments.scope,
             step=arguments.step,
             at=arguments.at,
             as_of=arguments.as_of,
@@ -131,10 +128,11 @@ def _context(arguments: argparse.Namespace) -> int:
 def _identity(arguments: argparse.Namespace) -> Any:
     from runledger.studies import program_identity, stored_identity
 
-    scope = dict(arguments.scope)
     if arguments.space is not None:
-        return program_identity(arguments.space, scope)
-    return stored_identity(arguments.storage, arguments.storage_study or arguments.study, scope)[1]
+        return program_identity(arguments.space, arguments.scope)
+    return stored_identity(
+        arguments.storage, arguments.storage_study or arguments.study, arguments.scope
+    )[1]
 
 
 def _check(arguments: argparse.Namespace) -> int:

@@ -261,6 +261,12 @@ class TestNext:
         assert warning["rule"] == "over_time_budget"
         assert "24" in warning["message"]
 
+    def test_a_scope_of_two_minds_is_named(self, type_: Type) -> None:
+        assert type_("next", "--scope", "data=a", "--scope", "data=a").code == 0
+        done = type_("next", "--scope", "data=a", "--scope", "data=b")
+        assert done.code == 2
+        assert "'data' is given twice: 'a', 'b'" in done.err
+
     def test_bad_scope_is_named(self, type_: Type) -> None:
         done = type_("next", "--scope", "data")
         assert done.code == 2
