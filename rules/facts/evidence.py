@@ -17,6 +17,13 @@ class Asked(msgspec.Struct, frozen=True):
     at_us: int
     max_age_s: float
 
+    def is_fresh(self, time_us: int) -> bool:
+        """Whether evidence of that time may still be relied on."""
+        return self._age_s(time_us) <= self.max_age_s
+
+    def _age_s(self, time_us: int) -> float:
+        return (self.at_us - time_us) / SECOND_US
+
     def evidence(
         self,
         node: str,
@@ -32,12 +39,12 @@ class Asked(msgspec.Struct, frozen=True):
         what was wrong with it, ``mend`` what to do before looking again.
         """
         status, problem = "fresh", ""
-        age_s = 0.0 if time_us is None else (self.at_us - time_us) / SECOND_US
+        age_s = 0.0 if time_us is None else self._age_s(time_us)
         if time_us is None:
             status, problem = "missing", "is missing"
         elif unreadable:
             status, problem = "unreadable", unreadable
-        elif age_s > self.max_age_s:
+        elif not self.is_fresh(time_us):
             age, limit = words.age(age_s), words.span(self.max_age_s)
             age = f"over {age}" if age == limit else age
             status, problem = "stale", f"is {age} old (at most {limit})"

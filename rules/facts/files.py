@@ -26,10 +26,13 @@ def inputs(asked: Asked, step: Step | None, controller: str, seen: NodeState) ->
 
 
 def known_inputs(asked: Asked, step: Step | None, node: str, seen: NodeState) -> Iterator[Fact]:
-    """Inputs that someone looked for on a node other than the controller."""
+    """Inputs that someone looked for, of late, on a node other than the controller.
+
+    Nobody has to look there, so an old look is no evidence, and none is missing.
+    """
     for check in () if step is None else step.inputs:
         file = seen.inputs.get(check.path)
-        if file is not None:
+        if file is not None and asked.is_fresh(file.time_us):
             yield _file(asked, node, "input", check, file, seen)
 
 

@@ -318,7 +318,7 @@ class Recomputed:
             hashless = event and file.present and file.expected_sha256 and not file.sha256
             if asked and (not self._fresh(event) or hashless):
                 self._say("evidence_missing", "unknown", f"node/{node}")
-            if event is None:
+            if event is None or not (asked or self._fresh(event)):
                 continue
             if not file.present or file.bytes == 0:
                 self._say("input_missing", "block", f"node/{node}")

@@ -343,6 +343,11 @@ def test_a_missing_input_blocks_wherever_it_was_looked_for(node: str | None) -> 
     assert found(story.preflight("3")) == {("input_missing", "block")}
 
 
+def test_an_old_look_for_an_input_on_another_node_is_no_evidence() -> None:
+    story = Story().healthy().files().add(inputs("rig", present=False), -H)
+    assert story.preflight("3").verdict == "go"
+
+
 def test_an_input_with_another_hash_blocks() -> None:
     changed = inputs(sha256="a" * 64, expected_sha256="b" * 64)
     draft = Story().healthy().files().add(changed, S).preflight("3")
