@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,14 @@ from ledger import Conflict, Event, parse_filters
 from ledger.payloads import DecisionPayload, SmuError, SshProbe
 from ledger.times import parse_time
 from rules.decide import Judge
+from rules.fold import FOLDED_TYPES
 from rules.policy import with_settings
 from runledger.facade import Runledger
 from runledger.junit import Case, write_junit
 from runledger.replay import DECIDED_TYPES
 from runledger.whatif import Change, WhatIf, effect
 from tests.rules.histories import NOON, H, M, Story, ordered, pci
-from tests.runledger.nights import ledger_with
+from tests.runledger.nights import eventful, ledger_with
 
 
 def _unstored(event: Event) -> Event:
@@ -59,7 +61,9 @@ def _from_scratch(
         assert isinstance(decision, DecisionPayload)
         at_us = parse_time(decision.as_of.time)
         known = [each for each in stored[: decision.as_of.sequence] if each.id not in without]
-        due = ordered([*known, *added], at_us)
+        # Added events have no position: they come last among those of their time.
+        last = [msgspec.structs.replace(each, sequence=2**61) for each in added]
+        due = ordered([*known, *last], at_us)
         policy = opened.catalog.policy(decision.policy.digest)
         judge = Judge(with_settings(policy, settings), opened.catalog.fleet(decision.fleet.digest))
         state = judge.fold.run(due)
@@ -110,6 +114,37 @@ def test_with_nothing_changed_nothing_changes(month: Runledger) -> None:
     result = _ask(month, Change())
     assert (result.changed, result.drifted, result.problems) == ([], [], {})
     assert result.decisions > 100
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_mixed_changes_change_just_what_recomputing_changes(tmp_path: Path, seed: int) -> None:
+    """Events come late and early, decisions go back and forth; left out, added, set and cut."""
+    rng = random.Random(seed)
+    events = [_unstored(event) for event in eventful(seed, days=1).events]
+    rng.shuffle(events)
+    with ledger_with(tmp_path, events[:40]) as opened:
+        for start in range(40, len(events), 25):
+            at = NOON + rng.randrange(36) * H + 5 * M
+            opened.preflight(rng.choice("13"), at=at)
+            opened.exclusions(at=at, as_of=rng.choice([None, start // 2]))
+            opened.next_parameters(at=at, study="w")
+            opened.record(events[start : start + 25])
+        stored = list(opened.ledger.read(types=FOLDED_TYPES))
+        for _ in range(6):
+            settings = rng.choice(
+                [[], ["gpu.exclude_after_incidents=1"], ["gpu.incident_gap_s=7200"]]
+            )
+            left_out = {event.id for event in rng.sample(stored, rng.choice([0, 1, 15]))}
+            added = [
+                _unstored(msgspec.structs.replace(event, id=f"{event.id}+", time_us=moved_us))
+                for event in rng.sample(stored, rng.choice([0, 2]))
+                if (moved_us := event.time_us - rng.choice([0, H]))
+            ]
+            without = parse_filters(f"id={id}" for id in sorted(left_out))
+            change = Change(settings=settings, without=without, added=added)
+            assert {each.decision for each in _ask(opened, change).changed} == _from_scratch(
+                opened, settings, left_out, added
+            )
 
 
 def test_an_added_event_is_considered_from_its_time_on(month: Runledger) -> None:
