@@ -13,10 +13,26 @@ from ledger.errors import BadInput
 from ledger.event_checks import nearest
 from rules.toml import check, parse_toml
 
-Name = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f-\x9f/\s]+\Z")]
-Path = Annotated[str, Meta(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")]
-Text = Annotated[str, Meta(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")]
-Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{64}\Z")]
+Name = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=255,
+        pattern=r"^[^\x00-\x1f\x7f-\x9f/\s]+\Z",
+        description="a name without spaces, slashes and control characters",
+    ),
+]
+Text = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=4096,
+        pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z",
+        description="text without control characters",
+    ),
+]
+Path = Text
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{64}\Z", description="64 hexadecimal digits")]
 Seconds = Annotated[int, Meta(gt=0)] | Annotated[float, Meta(gt=0)]
 
 
@@ -135,9 +151,9 @@ def fleet_from_table(table: dict[str, Any]) -> Fleet:
         wanted = step.get("nodes") if isinstance(step, dict) else None
         for node in wanted if isinstance(wanted, list) else ():
             if node not in names:
-                problems.append(
-                    f'steps."{name}".nodes: no node {node!r}; did you mean {nearest(node, names)}?'
-                )
+                near = f"did you mean {nearest(node, names)}?"
+                hint = near if names else "add it under [[nodes]]"
+                problems.append(f'steps."{name}".nodes: no node {node!r}; {hint}')
     if problems:
         raise InvalidFleet(problems)
     return msgspec.convert({"nodes": nodes, "steps": dict(sorted(steps.items()))}, Fleet)

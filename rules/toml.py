@@ -65,8 +65,17 @@ def _problem(value: Any, type_: Any) -> str:
             # Where fractions are allowed, too, the limit is a fraction's.
             fraction = _problem(float(value), type_)
             message = fraction if fraction.startswith("expected float") else message
-        return message[:1].lower() + message[1:]
+        if "matching regex" in message:
+            message = f"expected {' or '.join(dict.fromkeys(_descriptions(type_)))}"
+        return (message[:1].lower() + message[1:]).replace(" | null", "")
     return ""
+
+
+def _descriptions(type_: Any) -> list[str]:
+    """What the texts of a type must look like, in words: its patterns' descriptions."""
+    metas = [each for each in getattr(type_, "__metadata__", ()) if isinstance(each, msgspec.Meta)]
+    own = [meta.description for meta in metas if meta.description]
+    return own + [found for each in get_args(type_) for found in _descriptions(each)]
 
 
 def _items(value: Any) -> list[Any]:

@@ -51,6 +51,12 @@ def test_a_name_is_the_address_where_none_is_given() -> None:
         ('[steps."3"]\nnodes = ["nobody"]', "nobody"),
         ('[steps."3"]\ntimeout = 3', "timeout_s"),
         ('[steps."3"]\ntimeout_s = -3', "timeout_s = -3: expected float > 0"),
+        ('[[nodes]]\nname = "a b"', "'a b': expected a name without spaces, slashes and control"),
+        ('[steps."3"]\nnodes = ["a"]', "no node 'a'; add it under [[nodes]]"),
+        (
+            '[steps."3"]\nramdisk = [{path = "x", sha256 = "zz"}]',
+            "ramdisk[1].sha256 = 'zz': expected 64 hexadecimal digits",
+        ),
         ('[steps."3"]\ntimeout_s = inf', "timeout_s = inf: must be a finite number"),
         ("[steps.2.5]\ntimeout_s = 3", 'write [steps."2.5"]'),
         ("[steps]\n3 = 5", "not a table"),
