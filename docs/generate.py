@@ -36,6 +36,7 @@ def pages() -> dict[str, str]:
         "policy.md": policy(),
         "cli.md": commands(),
         "views.md": views(),
+        "python.md": facade(),
     }
     note = "<!-- Written by docs/generate.py (`make docs`); change the code it describes. -->\n\n"
     return {name: note + re.sub(r"\n{3,}", "\n\n", text) for name, text in made.items()}
@@ -289,6 +290,77 @@ def views() -> str:
 _SQL_TYPES = {"BIGINT": "integer", "INTEGER": "integer", "INT": "integer", "TEXT": "text",
               "DOUBLE_PRECISION": "number", "DOUBLE PRECISION": "number", "REAL": "number",
               "NUM": "number", "NUMERIC": "number"}  # fmt: skip
+
+
+# -- the facade ------------------------------------------------------------------
+
+_PARTS = {
+    "Opened": "What it is opened with",
+    "Runledger": "Telling, and asking for decisions",
+    "Collecting": "Looking at machines, and taking in what others wrote",
+    "Recalling": "Looking back",
+    "Guarding": "Guarding jobs",
+    "Searching": "Searching with Optuna",
+}
+
+
+def facade() -> str:
+    """Every public name of the package, and what an open ledger can do."""
+    import runledger
+
+    parts = [
+        "# From Python\n",
+        "`import runledger` is typed (`mypy --strict`), and costs next to nothing. "
+        "[watcher.md](watcher.md) shows it at work.\n",
+        "| name | |",
+        "|---|---|",
+    ]
+    for name in runledger.__all__:
+        thing = getattr(runledger, name)
+        what = "the version" if isinstance(thing, str) else _first(thing)
+        called = name + _signature(thing) if inspect.isfunction(thing) else name
+        parts.append(f"| `{_cell(called)}` | {_cell(what)} |")
+    parts += [
+        "\nPayloads of events are in `ledger.payloads`, one struct an [event type](events.md): "
+        "`ssh_probe` is `SshProbe`. Times (`at`, `since`, `until`) are RFC 3339 text with an "
+        "offset, or microseconds since 1970.\n",
+        "\n## An open ledger\n",
+        "`runledger.open()` gives a `Runledger`; close it, or use `with`.\n",
+    ]
+    classes = {cls.__name__: cls for cls in runledger.Runledger.__mro__}
+    for name, title in _PARTS.items():
+        parts += [f"\n### {title}\n", "| | |", "|---|---|"]
+        for method, thing in vars(classes[name]).items():
+            if method.startswith("_"):
+                continue
+            called = method + (_signature(thing) if inspect.isfunction(thing) else "")
+            parts.append(f"| `{_cell(called)}` | {_cell(_first(thing))} |")
+    return "\n".join(parts) + "\n"
+
+
+def _first(thing: Any) -> str:
+    """The first paragraph of a docstring, on one line."""
+    text = (inspect.getdoc(getattr(thing, "func", thing)) or "").split("\n\n")[0]
+    return re.sub(r"\s*\n\s*", " ", text.replace("``", "`")).strip().rstrip(":")
+
+
+def _signature(function: Any) -> str:
+    """Names and defaults, without types and without ``self``."""
+    shown = []
+    star = False
+    for each in inspect.signature(function).parameters.values():
+        if each.name in ("self", "progress", "clock"):
+            continue
+        if each.kind is each.KEYWORD_ONLY and not star:
+            shown, star = [*shown, "*"], True
+        if each.kind is each.VAR_POSITIONAL:
+            shown, star = [*shown, f"*{each.name}"], True
+        elif each.kind is each.VAR_KEYWORD:
+            shown.append(f"**{each.name}")
+        else:
+            default = "" if each.default is each.empty else f"={each.default!r}"
+            shown.append(each.name + default)
+    return f"({', '.join(shown)})"
 
 
 # -- commands --------------------------------------------------------------------

@@ -25,7 +25,7 @@ class Missing(RunledgerError):
 
 
 class LedgerError(RunledgerError):
-    """Root of this package's errors."""
+    """Root of the errors of a ledger: what is to be stored, and where it is."""
 
 
 @dataclass(frozen=True, slots=True)

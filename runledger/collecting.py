@@ -9,11 +9,7 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ledger import Ledger
-from rules.fleet import Fleet
-from rules.policy import Policy
-from runledger.catalog import Catalog
-from runledger.settings import Settings
+from runledger.opened import Opened, Time
 
 if TYPE_CHECKING:
     from collectors.cleanup import CompileCache
@@ -22,30 +18,9 @@ if TYPE_CHECKING:
     from runledger.optuna_studies import TakenIn
     from runledger.probing import Probed, Prober
 
-Time = int | str | None
-"""Microseconds since the epoch, RFC 3339 text, or None for now."""
 
-
-class Collecting:
+class Collecting(Opened):
     """What `Runledger` can do to bring evidence in."""
-
-    ledger: Ledger
-    settings: Settings
-    catalog: Catalog
-    _clock: Callable[[], int]
-
-    @property
-    def policy(self) -> Policy:
-        """The policy in force."""
-        raise NotImplementedError
-
-    @property
-    def fleet(self) -> Fleet:
-        """The fleet in force."""
-        raise NotImplementedError
-
-    def _time(self, at: Time) -> int:
-        raise NotImplementedError
 
     def prober(self, *, keep_open: bool = False) -> Prober:
         """Looks at the nodes, for ``with``; with ``keep_open`` over connections that stay open."""

@@ -26,7 +26,8 @@ from runledger.history import History
 from runledger.untrusted import name, untrusted, wrapped
 
 if TYPE_CHECKING:
-    from runledger.facade import Runledger, Time
+    from runledger.facade import Runledger
+    from runledger.opened import Time
 
 RUNS_SHOWN = 10
 INCIDENTS_SHOWN = 20

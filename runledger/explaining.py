@@ -21,7 +21,7 @@ from runledger.minimal import Minimal, Search
 from runledger.replay import recorded_cut
 
 if TYPE_CHECKING:
-    from runledger.facade import Runledger
+    from runledger.recalling import Recalling
 
 
 class Compared(msgspec.Struct, frozen=True):
@@ -62,7 +62,7 @@ class Explanation(msgspec.Struct, frozen=True):
 
 
 def explain(
-    runledger: Runledger,
+    runledger: Recalling,
     id: str,
     *,
     minimal: bool = False,
@@ -126,7 +126,7 @@ def _fired(rule: Rule, fact: Fact, policy: Policy) -> FiredRule:
     )
 
 
-def _events(runledger: Runledger, ids: list[str]) -> tuple[Event, ...]:
+def _events(runledger: Recalling, ids: list[str]) -> tuple[Event, ...]:
     found = []
     for id in ids:
         try:

@@ -1,19 +1,19 @@
 """One open ledger and everything that can be asked of it.
 
 This is what WATCHER imports and what the command line is made of. Results are
-typed and frozen; errors are `RunledgerError` and `LedgerError`. Safe to use from
-several threads, and from several processes each with its own.
+typed and frozen; every error is a `RunledgerError`. Safe to use from several
+threads, and from several processes each with its own.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from collectors.optuna.space import scope_texts
-from ledger import Appended, Event, Ledger, LedgerError, new_event, open_ledger, parse_filters
+from ledger import Appended, Event, Ledger, new_event, open_ledger, parse_filters
 from ledger.identifiers import subject_problem
 from ledger.payloads import (
     DecisionPayload,
@@ -21,28 +21,18 @@ from ledger.payloads import (
     OverrideSet,
     Payload,
 )
-from ledger.times import parse_time
 from rules.decide import Draft
-from rules.fleet import Fleet
-from rules.policy import Policy
 from rules.proposal import whole_number
 from runledger.catalog import Catalog
 from runledger.collecting import Collecting
-from runledger.collecting import Time as Time
 from runledger.deciding import OWN_FAILURE, Decider
-from runledger.errors import BadInput, Missing, RunledgerError
+from runledger.errors import BadInput, RunledgerError
 from runledger.guarding import Guarding
+from runledger.opened import Time
 from runledger.proposing import receive
-from runledger.replay import DECIDED_TYPES, Replayed, replay
+from runledger.recalling import Recalling
 from runledger.searching import Searching
 from runledger.settings import Settings, load_settings
-
-if TYPE_CHECKING:
-    import pandas
-    import polars
-
-    from runledger.explaining import Explanation
-    from runledger.whatif import Change, WhatIf
 
 SOURCE = "runledger"
 
@@ -79,7 +69,7 @@ def next_parameters(
         return opened.next_parameters(study=study, scope=scope, step=step)
 
 
-class Runledger(Collecting, Searching, Guarding):
+class Runledger(Collecting, Searching, Guarding, Recalling):
     """An open ledger with its settings."""
 
     def __init__(self, ledger: Ledger, settings: Settings, *, clock: Callable[[], int]) -> None:
@@ -98,22 +88,6 @@ class Runledger(Collecting, Searching, Guarding):
     def close(self) -> None:
         """Close the ledger's connections."""
         self.ledger.close()
-
-    def now(self) -> int:
-        """The time, in microseconds since the epoch."""
-        return self._clock()
-
-    # -- what is in force --------------------------------------------------------
-
-    @property
-    def policy(self) -> Policy:
-        """The policy in force: that of ``runledger.toml``, else the ledger's newest."""
-        return self.settings.policy or self.catalog.newest_policy()
-
-    @property
-    def fleet(self) -> Fleet:
-        """The fleet in force: that of ``runledger.toml``, else the ledger's newest."""
-        return self.settings.fleet or self.catalog.newest_fleet()
 
     # -- recording ---------------------------------------------------------------
 
@@ -298,76 +272,6 @@ class Runledger(Collecting, Searching, Guarding):
             fleet=self.fleet,
             at_us=self._time(at),
         )
-
-    # -- history -----------------------------------------------------------------
-
-    def decisions(self, *where: str) -> Iterator[Event]:
-        """Recorded decisions, oldest first; filters widen one another."""
-        return self.ledger.read(types=DECIDED_TYPES, where=parse_filters(where))
-
-    def decision(self, id: str) -> Event:
-        """One recorded decision; raises `Missing`."""
-        try:
-            event = self.ledger.get(id)
-        except LedgerError:
-            event = None
-        if event is None or not isinstance(event.data, DecisionPayload):
-            raise Missing(f"no decision {id!r} in this ledger: see `runledger decisions`")
-        return event
-
-    def replay(self, *ids: str, progress: Callable[[int], None] = lambda _: None) -> Replayed:
-        """Rerun recorded decisions (all, or those named) and compare them to the byte."""
-        decided = [self.decision(id) for id in dict.fromkeys(ids)] if ids else self.decisions()
-        return replay(self.ledger, self.catalog, decided, progress)
-
-    def what_if(
-        self, change: Change, *where: str, progress: Callable[[int], None] = lambda _: None
-    ) -> WhatIf:
-        """Rerun recorded decisions (all, or those that match) under a change; leaves no trace."""
-        from runledger.whatif import what_if
-
-        return what_if(self.ledger, self.catalog, self.decisions(*where), change, progress)
-
-    def why(self, id: str, *, minimal: bool = False) -> Explanation:
-        """Explain a recorded decision; with ``minimal``, find the events it hangs on."""
-        from runledger.explaining import explain
-
-        return explain(self, id, minimal=minimal)
-
-    def report(
-        self,
-        *,
-        run: str | None = None,
-        node: str | None = None,
-        since: Time = None,
-        until: Time = None,
-        title: str | None = None,
-    ) -> str:
-        """What happened to a run, a node or in a period, as one HTML page; see `runledger.report`.
-
-        Both ends of a period belong to it; with nothing chosen, it is the 30
-        days up to the newest event. Raises `Missing` where there is nothing.
-        """
-        from runledger.report import report_of
-
-        return report_of(self, run=run, node=node, since=since, until=until, title=title).html
-
-    def to_pandas(self, what: str) -> pandas.DataFrame:
-        """A view such as ``v_runs``, or one SELECT, as a pandas frame (extra ``analysis``)."""
-        from runledger.frames import to_pandas
-
-        return to_pandas(self.ledger, what)
-
-    def to_polars(self, what: str) -> polars.DataFrame:
-        """A view such as ``v_runs``, or one SELECT, as a polars frame (extra ``analysis``)."""
-        from runledger.frames import to_polars
-
-        return to_polars(self.ledger, what)
-
-    def _time(self, at: Time) -> int:
-        if at is None:
-            return self._clock()
-        return at if isinstance(at, int) else parse_time(at)
 
 
 def _check_subject(subject: str) -> None:

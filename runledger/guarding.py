@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, overload
 
 from rules.fleet import Fleet
 from runledger.gpu_states import gpu_state_reader
-from runledger.settings import Settings, load_settings
+from runledger.opened import Opened
+from runledger.settings import load_settings
 
 if TYPE_CHECKING:
     from collectors.jobs import Guard, Reporter
@@ -47,20 +48,8 @@ class Decorator(Protocol):
         ...
 
 
-class Guarding:
+class Guarding(Opened):
     """What `Runledger` can do for a program that runs jobs."""
-
-    settings: Settings
-
-    @property
-    def fleet(self) -> Fleet:
-        """The fleet in force."""
-        raise NotImplementedError
-
-    @property
-    def recorder(self) -> Recorder:
-        """Stores events in this ledger or, while it is away, in a spool."""
-        raise NotImplementedError
 
     def job(self, name: str, *, attempt: int = 1, will_retry: bool = False, **about: Any) -> Guard:
         """Around one attempt at a job: ``with fleet.job("step3-0007", node=…, pci=…):``.

@@ -7,32 +7,20 @@ what cannot be stored is spooled, and delivered once the ledger is back.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ledger import Ledger
-from runledger.settings import Settings, load_settings
+from runledger.opened import Opened
+from runledger.settings import load_settings
 
 if TYPE_CHECKING:
     from optuna import Study
 
     from collectors.optuna import AskedTrial, RunledgerCallback, SearchRun
-    from collectors.recorder import Recorder
 
 
-class Searching:
+class Searching(Opened):
     """What `Runledger` can do for a search program."""
-
-    ledger: Ledger
-    settings: Settings
-
-    @cached_property
-    def recorder(self) -> Recorder:
-        """Stores events in this ledger or, while it is away, in the spool beside it."""
-        from runledger.spooling import recorder_of
-
-        return recorder_of(self.ledger, self.settings)
 
     def optuna_callback(
         self, *, run: str | None = None, step: str | None = None

@@ -20,7 +20,7 @@ from runledger.report.selection import Selection, choose
 from runledger.report.view import view
 
 if TYPE_CHECKING:
-    from runledger.facade import Runledger
+    from runledger.recalling import Recalling
 
 __all__ = ["Report", "Selection", "choose", "make_report", "report_of"]
 
@@ -46,7 +46,7 @@ class Report(NamedTuple):
 
 
 def report_of(
-    opened: Runledger,
+    opened: Recalling,
     *,
     run: str | None = None,
     node: str | None = None,
