@@ -240,6 +240,7 @@ class _Reading:
     def _look(self, report: ProbeReport) -> NodeLook:
         failure = self.result.failure
         types = Counter(event.type for event in self.events)
+        cards = [f"{card.pci}: {card.detail}" for card in report.cards if card.detail]
         return NodeLook(
             node=self.node,
             reachable=self.result.reachable if self.target.node is not None else None,
@@ -248,7 +249,7 @@ class _Reading:
             gpus={card.pci: card.state for card in report.cards},
             smu_reads=report.smu_reads,
             events=dict(sorted(types.items())),
-            problems=tuple(dict.fromkeys(self.problems)),
+            problems=tuple(dict.fromkeys((*self.problems, *cards))),
         )
 
 

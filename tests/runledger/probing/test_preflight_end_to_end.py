@@ -117,7 +117,9 @@ def test_an_smu_that_hangs_without_a_word_in_the_log_is_recorded_and_then_left_a
     assert rules(decision, "unknown") == {"gpu_unknown": [subject]}
     (hung,) = fleet.events("type=command_hung")
     assert hung["data"]["pci"] == rig.pci(1)
-    assert fleet.preflight(code=11)["verdict"] == "unknown"
+    again = fleet.run("preflight", "--step", "3")
+    assert again.returncode == 11
+    assert f"rig-6600: {rig.pci(1)}: known to have failed; its SMU was not asked" in again.stderr
     # Asked again, it would have hung again.
     assert len(fleet.events("type=command_hung")) == 1
 
