@@ -95,18 +95,11 @@ def _connect_sqlite(url: URL, *, create: bool, readonly: bool) -> Engine:
         return connection
 
     def open_to_read() -> Any:
-        connection = opened("mode=rw")
-        try:
-            connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
-        except dbapi2.OperationalError:
-            # A folder that cannot be written has no room for the files by which
-            # readers and writers agree. With no write-ahead log there is no
-            # writer to agree with, and the file alone is the whole ledger.
-            connection.close()
-            wal = Path(f"{path}-wal")
-            if os.access(path.parent, os.W_OK) or (wal.exists() and wal.stat().st_size):
-                raise
-            connection = opened("mode=ro&immutable=1")
+        # Readers and writers agree by files beside the ledger. Who may not write
+        # cannot make them, or would leave them in the owner's way. Where there
+        # are none there is no writer, and the file alone is the whole ledger.
+        alone = not _may_write(path) and not _in_use(path)
+        connection = opened("mode=ro&immutable=1" if alone else "mode=rw")
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA query_only = ON")
         return connection
@@ -132,6 +125,16 @@ def _may_change(connection: Any, *, create: bool) -> bool:
     """Whether the file is a ledger, or may become one: another program's stays as it is."""
     names = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
     return names >= {"events", "alembic_version"} if names else create
+
+
+def _may_write(path: Path) -> bool:
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+
+
+def _in_use(path: Path) -> bool:
+    """Whether someone has a SQLite file open, or left it without folding its log back."""
+    log = Path(f"{path}-wal")
+    return log.exists() and (log.stat().st_size > 0 or Path(f"{path}-shm").exists())
 
 
 def after_fork(owner: _T, action: Callable[[_T], None]) -> None:
