@@ -69,8 +69,9 @@ def cut_case(
     cutter = _Cutter(runledger, judge, decision, progress)
     events = [_without_secrets(event) for event in cutter.smallest()]
     at_us = recorded_cut(decision)[1]
-    draft = judge.decide(decision.kind, decision.question, folded(judge, events, at_us), at_us)
-    _write(folder, decision, judge, events, draft)
+    question = redact_value(decision.question)
+    draft = judge.decide(decision.kind, question, folded(judge, events, at_us), at_us)
+    _write(folder, decision.kind, at_us, question, judge, events, draft)
     return CutOut(len(events), cutter.same_today)
 
 
@@ -157,23 +158,29 @@ def _without_secrets(event: Event) -> Event:
 
 
 def _write(
-    folder: Path, decision: DecisionPayload, judge: Judge, events: Sequence[Event], draft: Draft
+    folder: Path,
+    kind: str,
+    at_us: int,
+    question: dict[str, Any],
+    judge: Judge,
+    events: Sequence[Event],
+    draft: Draft,
 ) -> None:
     """The whole folder, or nothing."""
     expect: dict[str, Any] = {
         "verdict": draft.verdict,
-        "findings": said(decision.kind, draft, "findings"),
+        "findings": said(kind, draft, "findings"),
     }
-    for field in _EXPECTED[decision.kind]:
-        value = said(decision.kind, draft, field)
+    for field in _EXPECTED[kind]:
+        value = said(kind, draft, field)
         if value is not None:
             expect[field] = value
     case = {
         "decisions": [
             {
-                "kind": decision.kind,
-                "at": format_time(recorded_cut(decision)[1]),
-                "question": redact_value(decision.question),
+                "kind": kind,
+                "at": format_time(at_us),
+                "question": question,
                 "expect": expect,
             }
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 
 from runledger.cli import exits
 from runledger.cli.parser import Commands, command
@@ -77,7 +78,9 @@ def _case(arguments: argparse.Namespace) -> int:
     from runledger.cli.progress import progress
     from runledger.cutting import cut_case
 
-    folder = Path(arguments.output or f"cases/{arguments.decision}")
+    # An id may be any text, and must not lead out of the folder.
+    name = re.sub(r"[^\w.-]|^[.]", "_", arguments.decision)
+    folder = Path(arguments.output or f"cases/{name}")
     with opened(arguments, create=False) as runledger, progress("asking") as advance:
         cut = cut_case(runledger, arguments.decision, folder, progress=advance)
     if not cut.same_today:

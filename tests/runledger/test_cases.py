@@ -200,6 +200,15 @@ def test_secrets_stay_behind(tmp_path: Path) -> None:
     assert run_case(tmp_path / "case").differences == ()
 
 
+def test_an_id_does_not_lead_out_of_the_folder(type_: Type, folder: Path) -> None:
+    type_("record", stdin=told(Story().error(M)))
+    decision = type_("exclusions", "--at", "2026-01-24T14:00:00Z", "--json").json["decision"]
+    (event,) = type_("events", "--where", f"id={decision}", "--json").json["events"]
+    type_("record", stdin=ndjson(event | {"id": "../../out"}))
+    assert type_("case", "../../out", "--json").json["case"] == "cases/_._.._out"
+    assert type_("test", "cases").code == 0
+
+
 def test_as_typed(type_: Type, folder: Path) -> None:
     type_("record", stdin=told(Story().error(M).error(H)))
     decision = type_("exclusions", "--at", "2026-01-24T14:00:00Z", "--json").json["decision"]
