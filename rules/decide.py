@@ -136,11 +136,11 @@ class Judge:
             if each.rule.name in ("node_unreachable", "node_excluded")
             or (each.rule.name == "common_cause" and finding.severity == "block")
         }
-        out = _excluded_gpus(facts, standings)
+        out, bare = _excluded_gpus(facts, standings), _bare_nodes(facts)
         usable: list[str] = []
         excluded: list[str] = []
         for node in about.nodes:
-            if f"node/{node.name}" in blamed or _nothing_left(facts, node.name):
+            if f"node/{node.name}" in blamed or node.name in bare:
                 excluded.append(node.name)
             elif about.usable(node.name):
                 usable.append(node.name)
@@ -296,7 +296,8 @@ def _excluded_gpus(
     return {node: sorted(cards, key=lambda each: str(each["pci"])) for node, cards in out.items()}
 
 
-def _nothing_left(facts: Iterable[Fact], node: str) -> bool:
-    """Whether a node has cards, and every one of them sits out."""
-    cards = [fact for fact in facts if fact.kind == "card" and fact.show["node"] == node]
-    return bool(cards) and all(fact.features["out"] for fact in cards)
+def _bare_nodes(facts: Iterable[Fact]) -> set[str]:
+    """The nodes that have cards, every one of which sits out."""
+    cards = [fact for fact in facts if fact.kind == "card"]
+    with_one = {fact.show["node"] for fact in cards if not fact.features["out"]}
+    return {fact.show["node"] for fact in cards} - with_one
