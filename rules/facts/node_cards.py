@@ -132,7 +132,8 @@ class CardFacts:
         cards = [self._state.cards[key] for key in self._seen.missed]
         mine = [each for each in cards if each.node == self._node.name]
         before = sorted({each.pci for each in mine} - taken)
-        unexplained = max(0, shown + short - len(places))
+        idle = len(places) - shown
+        unexplained = max(0, short - idle)
         return Fact(
             kind="shortage",
             subject=node_subject(self._node.name),
@@ -141,8 +142,10 @@ class CardFacts:
                 "node": self._node.name,
                 "shown": shown,
                 "expected": shown + short,
-                "unexplained": unexplained,
-                "before": f" (shown before: {words.listed(before)})" if before else "",
+                "which": f"; not shown any more: {words.listed(before)}" if before else "",
+                "beside": f" ({idle} of the missing sit{'s' if idle == 1 else ''} out)"
+                if idle
+                else "",
             },
             evidence=() if probe is None else (probe.event,),
         )

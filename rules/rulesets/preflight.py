@@ -126,8 +126,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
         about="shortage",
         when=(("unexplained", ">=", 1),),
         severity="block",
-        message="{node} shows {shown} of {expected} cards, and {unexplained} of the missing are "
-        "not among the excluded{before}",
+        message="{node} shows {shown} of {expected} cards{beside}{which}",
         remedy="power-cycle {node} and look at its risers; if the card is gone for good, "
         "change gpus of {node} in runledger.toml",
     ),

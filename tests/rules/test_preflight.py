@@ -178,7 +178,7 @@ def test_no_card_hides_behind_an_excluded_one_that_is_gone_for_good() -> None:
     story.probe(states=("ok", "gone", "ok", "gone"))
     draft = story.preflight()
     assert found(draft) == {("gpu_missing", "block")}
-    assert f"(shown before: {pci(1)})" in draft.findings[0].message
+    assert f"not shown any more: {pci(1)}" in draft.findings[0].message
 
 
 def test_no_card_hides_behind_an_excluded_one_that_was_replaced() -> None:
@@ -192,7 +192,7 @@ def test_no_card_hides_behind_an_excluded_one_that_was_replaced() -> None:
 
 def test_a_missing_card_is_named_where_it_was_shown_before() -> None:
     story = Story().healthy().probe(at=S, states=("ok", "ok", "gone", "ok"))
-    assert f"(shown before: {pci(2)})" in story.preflight().findings[0].message
+    assert f"not shown any more: {pci(2)}" in story.preflight().findings[0].message
 
 
 def test_a_gone_card_is_ignored_where_the_number_is_right() -> None:
