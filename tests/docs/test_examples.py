@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 import runledger
 from ledger import export_lines, open_ledger
 from ledger.testing import sample_events
+from runledger.cli import build_parser
 from runledger.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
@@ -63,6 +65,32 @@ def test_shell_examples_are_shell() -> None:
     for page in ("README.md", "docs/watcher.md"):
         for block in _blocks(page, "sh"):
             subprocess.run(["sh", "-n"], input=block.encode(), check=True)
+
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def typed(page: Path) -> list[str]:
+    """The command lines of a page, from its blocks of shell and its indented lines."""
+    text = page.read_text(encoding="utf-8").replace("\\\n", "")
+    blocks = re.findall(r"```(?:sh|console)\n(.*?)```", text, re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    lines += [line for line in text.splitlines() if line.startswith("    runledger ")]
+    found = (line.strip().removeprefix("$ ") for line in lines)
+    return [line for line in found if line.startswith("runledger ")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_can_be_typed_as_the_page_says(page: Path) -> None:
+    for line in typed(page):
+        command = re.split(r" (?:[<>|]|&&) ", line)[0]
+        if "$(" in command or command.count("'") % 2:  # it goes on in the next line
+            continue
+        words = shlex.split(command, comments=True)
+        try:
+            build_parser().parse_args(words[1:])
+        except SystemExit:
+            pytest.fail(f"{page.name}: {line}")
 
 
 def test_an_export_is_verified_as_the_page_says(folder: Path) -> None:

@@ -13,7 +13,9 @@ DOCS = ROOT / "docs"
 PAGES = [*sorted(DOCS.rglob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 
 
-@pytest.mark.parametrize("name", ["events.md", "rules.md", "policy.md", "cli.md", "views.md", "python.md"])
+@pytest.mark.parametrize(
+    "name", ["events.md", "rules.md", "policy.md", "cli.md", "views.md", "python.md"]
+)
 def test_a_reference_page_is_what_the_code_says(name: str) -> None:
     pages = runpy.run_path(str(DOCS / "generate.py"))["pages"]()
     assert (DOCS / name).read_text(encoding="utf-8") == pages[name], "run: make docs"
