@@ -14,7 +14,7 @@ import msgspec
 
 from collectors.optuna.comparing import Comparison, Difference, Verdict, compare
 from collectors.optuna.errors import BusyStorage, OptunaError, UnusableStorage
-from collectors.optuna.past import family, past_trials
+from collectors.optuna.past import family, past_trials_of_family
 from collectors.optuna.planning import plan
 from collectors.optuna.resuming import definition, study_name_for
 from collectors.optuna.space import InvalidSpace, StudyIdentity, identity_of_study
@@ -102,9 +102,7 @@ def check_study(ledger: Ledger, study: str, program: StudyIdentity) -> Checked:
     stored, comparison = _closest(known, study, program)
     same = [name for name, each in known.items() if each.fingerprint == program.fingerprint]
     new_name = same[-1] if same else study_name_for(family(study), program)
-    patterns = [family(study), *(f"{family(study)}{mark}*" for mark in "-_@.")]
-    past = [each for each in past_trials(ledger, patterns) if family(each.study) == family(study)]
-    chosen = plan(past, program)
+    chosen = plan(past_trials_of_family(ledger, study), program)
     return Checked(
         study=study,
         verdict=comparison.verdict,

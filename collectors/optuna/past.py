@@ -11,6 +11,7 @@ import bisect
 import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
+from glob import escape
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -54,6 +55,14 @@ def family(study: str) -> str:
 def past_trials(ledger: Ledger, studies: Iterable[str]) -> list[PastTrial]:
     """The finished trials of studies whose name fits one of the patterns, oldest first."""
     return told(ledger.read(types=_TYPES, order="time"), tuple(studies))
+
+
+def past_trials_of_family(ledger: Ledger, study: str) -> list[PastTrial]:
+    """The finished trials of a study's family, oldest first."""
+    base = family(study)
+    name = escape(base)
+    near = past_trials(ledger, (name, *(f"{name}{mark}*" for mark in "-_@.")))
+    return [each for each in near if family(each.study) == base]
 
 
 def told(events: Iterable[Event], patterns: tuple[str, ...]) -> list[PastTrial]:

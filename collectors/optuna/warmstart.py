@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from collectors.optuna.past import PastTrial, family, past_trials
+from collectors.optuna.past import PastTrial, past_trials, past_trials_of_family
 from collectors.optuna.planning import Planned, plan
 from collectors.optuna.space import InvalidSpace, StudyIdentity, directions_of, to_optuna
 from collectors.optuna.trials import json_value
@@ -65,13 +65,11 @@ def seed_study(
             ]
         )
     there = study.get_trials(deepcopy=False)
-    base = family(study.study_name)
-    patterns = studies if studies is not None else [base, *(f"{base}{mark}*" for mark in "-_@.")]
-    past = [
-        trial
-        for trial in past_trials(ledger, patterns)
-        if studies is not None or family(trial.study) == base
-    ]
+    past = (
+        past_trials_of_family(ledger, study.study_name)
+        if studies is None
+        else past_trials(ledger, studies)
+    )
     carried = {trial.user_attrs.get(ORIGIN) for trial in there}
     fresh = [
         trial

@@ -17,7 +17,7 @@ from optuna.distributions import (
 from optuna.trial import TrialState
 
 from collectors.optuna.comparing import compare
-from collectors.optuna.past import family
+from collectors.optuna.past import family, past_trials_of_family
 from collectors.optuna.resuming import (
     MaxTrials,
     OpenedStudy,
@@ -373,6 +373,12 @@ def test_another_family_is_asked_only_by_name(ledger: Ledger) -> None:
     search(ledger, "other", identity())
     assert again(ledger, identity()).study.trials == []
     assert len(again(ledger, identity(), studies=["oth*"]).study.trials) == 12
+
+
+def test_a_family_is_named_literally(ledger: Ledger) -> None:
+    search(ledger, "w[1]*_1769300000", identity())
+    assert len(past_trials_of_family(ledger, "w[1]*")) == 12
+    assert past_trials_of_family(ledger, "w1") == []
 
 
 # -- all pruned, and values beyond the finite -----------------------------------------------------
