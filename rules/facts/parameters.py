@@ -73,7 +73,7 @@ def _order(run: Run, at_us: int) -> tuple[int, int] | None:
     if run.finished_us is not None:
         return run.finished_us, run.finished_sequence
     if run.started_us is not None and run.timeout_s is not None:
-        over_us = run.started_us + round(run.timeout_s * SECOND_US)
+        over_us = run.started_us + round(Fraction(run.timeout_s) * SECOND_US)
         return (over_us, 0) if over_us <= at_us else None
     return None
 

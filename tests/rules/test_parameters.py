@@ -252,6 +252,12 @@ def test_a_killed_run_says_no_more_and_is_unknown_once_its_own_timeout_is_over(
     assert named(draft, "unknown_outcome") == ([want] if named_ else [])
 
 
+@pytest.mark.parametrize("timeout_s", [1e308, 2**53, 7200.000001])
+def test_a_run_may_have_any_timeout(timeout_s: float) -> None:
+    story = Story().add(RunStarted(study="w", timeout_s=timeout_s), -2 * H, runid="B")
+    assert found(story.next(0)) == {("no_history", "info")}
+
+
 def test_an_unknown_run_is_forgotten_once_a_later_one_is_counted_or_it_is_itself() -> None:
     later = Story().run("A", -D, None).run("B", -H, 60_000)
     assert found(later.next()) == {("enough_survivors", "info")}
