@@ -10,6 +10,7 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -38,6 +39,12 @@ _UNREADABLE = {
     b"\x28\xb5\x2f\xfd": "compressed with zstd: unpack it with `unzstd`",
     b"PK\x03\x04": "a zip archive: unpack it first",
 }
+_FORMATS = (
+    ("-o export", re.compile(r"__CURSOR=")),
+    ("-o verbose", re.compile(r"\w{3} \d{4}-\d\d-\d\d [^\n\[]*\[s=[0-9a-f]+;")),
+    ("-o json-pretty", re.compile(r'\s*\{\s*\n\s*"(?!dmesg")')),
+)
+"""Formats of journalctl that spread an entry over many lines: they would be passed over unread."""
 _KERNEL_TYPES = ("smu_error", "gpu_fault", "process_killed")
 
 
@@ -78,6 +85,8 @@ def import_kernel_log(
     """
     if not node or "/" in node or any(c.isspace() or not c.isprintable() for c in node):
         raise BadInput(f"{node!r} is not the name of a node")
+    if boot_id is not None and not (boot_id and boot_id.isprintable()):
+        raise BadInput(f"{boot_id!r} is not a boot id: `journalctl --list-boots` shows them")
     with _opened(Path(file)) as pieces:
         found = scan(
             pieces,
@@ -122,6 +131,13 @@ def _opened(path: Path) -> Iterator[Iterator[str]]:
 
 def _pieces(path: Path, text: io.TextIOWrapper) -> Iterator[str]:
     try:
+        first = text.read(_PIECE)
+        for option, opening in _FORMATS:
+            if opening.match(first):
+                raise BadInput(
+                    f"{path} was written by journalctl {option}: write it with -o json, then import"
+                )
+        yield first
         while piece := text.read(_PIECE):
             yield piece
     except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:

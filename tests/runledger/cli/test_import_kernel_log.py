@@ -143,7 +143,11 @@ def test_odd_bytes_do_no_harm(folder: Path, type_: Type) -> None:
         (("kern.log", "--node", "a b"), 2, "not the name of a node"),
         (("kern.log", "--node", "n", "--boot-time", "2026-01-24 17:50:00"), 2, "offset"),
         (("kern.log", "--node", "n", "--assume-tz", "Mars/Base"), 2, "no time zone"),
-        (("kern.log", "--node", "n", "--boot-id", "a\nb", *BOOT), 2, "boot_id"),
+        (("kern.log", "--node", "n", "--boot-id", "a\nb", *BOOT), 2, "not a boot id"),
+        (("kern.log", "--node", "n", "--boot-id", "", *BOOT), 2, "not a boot id"),
+        (("export.log", "--node", "n"), 2, "-o json"),
+        (("verbose.log", "--node", "n"), 2, "-o json"),
+        (("pretty.log", "--node", "n"), 2, "-o json"),
         (("binary.journal", "--node", "n"), 2, "journalctl"),
         (("kern.log",), 2, "--node"),
     ],
@@ -153,6 +157,11 @@ def test_what_cannot_be_imported_is_said_and_nothing_is_stored(
 ) -> None:
     (folder / "kern.log").write_text(f"[  100.000000] {STUCK}\n")
     (folder / "binary.journal").write_bytes(b"LPKSHHRH" + bytes(100))
+    (folder / "export.log").write_text(f"__CURSOR=s=1;i=2\nMESSAGE={LOST}\n\n")
+    (folder / "pretty.log").write_text(f'{{\n\t"MESSAGE" : "{LOST}"\n}}\n')
+    (folder / "verbose.log").write_text(
+        f"Sat 2026-01-24 18:02:11.123456 UTC [s=0af1;i=1;b=2]\n    MESSAGE={LOST}\n"
+    )
     done = type_("import", "kernel-log", *arguments)
     assert done.code == code
     assert said in done.err
