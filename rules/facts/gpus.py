@@ -15,6 +15,9 @@ from rules.ladder import SITS_OUT, Standing, climb, operator_state, worst
 from rules.ruleset import Fact, Fired, Margin
 from rules.state import Card, CleanRun, Failure, Override, State
 
+_FAILURES_NAMED = 20
+"""Of more failed jobs than a rule asks for, so many of the newest are named as evidence."""
+
 
 class CardStanding(msgspec.Struct, kw_only=True):
     """A card as a decision shows it; ``state`` is the worst that a fired rule asked for."""
@@ -145,7 +148,8 @@ def _fact(
         evidence.append(reinstated.event)
     if operator is not None:
         evidence.append(operator.event)
-    evidence += [failure.event for failure in failures]
+    named = max(_FAILURES_NAMED, gpu.watch_after_job_failures)
+    evidence += [failure.event for failure in failures[-named:]]
     return Fact(
         kind="gpu",
         subject=gpu_subject(card.node, card.pci),

@@ -9,7 +9,7 @@ from ledger.payloads import GpuFault, GpuProbe, OverrideSet, ProbedGpu, SmuError
 from ledger.times import parse_time
 from rules.folds import clean
 from rules.folds.context import FoldSettings
-from rules.folds.identity import card_at, identifying, settle, sight
+from rules.folds.identity import card_at, identifying, place_key, settle, sight
 from rules.folds.incidents import blame_late, card_failed
 from rules.state import NodeState, Override, Probe, Scan, Seen, State
 
@@ -39,10 +39,11 @@ def gpu_probe(state: State, event: Event, data: GpuProbe, settings: FoldSettings
             clean.shown_ok(state, key, event, settings)
         else:
             clean.shown_otherwise(card)
-    first = node.probe is None
+    before, first = node.probe, node.probe is None
     node.missed = _missed(node, name, seen, data.expected, settings)
     node.probe = Probe(time_us=event.time_us, event=event.id, expected=data.expected, gpus=seen)
     node.hung = []
+    _forget_blank(state, node, before)
     if first:
         blame_late(state, node, name, settings)
     for uid in gone:
@@ -60,6 +61,20 @@ def _missed(
     shown = {each.card for each in seen}
     before = [*node.missed, *(each.card for each in (node.probe.gpus if node.probe else ()))]
     return [key for key in dict.fromkeys(before) if key not in shown]
+
+
+def _forget_blank(state: State, node: NodeState, before: Probe | None) -> None:
+    """Drop cards that another took the place of, where there is nothing to remember of them."""
+    for key in {each.card for each in before.gpus} if before is not None else ():
+        card = state.cards.get(key)
+        if card is None or state.places.get(place_key(card.node, card.pci)) == key:
+            continue
+        failed = card.last_error_us is not None or any(each.card == key for each in state.failures)
+        if not (failed or card.overrides):
+            del state.cards[key]
+            if card.uid is not None:
+                del state.card_of_uid[card.uid]
+    node.missed = [key for key in node.missed if key in state.cards]
 
 
 def _one_for_each_place(gpus: Iterable[ProbedGpu]) -> list[ProbedGpu]:
@@ -108,6 +123,8 @@ def override_set(state: State, event: Event, data: OverrideSet, settings: FoldSe
     if kind == "gpu" and slash and pci:
         card = state.cards[card_at(state, node, pci)]
         card.overrides = _said(card.overrides, override)
+    elif override.action == "reinstate" and override.expires_us is None:
+        state.overrides[subject] = [override]
     else:
         state.overrides[subject] = _said(state.overrides.get(subject, []), override)
 
@@ -116,6 +133,6 @@ def _said(words: list[Override], new: Override) -> list[Override]:
     """The words on a subject after one more; what can never win again is dropped."""
     kept = [each for each in words if each.active(new.time_us)]
     if new.expires_us is None and new.action in _STATE_WORDS:
-        while kept and kept[-1].action in _STATE_WORDS:
+        while kept and kept[-1].action != "reinstate":
             kept.pop()
     return [*kept, new]

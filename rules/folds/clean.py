@@ -82,7 +82,7 @@ def _note(state: State, key: str, run: CleanRun) -> None:
     entries = [*card.incidents[-1:], *card.overrides[-1:]]
     if entries:
         newest = max(entry.when for entry in entries)
-        if sum(each.when > newest for each in card.clean) < _RUNS_KEPT:
+        if sum(each.when > newest for each in card.clean[-_RUNS_KEPT:]) < _RUNS_KEPT:
             card.clean.append(run)
     for failure in reversed(state.failures):
         if failure.card == key and failure.time_us < run.first_us:

@@ -7,6 +7,8 @@ no incidents: those that they opened are taken back.
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from ledger import Event
 from rules.folds import clean, jobs
 from rules.folds.boots import since_boot
@@ -140,8 +142,8 @@ def _thin(card: Card, settings: FoldSettings) -> None:
     kept = settings.incidents_kept
     changes = [*card.clean[-1:], *card.overrides[-1:]]
     since = max((each.when for each in changes), default=(0, 0))
-    of_late = [each for each in card.incidents if each.when > since]
-    settled = of_late[:-2]
+    of_late = list(takewhile(lambda each: each.when > since, reversed(card.incidents)))
+    settled = of_late[:1:-1]
     if len(settled) > kept and any(
         last.time_us - first.time_us < settings.window_us
         for first, last in zip(settled, settled[kept - 1 :], strict=False)

@@ -71,9 +71,10 @@ def process_killed(state: State, event: Event, data: ProcessKilled, settings: Fo
 
 def command_hung(state: State, event: Event, data: CommandHung, settings: FoldSettings) -> None:
     """A tool hung: its card, or the node, is unknown until the next GPU probe."""
-    state.node(settings.node(data.node)).hung.append(
-        Hung(event=event.id, command=data.command, timeout_s=data.timeout_s, pci=data.pci)
-    )
+    node = state.node(settings.node(data.node))
+    hung = Hung(event=event.id, command=data.command, timeout_s=data.timeout_s, pci=data.pci)
+    others = [each for each in node.hung if (each.pci, each.command) != (hung.pci, hung.command)]
+    node.hung = [*others, hung]
 
 
 def ramdisk_checked(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger import Event
-from ledger.payloads import JobFailedWithTraceback, TrialCompleted
+from ledger.payloads import CommandHung, JobFailedWithTraceback, TrialCompleted
 from rules.decide import Judge
 from rules.fold import Fold
 from rules.policy import default_policy
@@ -122,3 +124,44 @@ def test_a_long_history_keeps_a_bounded_state() -> None:
         len(dump_state(FOLD.run(ordered(story.events[:count], 2**62)))) for count in (2_000, 6_000)
     ]
     assert sizes[1] < 1.2 * sizes[0]
+
+
+def _word_for_an_hour(story: Story, number: int) -> None:
+    story.override(f"gpu/rig/{pci(0)}", "exclude", number * H, until=(number + 1) * H)
+
+
+def _word_for_good(story: Story, number: int) -> None:
+    story.override(f"gpu/rig/{pci(0)}", ("watch", "exclude")[number % 2], number * H)
+    story.override("node/rig", "reinstate", number * H)
+
+
+def _tool_that_hangs(story: Story, number: int) -> None:
+    story.add(CommandHung(node="rig", command="rocm-smi", timeout_s=3), number * H)
+
+
+def _other_uids_every_time(story: Story, number: int) -> None:
+    story.probe(at=number * H, uids=[f"{number}-{card}" for card in range(4)])
+
+
+def _storm(story: Story, number: int) -> None:
+    story.error(number * S // 10, number % 2)
+
+
+@pytest.mark.parametrize(
+    "add", [_word_for_an_hour, _word_for_good, _tool_that_hangs, _other_uids_every_time, _storm]
+)
+def test_what_comes_again_and_again_leaves_no_more_behind(
+    add: Callable[[Story, int], None],
+) -> None:
+    story = Story()
+    for number in range(600):
+        add(story, number)
+    assert len(_state(story.events)) < 6_000
+
+
+def test_a_card_with_a_record_is_remembered_when_another_takes_its_place() -> None:
+    story = Story().probe(uids=("a", "b", "c", "d")).error(M, 0)
+    story.override(f"gpu/rig/{pci(1)}", "watch", M)
+    story.probe(at=H, uids=("e", "f", "g", "h"))
+    state = FOLD.run(ordered(story.events, 2**62))
+    assert sorted(card.uid for card in state.cards.values() if card.uid) == list("abefgh")

@@ -380,6 +380,16 @@ def test_failures_never_lead_further_than_watch() -> None:
     assert story.state(at=31 * H) == "watch"
 
 
+def test_of_many_failures_the_newest_are_named_and_all_are_counted() -> None:
+    story = Story()
+    for number in range(30):
+        failed(story, number * H, f"f{number}", "GPU hang")
+    (entry,) = story.decide("exclusions", {}, 31 * H).outcome["gpus"]
+    assert entry["evidence"] == [event.id for event in story.events[-20:]]
+    assert entry["reason"].startswith("30 jobs failed on it")
+    assert entry["since"] == "2026-01-24T12:00:00Z"
+
+
 def test_a_fault_seen_on_two_nodes_is_the_codes() -> None:
     story = Story()
     for number in range(3):
