@@ -210,7 +210,10 @@ def _limit_s(settings: ProbeSettings) -> int:
 
 
 def _to_spare(state: State, name: str) -> tuple[str, ...]:
-    """Cards of a node with an error since its boot, or that do not respond."""
+    """Cards of a node with an error since its boot, or that do not respond.
+
+    All of them, where an SMU error since boot names no card: it may be any one's.
+    """
     node = state.nodes.get(name)
     if node is None:
         return ()
@@ -222,5 +225,6 @@ def _to_spare(state: State, name: str) -> tuple[str, ...]:
         and since_boot(node, card.last_error_us)
     }
     if node.probe is not None:
-        found |= {gpu.pci for gpu in node.probe.gpus if gpu.state != "ok"}
+        nameless = node.smu is not None and since_boot(node, node.smu.time_us)
+        found |= {gpu.pci for gpu in node.probe.gpus if nameless or gpu.state != "ok"}
     return tuple(sorted(found))

@@ -141,7 +141,8 @@ def _card_warnings(report: CleanupReport) -> Iterable[str]:
         if card.dead:
             yield f"{card.pci} is off the bus (PCI configuration reads ff ff ff ff); left alone"
         elif card.spared:
-            yield f"{card.pci} had an SMU error since boot; its clocks were left alone"
+            why = "had, or may have had, an SMU error since boot"
+            yield f"{card.pci} {why}; its clocks were left alone"
         elif card.hung and card.level_after is None and card.level in {None, "auto"}:
             yield f"{card.pci} did not answer in time; left alone"
 

@@ -39,6 +39,15 @@ def test_nothing_is_written_to_a_card_with_an_smu_error_since_boot(fleet: Fleet)
     assert len(fleet.events("type=smu_error")) == 1
 
 
+def test_nothing_is_written_where_an_smu_error_since_boot_names_no_card(fleet: Fleet) -> None:
+    rig = fleet.rigs["rig-6600"].set(1, LEVEL, "high\n")
+    line = "amdgpu: [powerplay] failed send message: RunBtc (58) param: 0x0 response 0xffffffc2"
+    rig.journal([KERNEL_START, line])
+    cleaned = fleet.json("cleanup", "--node", "rig-6600", code=0)
+    assert level(fleet, "rig-6600", 1) == "high"
+    assert len(cleaned["nodes"][0]["warnings"]) == fleet.gpus
+
+
 def test_a_dry_run_writes_nothing_anywhere(fleet: Fleet) -> None:
     fleet.rigs["rig-6600"].set(1, LEVEL, "high\n")
     cleaned = fleet.json("cleanup", "--dry-run", "--node", "rig-6600", code=0)
