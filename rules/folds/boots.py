@@ -14,7 +14,7 @@ def observe(
     node: NodeState, time_us: int, event: str, boot_id: str | None, uptime_s: float | None = None
 ) -> bool:
     """Note what an event says of a node's boot; True where the node was rebooted."""
-    started_us = None if uptime_s is None else time_us - round(uptime_s * SECOND_US)
+    started_us = _started_us(time_us, uptime_s)
     boot = node.boot
     if boot_id is None and started_us is None:
         return False
@@ -43,6 +43,13 @@ def _end_common_cause(node: NodeState, *, rebooted: bool) -> None:
         started_us = node.boot.started_us
         if rebooted if started_us is None else started_us > node.common.last_us:
             node.common = None
+
+
+def _started_us(time_us: int, uptime_s: float | None) -> int | None:
+    """When a boot began by its uptime; one longer than clocks have counted tells nothing."""
+    if uptime_s is None or uptime_s * SECOND_US > time_us:
+        return None
+    return time_us - round(uptime_s * SECOND_US)
 
 
 def _another(boot: Boot, boot_id: str | None, started_us: int | None) -> bool:

@@ -215,6 +215,11 @@ def test_an_error_in_an_unknown_boot_counts_as_since_boot() -> None:
     assert found(story.preflight()) == {("smu_error_since_boot", "warn")}
 
 
+def test_an_uptime_that_began_before_time_itself_tells_nothing() -> None:
+    story = Story().error(-5 * H).healthy().ssh(uptime_s=1e308)
+    assert found(story.preflight()) == {("smu_error_since_boot", "warn")}
+
+
 def test_an_uptime_tells_a_reboot_where_there_is_no_boot_id() -> None:
     story = Story().ssh(at=-9 * H, uptime_s=100).error(-5 * H).healthy(boot="b1")
     story = Story().ssh(at=-9 * H, uptime_s=100).error(-5 * H)
