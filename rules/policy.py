@@ -20,7 +20,7 @@ from ledger.event_checks import nearest
 from rules.names import RULE_NAMES
 from rules.toml import check, parse_toml
 
-Seconds = Annotated[int, Meta(ge=0)] | Annotated[float, Meta(ge=0)]
+Seconds = Annotated[int, Meta(ge=0, le=10**12)] | Annotated[float, Meta(ge=0, le=1e12)]
 Share = Annotated[int, Meta(ge=0, le=1)] | Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[int, Meta(gt=0)] | Annotated[float, Meta(gt=0)]
 PriorTrials = (

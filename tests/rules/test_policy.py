@@ -91,6 +91,7 @@ def test_a_file_holds_only_what_differs() -> None:
         ("[gpus]\nwindow_s = 2", "gpu"),
         ("window_s = 2", "did you mean gpu.window_s?"),
         ("[preflight]\ntime_budget_share = 0", "time_budget_share = 0: expected float > 0"),
+        ("[gpu]\nwindow_s = 1e308", "window_s = 1e+308: expected float <= 1000000000000.0"),
         ("[gpu]\nexclude_after_incidents = 0", "gpu.exclude_after_incidents"),
         ("[gpu]\nexclude_after_incidents = 1.5", "gpu.exclude_after_incidents"),
         ("[gpu]\nexclude_after_incidents = true", "gpu.exclude_after_incidents"),
