@@ -18,7 +18,7 @@ from rules.folds.boots import since_boot
 from rules.folds.context import Context
 from rules.folds.identity import place_key
 from rules.ruleset import Fact, Margin
-from rules.state import NodeState, Override, State
+from rules.state import NodeState, Override, Reach, State
 
 Question = dict[str, Any]
 
@@ -124,10 +124,11 @@ class PreflightFacts:
 
     def _node(self, node: Node) -> Fact:
         reach = self.node_state(node.name).reach
-        lost = reach is not None and not reach.reachable
+        lost = reach if reach is not None and not reach.reachable else None
+        old = lost is not None and not self._asked.is_fresh(lost.time_us)
         word = self.sits_out(node.name)
-        evidence = [word.event] if word is not None else []
-        evidence += [reach.event] if lost and reach is not None else []
+        evidence = [] if word is None else [word.event]
+        evidence += [] if lost is None else [lost.event]
         return Fact(
             kind="node",
             subject=node_subject(node.name),
@@ -138,8 +139,9 @@ class PreflightFacts:
             },
             show=self._show(node)
             | {
-                "why": _why_unreachable(self.node_state(node.name)),
-                "mend": _mend(node, self.node_state(node.name)),
+                "why": "" if lost is None else _why(lost),
+                "since": f" at {words.moment(lost.time_us)}" if lost is not None and old else "",
+                "mend": "probe again, that look is old" if old else _mend(node, lost),
                 "allowance": self.preflight.allow_missing_nodes,
                 "operator_says": operator_says(word),
             },
@@ -277,14 +279,11 @@ class PreflightFacts:
         return newest if newest is not None and newest.action == "waive" else None
 
 
-def _why_unreachable(seen: NodeState) -> str:
-    if seen.reach is None or seen.reach.reachable:
-        return ""
-    parts = [part for part in (seen.reach.error, seen.reach.detail) if part]
-    return ": ".join(parts) or "no reason given"
+def _why(lost: Reach) -> str:
+    return ": ".join(part for part in (lost.error, lost.detail) if part) or "no reason given"
 
 
-def _mend(node: Node, seen: NodeState) -> str:
-    error = "" if seen.reach is None else seen.reach.error
+def _mend(node: Node, lost: Reach | None) -> str:
+    error = "" if lost is None else lost.error
     advice = _MEND.get(error, "check the power and network of {node} ({address})")
     return advice.format(node=node.name, address=node.address)

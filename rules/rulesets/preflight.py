@@ -20,7 +20,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
         about="node",
         when=(("reachable", "==", "no"), ("out", "==", False), ("allowed", "==", False)),
         severity="block",
-        message="{node} did not answer SSH ({why})",
+        message="{node} did not answer SSH{since} ({why})",
         remedy="{mend}, then rerun",
     ),
     Rule(
@@ -28,7 +28,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
         about="node",
         when=(("reachable", "==", "no"), ("out", "==", False), ("allowed", "==", True)),
         severity="degrade",
-        message="{node} did not answer SSH ({why}); the policy allows {allowance} missing",
+        message="{node} did not answer SSH{since} ({why}); the policy allows {allowance} missing",
         remedy="run on the usable nodes only; {mend}",
     ),
     Rule(
@@ -36,7 +36,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
         about="node",
         when=(("reachable", "==", "no"), ("out", "==", True)),
         severity="degrade",
-        message="{node} did not answer SSH ({why}); it sits out anyway",
+        message="{node} did not answer SSH{since} ({why}); it sits out anyway",
         remedy="nothing for this run; later {mend}",
     ),
     Rule(

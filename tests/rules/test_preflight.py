@@ -529,6 +529,14 @@ def test_the_remedy_for_a_lost_node_fits_the_reason(error: str, remedy: str) -> 
     assert remedy in story.preflight().findings[0].remedy
 
 
+def test_of_a_node_lost_long_ago_it_is_said_when() -> None:
+    story = Story().ssh("zeus").probe("zeus", states=("ok", "ok")).scan("zeus")
+    draft = story.ssh(at=-H, reachable=False, error="timeout").preflight()
+    assert found(draft) == {("node_unreachable", "block")}
+    assert draft.findings[0].message == ("rig did not answer SSH at 2026-01-24 11:00:00Z (timeout)")
+    assert draft.findings[0].remedy.startswith("probe again")
+
+
 def test_stale_evidence_never_reads_as_if_it_were_fresh() -> None:
     draft = Story().healthy().preflight("r", at=601 * S)
     assert draft.findings[0].message.endswith("is over 10 minutes old (at most 10 minutes)")
