@@ -15,7 +15,7 @@ from rules.folds.boots import since_boot
 from rules.folds.context import FoldSettings
 from rules.state import Card, CardError, CommonCause, Incident, Mark, NodeState, State
 
-_KEPT_UNJUDGED = 1_000
+_KEPT_UNJUDGED = 300
 """So many errors of a node are remembered while nobody knows how many cards it has."""
 
 _STORM_SHARE = 10
