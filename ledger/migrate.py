@@ -96,9 +96,19 @@ def upgrade(location: str | Path) -> str | None:
 
 
 def upgrade_engine(engine: Engine) -> str | None:
-    """Migrate the ledger behind ``engine``, whole or not at all; returns the revision before.
+    """Migrate the ledger behind ``engine``, whole or not at all; returns the revision before."""
+    with migrating(engine) as connection:
+        before = _revision(connection)
+        if before != HEAD_REVISION:
+            _migrate(connection)
+    return before
 
-    Others that want to migrate wait their turn, and then find it done.
+
+@contextlib.contextmanager
+def migrating(engine: Engine) -> Iterator[Connection]:
+    """A transaction for one who migrates; others that want to wait, and then find it done.
+
+    Raises `SchemaMismatch` where the tables are newer, or another program's.
     """
     with (
         translated(f"upgrading {shown(engine.url)}"),
@@ -112,17 +122,15 @@ def upgrade_engine(engine: Engine) -> str | None:
             connection.exec_driver_sql(_POSTGRES_LOCK)
         try:
             before = _revision(connection)
-            if before != HEAD_REVISION:
-                if before is None:
-                    _refuse_occupied(connection)
-                else:
-                    _refuse_strange(before)
-                _migrate(connection)
+            if before is None:
+                _refuse_occupied(connection)
+            else:
+                _refuse_strange(before)
+            yield connection
             connection.exec_driver_sql("COMMIT") if sqlite else connection.commit()
         except BaseException:
             connection.invalidate()
             raise
-        return before
 
 
 def _migrate(connection: Connection) -> None:

@@ -1,7 +1,7 @@
 """Runs the migrations on the connection that `ledger.migrate` hands over.
 
-With alembic's own command line (``alembic upgrade head``) the ledger is named
-by ``RUNLEDGER_LEDGER``, and opened and locked the same way.
+With alembic's own command line (``alembic current``, ``alembic upgrade head``)
+the ledger is named by ``RUNLEDGER_LEDGER``, and opened and locked the same way.
 """
 
 from __future__ import annotations
@@ -9,26 +9,36 @@ from __future__ import annotations
 import os
 
 from alembic import context
+from sqlalchemy import Connection
 
 from ledger.tables import EventRow
 
-config = context.config
+
+def _migrate(connection: Connection) -> None:
+    context.configure(connection=connection, target_metadata=EventRow.metadata)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def _named_by_environment() -> str:
+    location = os.environ.get("RUNLEDGER_LEDGER")
+    if not location:
+        raise SystemExit("set RUNLEDGER_LEDGER to the ledger, or use `runledger upgrade`")
+    return location
 
 
 def run() -> None:
     """Migrate on the given connection, or on the ledger of ``RUNLEDGER_LEDGER``."""
-    connection = config.attributes.get("connection")
-    if connection is None:
-        from ledger.migrate import upgrade
-
-        location = os.environ.get("RUNLEDGER_LEDGER")
-        if not location:
-            raise SystemExit("set RUNLEDGER_LEDGER to the ledger, or use `runledger upgrade`")
-        upgrade(location)
+    given = context.config.attributes.get("connection")
+    if given is not None:
+        _migrate(given)
         return
-    context.configure(connection=connection, target_metadata=EventRow.metadata)
-    with context.begin_transaction():
-        context.run_migrations()
+    from ledger.database import connect
+    from ledger.location import locate
+    from ledger.migrate import migrating
+
+    with migrating(connect(locate(_named_by_environment()), create=True)) as connection:
+        _migrate(connection)
 
 
 run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import multiprocessing
 import sqlite3
 from concurrent.futures import ProcessPoolExecutor
@@ -142,3 +143,23 @@ def test_a_ledger_of_an_older_schema_is_backed_up_and_then_upgraded_by_one_of_se
         with open_ledger(each, create=False) as opened:
             assert verify(opened, expect=head).ok
             assert opened.append(sample_event(31)).head.sequence == 31
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_alembics_own_commands_work_on_the_ledger_that_is_named(
+    tmp_path: Path,
+    new_postgres_database: NewDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+    database: str,
+) -> None:
+    location = str(tmp_path / "l.db") if database == "sqlite" else new_postgres_database()
+    monkeypatch.setenv("RUNLEDGER_LEDGER", location)
+    said = io.StringIO()
+    config = alembic.config.Config(str(ROOT / "alembic.ini"), stdout=said)
+    alembic.command.current(config)
+    assert said.getvalue() == ""
+    alembic.command.upgrade(config, "head")
+    alembic.command.current(config)
+    assert said.getvalue() == f"{HEAD_REVISION} (head)\n"
+    with open_ledger(location, create=False) as opened:
+        assert opened.append(sample_event(1)).head.sequence == 1
