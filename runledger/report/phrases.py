@@ -100,7 +100,8 @@ def lasted(duration_us: int) -> str:
 
 def compact(amount: int) -> str:
     """A number short enough to stand on a bar: ``85``, ``99.9k``, ``10M``."""
-    for size, unit in ((1_000_000_000, "G"), (1_000_000, "M"), (10_000, "k")):
+    sizes = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10_000, "k"))
+    for size, unit in sizes:
         if amount >= size:
             divisor = 1_000 if unit == "k" else size
             return f"{amount / divisor:.1f}".rstrip("0").rstrip(".") + unit

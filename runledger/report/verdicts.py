@@ -13,6 +13,7 @@ from runledger.report.decided import Verdict
 from runledger.report.gist import gist
 from runledger.report.reading import events_by_id
 
+_FINDINGS_SHOWN = 40
 _EVIDENCE_SHOWN = 8
 _TEXT_LIMIT = 600
 
@@ -40,21 +41,22 @@ class Found:
 
 @dataclass(slots=True)
 class Told:
-    """A verdict with everything that is shown of it."""
+    """A verdict with what is shown of it; ``more`` findings are not, the lightest ones."""
 
     verdict: Verdict
     findings: list[Found]
+    more: int
     asked: str
     outcome: str
 
 
 def tell(ledger: Ledger, verdicts: Iterable[Verdict]) -> list[Told]:
     """Look up the evidence of some verdicts, each event once."""
-    verdicts = list(verdicts)
+    worst = [(verdict, _worst(verdict.decision.findings)) for verdict in verdicts]
     wanted: dict[str, None] = {}
-    for verdict in verdicts:
-        for finding in verdict.decision.findings:
-            wanted |= dict.fromkeys(finding.evidence[:_EVIDENCE_SHOWN])
+    for _, findings in worst:
+        for finding in findings:
+            wanted |= dict.fromkeys(_shown(finding))
     events = {id: _evidence(event) for id, event in events_by_id(ledger, list(wanted)).items()}
     return [
         Told(
@@ -65,15 +67,18 @@ def tell(ledger: Ledger, verdicts: Iterable[Verdict]) -> list[Told]:
                     [events.get(id) or Evidence(id, False) for id in _shown(finding)],
                     max(0, len(finding.evidence) - _EVIDENCE_SHOWN),
                 )
-                for finding in sorted(
-                    verdict.decision.findings, key=lambda each: SEVERITIES.index(each.severity)
-                )
+                for finding in findings
             ],
+            len(verdict.decision.findings) - len(findings),
             asked(verdict.decision.question),
             outcome(verdict.kind, verdict.decision.outcome),
         )
-        for verdict in verdicts
+        for verdict, findings in worst
     ]
+
+
+def _worst(findings: Iterable[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda each: SEVERITIES.index(each.severity))[:_FINDINGS_SHOWN]
 
 
 def _shown(finding: Finding) -> tuple[str, ...]:

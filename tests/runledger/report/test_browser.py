@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from ledger import new_event
+from ledger.payloads import RunFinished
+from tests.rules.histories import NOON, D, Story
+from tests.runledger.nights import ledger_with
 from tests.runledger.report.browser import Browser, find_browser
 
 pytestmark = [
@@ -44,6 +48,21 @@ def test_it_is_never_wider_than_its_window(
     if opened:
         browser.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
     assert browser.overflow() <= 0
+
+
+def test_a_word_that_is_too_long_pushes_no_column_out_of_sight(
+    browser: Browser, tmp_path: Path
+) -> None:
+    long = "w" * 180
+    ended = RunFinished(outcome="failed", reason=long)
+    events = [*Story().run(long, 0, None).events]
+    events.append(new_event(ended, time_us=NOON + D, source="t", runid=long))
+    path = tmp_path / "long.html"
+    with ledger_with(tmp_path, events) as opened:
+        path.write_text(opened.report(), encoding="utf-8")
+    browser.show(path, width=1200)
+    beyond = "[...document.querySelectorAll('.scroll')].map(at => at.scrollWidth - at.clientWidth)"
+    assert browser.evaluate(f"Math.max(...{beyond})") <= 0
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

@@ -81,3 +81,16 @@ def test_every_run_node_and_day_of_any_history_gives_a_whole_page(
             assert len(ids) == len(set(ids))
             links = {each.attributes["href"].removeprefix("#") for each in page.all("a")}
             assert links <= set(ids)
+
+
+def test_a_verdict_with_very_many_findings_shows_the_worst_and_counts_the_rest(
+    tmp_path: Path,
+) -> None:
+    fleet = "".join(f'[[nodes]]\nname = "n{number}"\n' for number in range(70))
+    with ledger_with(tmp_path, Story().run("R1", 0, 500).events, fleet) as opened:
+        decision = opened.preflight("1", at=NOON + M)
+        said = Page(opened.report()).id("verdicts").text
+    left_out = len(decision.findings) - said.count("To do:")
+    assert left_out > 0
+    assert f"{left_out:,} lesser findings are not shown" in said
+    assert f"runledger why {decision.decision}" in said
