@@ -53,6 +53,8 @@ def open(
     microseconds since the epoch.
     """
     settings = load_settings(ledger=None if location is None else str(location), config=config)
+    if not readonly:
+        settings.read_policy()  # a broken one is known before anything is made or stored
     ledger = open_ledger(settings.ledger, create=create, readonly=readonly, clock=clock)
     return Runledger(ledger, settings, clock=clock)
 

@@ -35,7 +35,11 @@ class Opened:
     @property
     def policy(self) -> Policy:
         """The policy in force: that of ``runledger.toml``, else the ledger's newest."""
-        return self.settings.policy or self.catalog.newest_policy()
+        return self._own_policy or self.catalog.newest_policy()
+
+    @cached_property
+    def _own_policy(self) -> Policy | None:
+        return self.settings.read_policy()
 
     @property
     def fleet(self) -> Fleet:

@@ -53,7 +53,11 @@ class ProbeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What is configured. ``fleet`` and ``policy`` are None where there is no file."""
+    """What is configured. ``fleet`` and ``policy`` are None where there is no file.
+
+    A ``policy_file`` is read when a policy is asked for: what only looks back
+    does without.
+    """
 
     ledger: str
     config_path: Path | None = None
@@ -61,12 +65,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The folder for events that wait for the ledger; None: beside what it belongs to."""
     fleet: Fleet | None = None
     policy: Policy | None = None
+    policy_file: Path | None = None
     probe: ProbeSettings = ProbeSettings()
 
     @property
     def folder(self) -> Path:
         """Where relative paths in the file begin; without a file, the current folder."""
         return Path.cwd() if self.config_path is None else self.config_path.parent.absolute()
+
+    def read_policy(self) -> Policy | None:
+        """The policy configured; raises `InvalidPolicy`, or `InvalidSettings` without its file."""
+        file = self.policy_file
+        if file is None:
+            return self.policy
+        try:
+            text = file.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            config = self.config_path or file
+            raise InvalidSettings(config, [f"policy = {str(file)!r}: {_why(error)}"]) from None
+        try:
+            return parse_policy(text, name=file.stem)
+        except InvalidPolicy as error:
+            raise InvalidPolicy(str(file), list(error.problems)) from None
 
 
 def load_settings(
@@ -76,7 +96,7 @@ def load_settings(
     environ: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> Settings:
-    """The settings in force; raises `InvalidSettings`, or `InvalidPolicy` for the policy file.
+    """The settings in force; raises `InvalidSettings`.
 
     A ``config`` that is named must exist (`Missing`); the one in the current folder need not.
     """
@@ -109,7 +129,8 @@ def load_settings(
         config_path=path,
         spool=_beside(path, table["spool"]) if "spool" in table else None,
         fleet=fleet,
-        policy=_policy(path, table.get("policy")),
+        policy=default_policy(),
+        policy_file=path.parent / table["policy"] if "policy" in table else None,
         probe=msgspec.convert(table.get("probe", {}), ProbeSettings),
     )
 
@@ -127,20 +148,6 @@ def _unknown(key: str) -> str:
     if key in Policy.__struct_fields__:
         return f'{key}: a key of the policy; write it in a file, and policy = "policy.toml" here'
     return f"{key}: unknown key; did you mean {nearest(key, _KEYS)}?"
-
-
-def _policy(path: Path, name: str | None) -> Policy:
-    if name is None:
-        return default_policy()
-    file = path.parent / name
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidSettings(path, [f"policy = {name!r}: {_why(error)}"]) from None
-    try:
-        return parse_policy(text, name=file.stem)
-    except InvalidPolicy as error:
-        raise InvalidPolicy(str(file), list(error.problems)) from None
 
 
 def _why(error: OSError | UnicodeDecodeError) -> str:

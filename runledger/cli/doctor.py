@@ -52,6 +52,7 @@ def _checks(arguments: argparse.Namespace) -> Iterator[_Check]:
     yield _Check("durable-rules", True, metadata.version("durable-rules"))
     try:
         settings = load_settings(ledger=arguments.ledger, config=arguments.config)
+        settings.read_policy()
     except RunledgerError as error:
         # Which ledger there is to look at is not known without it.
         yield _failed("configuration", error)

@@ -101,7 +101,7 @@ def _policy(arguments: argparse.Namespace) -> Any:
         from runledger.settings import load_settings
 
         settings = load_settings(ledger=arguments.ledger, config=arguments.config)
-        return settings.policy or default_policy()
+        return settings.read_policy() or default_policy()
 
 
 def _context(arguments: argparse.Namespace) -> int:

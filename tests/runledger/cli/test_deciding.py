@@ -329,6 +329,30 @@ def test_a_misspelt_policy_key_is_one_clear_error(type_: Type, folder: Path) -> 
     assert "policy.toml" in done.err
 
 
+@pytest.mark.parametrize("text", ["[gpu]\nexclude_after_incident = 1\n", None])
+def test_what_was_decided_replays_whatever_becomes_of_the_policy_file(
+    type_: Type, folder: Path, text: str | None
+) -> None:
+    """Misspelt or gone: it decides nothing more, and what it decided is explained as ever."""
+    policy = folder / "policy.toml"
+    policy.write_text("[gpu]\nexclude_after_incidents = 1\n")
+    (folder / "runledger.toml").write_text('policy = "policy.toml"\n')
+    tell(type_, Story().error(0))
+    decision = type_("exclusions", "--json", "--at", at(D)).json["decision"]
+    policy.unlink()
+    if text is not None:
+        policy.write_text(text)
+    head = type_("verify", "--json").json["head"]
+    assert type_("replay", "--json").json == {"decisions": 1, "identical": 1, "drifted": []}
+    assert type_("why", decision).code == 0
+    assert type_("whatif", "--set", "gpu.exclude_after_incidents=2").code == 0
+    for command in (["exclusions"], ["next"], ["preflight", "--step", "1", "--no-probe"]):
+        done = type_(*command)
+        assert done.code == 2
+        assert "policy.toml" in done.err
+    assert type_("verify", "--json").json["head"] == head
+
+
 def test_a_policy_in_force_is_named_in_the_decision(type_: Type, folder: Path) -> None:
     (folder / "strict.toml").write_text("[gpu]\nexclude_after_incidents = 1\n")
     (folder / "runledger.toml").write_text('policy = "strict.toml"\n')
