@@ -321,7 +321,8 @@ class State(Record, kw_only=True):
         return found
 
 
-_encoder = msgspec.json.Encoder(order="sorted")
+# Keys stay in the order in which a fold met them: a state that was saved goes on as it was.
+_encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(State)
 
 

@@ -99,7 +99,7 @@ def gpu_facts(
 ) -> list[tuple[str, Standing, Fact]]:
     """A fact for each card that has a record: key, standing, fact."""
     facts: list[tuple[str, Standing, Fact]] = []
-    for key, card in state.cards.items():
+    for key, card in sorted(state.cards.items(), key=lambda each: (each[1].node, each[1].pci)):
         mine = failures.get(key, [])
         if not (card.incidents or card.overrides or mine):
             continue

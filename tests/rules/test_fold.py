@@ -16,7 +16,7 @@ from rules.decide import Judge
 from rules.fold import Fold
 from rules.policy import default_policy
 from rules.state import dump_state, load_state
-from tests.rules.histories import FLEET, D, H, M, S, Story, ordered, pci
+from tests.rules.histories import FLEET, NOON, D, H, M, S, Story, ordered, pci
 
 JUDGE = Judge(default_policy(), FLEET)
 FOLD = JUDGE.fold
@@ -108,6 +108,32 @@ def test_a_fold_that_paused_and_was_saved_goes_on_as_if_it_had_not(
     for first, last in zip([0, *at], [*at, len(events)], strict=True):
         state = dump_state(FOLD.run(events[first:last], load_state(state)))
     assert state == dump_state(FOLD.run(events))
+
+
+@settings(max_examples=60, deadline=None)
+@given(moves=_moves)
+def test_a_state_that_was_saved_decides_to_the_byte_as_before(
+    moves: list[tuple[str, int]],
+) -> None:
+    events = ordered(_history(moves), 2**62)
+    at = max((event.time_us for event in events), default=NOON)
+    state = FOLD.run(events)
+    for kind in ("preflight", "exclusions", "parameters"):
+        question = {"step": "1"} if kind == "preflight" else {}
+        assert msgspec.json.encode(
+            JUDGE.decide(kind, question, load_state(dump_state(state)), at)
+        ) == msgspec.json.encode(JUDGE.decide(kind, question, state, at))
+
+
+def test_of_many_runs_a_pause_forgets_none_but_those_that_are_forgotten_anyway() -> None:
+    story = Story()
+    for number in range(3_000):
+        story.run(f"R{number * 7_919 % 3_000}", number * H, 60_000)
+    events = ordered(story.events, 2**62)
+    state = dump_state(FOLD.run([]))
+    for first in range(0, len(events), 500):
+        state = dump_state(FOLD.run(events[first : first + 500], load_state(state)))
+    assert state == _state(events)
 
 
 def test_a_fold_depends_on_policy_and_fleet_by_its_key() -> None:
