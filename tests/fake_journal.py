@@ -28,21 +28,28 @@ def entries(lines: Iterable[str], boot_id: str) -> str:
 
 
 JOURNALCTL = """
-file=journal.0 after=
+cd FOLDER
+set_of=journal.0 after=
 for word; do
     case $word in
-        -1) file=journal.1 ;;
+        -1) set_of=journal.1 ;;
+        _TRANSPORT=kernel) set_of=$(ls journal.* | sort -r) ;;
         --after-cursor=*) after=${word#*=} ;;
     esac
 done
-cd FOLDER
-[ -e "$file" ] || { echo 'Specifying boot ID or boot offset has no effect' >&2; exit 1; }
-seen=
-[ -n "$after" ] || exec cat "$file"
-while IFS= read -r line; do
-    [ -z "$seen" ] || printf '%s\\n' "$line"
-    case $line in *"\\"$after\\""*) seen=1 ;; esac
-done <"$file"
+for file in $set_of; do
+    [ -e "$file" ] || { echo 'Specifying boot ID or boot offset has no effect' >&2; exit 1; }
+done
+[ -n "$after" ] || exec cat $set_of
+# A cursor that is not kept stands before all that is.
+seen=1
+case $(cat $set_of) in *"\\"$after\\""*) seen= ;; esac
+for file in $set_of; do
+    while IFS= read -r line; do
+        [ -z "$seen" ] || printf '%s\\n' "$line"
+        case $line in *"\\"$after\\""*) seen=1 ;; esac
+    done <"$file"
+done
 exit 0
 """
-"""A shell script; FOLDER stands for where journal.0 (this boot) and journal.1 (the last) are."""
+"""A shell script; FOLDER stands for where journal.0 (this boot), journal.1 (the last) … are."""

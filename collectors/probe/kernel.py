@@ -31,26 +31,37 @@ def read_kernel(frames: Frames, boot_id: str | None, cursor: str | None) -> Kern
     return _read(source, section, boot_id, going_on)
 
 
-def read_previous(frames: Frames, boot_id: str | None, cursor: str | None) -> KernelLog | None:
-    """The rest of the boot before; None where it was not asked for or is not kept.
+def read_previous(
+    frames: Frames, present: str | None, boot_id: str | None, cursor: str | None
+) -> KernelLog | None:
+    """The rest of the caller's boot and those up to the ``present`` one; None: not asked, not kept.
 
-    Where several boots went by, that is not the caller's ``boot_id``: then the
-    entries are believed.
+    Its boot is that of the newest entry; each entry names its own.
     """
     section = frames.first("previous.journal")
     if section is None or boot_id is None:
         return None
     going_on = cursor if cursor and cursor.startswith("journal:") else None
-    log = _read("journal", section, boot_id, going_on)
-    return log if log.lines or log.readable else None
+    log = _read("journal", section, boot_id, going_on, apart_from=present)
+    # That nothing came says nothing: there may be no more of that boot, or nothing is kept of it.
+    return log if log.lines else None
 
 
-def _read(source: str, section: Section, boot_id: str | None, cursor: str | None) -> KernelLog:
+def _read(
+    source: str,
+    section: Section,
+    boot_id: str | None,
+    cursor: str | None,
+    apart_from: str | None = None,
+) -> KernelLog:
     lines = section.lines()
     if lines and not section.content.endswith(b"\n"):
         lines.pop()  # cut off in the middle; it comes again, whole, after the cursor
     if source == "journal":
         lines = [line for line in lines if line.startswith("{")]
+        if apart_from is not None:
+            present = re.compile(rf'"_BOOT_ID" ?: ?"{apart_from.replace("-", "")}"')
+            lines = [line for line in lines if not present.search(line)]
         for line in reversed(lines):
             entry = _entry(line)
             mark = entry.get("__CURSOR")

@@ -5,6 +5,7 @@
 known_boot=
 cursor=
 hits=
+fields=--output-fields=MESSAGE,PRIORITY,_BOOT_ID,_SOURCE_MONOTONIC_TIMESTAMP
 log_limit=10
 log_bytes=8388608
 
@@ -25,11 +26,10 @@ scan_kernel_log() {
     finish 0
     [ "$source" = journal ] && [ -n "$known_boot" ] && [ -z "$same_boot" ] || return 0
     section previous.journal
-    case $cursor in
-        journal:*) run "$log_limit" "$log_bytes" journalctl -k -b -1 -o json --no-pager \
-            "--after-cursor=${cursor#journal:}" ;;
-        *) run "$log_limit" "$log_bytes" journalctl -k -b -1 -o json --no-pager ;;
-    esac
+    # Several boots may have gone by: `-k` would show one of them only.
+    set -- -k -b -1
+    case $cursor in journal:*) set -- _TRANSPORT=kernel "--after-cursor=${cursor#journal:}" ;; esac
+    run "$log_limit" "$log_bytes" journalctl -o json --no-pager "$fields" "$@"
     finish "$status"
 }
 
@@ -39,8 +39,7 @@ scan_journal() {
     section kernel.journal
     since=
     if [ -n "$same_boot" ]; then case $cursor in journal:*) since=${cursor#journal:} ;; esac; fi
-    run "$log_limit" "$log_bytes" journalctl -k -o json --no-pager \
-        --output-fields=MESSAGE,PRIORITY,_BOOT_ID,_SOURCE_MONOTONIC_TIMESTAMP \
+    run "$log_limit" "$log_bytes" journalctl -k -o json --no-pager "$fields" \
         ${since:+"--after-cursor=$since"}
     finish "$status"
     lines_seen=0

@@ -60,7 +60,7 @@ def parse_probe(output: bytes, request: ProbeRequest) -> ProbeReport:
         uptime_s=float(uptime[0]) if uptime else None,
         hostname=name(node.get("hostname")),
         kernel=read_kernel(frames, boot, request.cursor if same_boot else None),
-        previous=read_previous(frames, request.boot_id, request.cursor),
+        previous=read_previous(frames, boot, request.boot_id, request.cursor),
         method=_method(frames, sysfs),
         cards_read=_cards_read(frames, cards, sysfs, amd),
         cards=cards,

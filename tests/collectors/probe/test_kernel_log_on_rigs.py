@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from tests.fake_journal import entries
 from tests.probing import REQUEST, STUCK, probe, states
 from tests.rigs import BOOT_ID, KERNEL_START, PREVIOUS_BOOT_ID
 
@@ -29,9 +30,23 @@ def test_after_a_reboot_the_rest_of_the_boot_before_is_read_too(make):
     assert (report.kernel.boot_id, len(report.kernel_lines)) == (BOOT_ID, 1)
 
 
+def test_after_several_reboots_what_each_boot_said_is_read(make):
+    older = "0ddba11c-1111-4222-8333-444455556666"
+    rig = make(gpus=1).journal([KERNEL_START], previous=[KERNEL_START, "between"])
+    (rig.folder / "journal.2").write_text(entries([KERNEL_START, "seen", STUCK], older))
+    cursor = f"journal:s=feed;i=2;b={older.replace('-', '')};t=0;x=1"
+    report = probe(rig, replace(REQUEST, boot_id=older, cursor=cursor))
+    assert report.previous is not None
+    assert [STUCK in line for line in report.previous.lines] == [True, False, False]
+    assert report.previous.boot_id == PREVIOUS_BOOT_ID
+    assert len(report.kernel_lines) == 1
+
+
 def test_a_boot_before_that_is_not_kept_is_no_scan(make):
-    report = probe(make(gpus=1), replace(REQUEST, boot_id=PREVIOUS_BOOT_ID))
-    assert report.previous is None
+    cursor = f"journal:s=feed;i=2;b={PREVIOUS_BOOT_ID.replace('-', '')};t=0;x=1"
+    for known in (None, cursor):
+        request = replace(REQUEST, boot_id=PREVIOUS_BOOT_ID, cursor=known)
+        assert probe(make(gpus=1), request).previous is None
 
 
 def test_a_forbidden_log_is_not_readable_and_never_clean(make):
