@@ -249,4 +249,9 @@ def _errors(
         yield "the kernel log was not read to its end; the next probe goes on from there"
     if frames.first("cards") is not None and not report.cards_read:
         yield "the cards could not all be listed"
+    files = frames.first("files")
+    denied = {line for line in files.lines() if line.startswith("denied ")} if files else set()
+    for number, file in enumerate(request.files):
+        if f"denied {number}" in denied:
+            yield f"{file.path} is there, but may not be read, and so counts as missing"
     yield from problems

@@ -251,6 +251,7 @@ look_at_files() {
 }
 
 # In a worker: `present N [BYTES]` or `absent N` for the N-th file asked about, `hash N SHA256`.
+# One that may not be read is as good as absent; `denied N` says why.
 check_files() {
     if [ -n "$workdir" ]; then cd -- "$root$workdir" || :; fi
     number=0
@@ -263,11 +264,12 @@ check_files() {
         path=${entry#* }
         case $path in /*) path=$root$path ;; esac
         printf 'try %s\n' "$number"
-        if [ -f "$path" ]; then
+        if [ -f "$path" ] && [ -r "$path" ]; then
             here="$here $number"
             set -- "$@" "$path"
             case $entry in 'hashed '*) hashing="$hashing $number" ;; esac
         else
+            [ ! -f "$path" ] || printf 'denied %s\n' "$number"
             printf 'absent %s\n' "$number"
         fi
         number=$((number + 1))

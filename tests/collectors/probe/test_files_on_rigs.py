@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from dataclasses import replace
+
+import pytest
 
 from collectors.probe import WantedFile
 from tests.probing import QUICK, REQUEST, probe
@@ -52,3 +56,15 @@ def test_a_hash_that_takes_too_long_leaves_the_file_without_one(make):
     rig = make(gpus=0).write("/dev/shm/a", "x").slow_tool("sha256sum", 5)
     report = probe(rig, replace(QUICK, ramdisk=(WantedFile("/dev/shm/a", hashed=True),)))
     assert [(file.bytes, file.sha256) for file in report.ramdisk] == [(1, None)]
+
+
+def test_a_file_that_may_not_be_read_counts_as_missing_and_says_why(make):
+    rig = make(gpus=1).write("/dev/shm/locked", "x").write("/dev/shm/open", "x")
+    (rig.root / "dev/shm/locked").chmod(0)
+    if os.getuid() == 0:  # who may read everything
+        setpriv = shutil.which("setpriv") or pytest.skip("needs Debian package util-linux")
+        rig.shell = f"{setpriv} --bounding-set -dac_override,-dac_read_search sh"
+    request = replace(REQUEST, ramdisk=(WantedFile("/dev/shm/locked"), WantedFile("/dev/shm/open")))
+    report = probe(rig, request)
+    assert [(file.present, file.bytes) for file in report.ramdisk] == [(False, None), (True, 1)]
+    assert any("/dev/shm/locked is there" in error for error in report.errors)
