@@ -20,7 +20,7 @@ from rules.policy import default_policy
 from runledger import story
 from runledger.cli.counterfactual import show
 from runledger.cli.decisions import print_decision
-from runledger.cli.output import colour, print_json, say
+from runledger.cli.output import colour, counted, print_json, say
 from runledger.facade import Runledger
 from runledger.settings import Settings
 from runledger.whatif import Change, what_if
@@ -154,8 +154,8 @@ def _history(guide: _Tour, night: Runledger) -> None:
     }
     if not guide.quiet:
         say(
-            f"{replayed.identical} of {replayed.decisions} decisions identical to the byte; "
-            f"the chain {'is whole' if whole else 'IS BROKEN'}, "
+            f"{replayed.identical} of {counted(replayed.decisions, 'decision')} identical "
+            f"to the byte; the chain {'is whole' if whole else 'IS BROKEN'}, "
             f"the head {'is the same' if same_head else 'DIFFERS'}"
         )
 

@@ -38,7 +38,7 @@ def _test(arguments: argparse.Namespace) -> int:
 
     from runledger.cases import find_cases, run_case
     from runledger.cli.counterfactual import read_policy
-    from runledger.cli.output import colour, plain, print_json, say
+    from runledger.cli.output import colour, counted, plain, print_json, say
     from runledger.cli.progress import progress
 
     policy = None if arguments.policy is None else read_policy(Path(arguments.policy))
@@ -66,7 +66,7 @@ def _test(arguments: argparse.Namespace) -> int:
         say(f"{mark}  {plain(result.name)}")
         for line in result.lines():
             say(plain(f"      {line}"))
-    say(f"{len(results) - len(failed)} of {len(results)} cases decide as expected")
+    say(f"{len(results) - len(failed)} of {counted(len(results), 'case')} decide as expected")
     return exits.DRIFT if failed else exits.DONE
 
 
@@ -74,7 +74,7 @@ def _case(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
     from runledger.cli.opening import opened
-    from runledger.cli.output import plain, print_json, say, talk
+    from runledger.cli.output import counted, plain, print_json, say, talk
     from runledger.cli.progress import progress
     from runledger.cutting import cut_case
 
@@ -89,6 +89,9 @@ def _case(arguments: argparse.Namespace) -> int:
         print_json({"case": str(folder), **cut._asdict()})
     else:
         say(
-            plain(f"{folder}: a case of {cut.events} events; run it with `runledger test {folder}`")
+            plain(
+                f"{folder}: a case of {counted(cut.events, 'event')}; "
+                f"run it with `runledger test {folder}`"
+            )
         )
     return exits.DONE

@@ -12,7 +12,7 @@ from ledger.times import parse_time
 from rules.policy import InvalidPolicy, Policy, parse_policy
 from runledger.cli import exits
 from runledger.cli.opening import opened
-from runledger.cli.output import colour, plain, print_json, say, talk
+from runledger.cli.output import colour, counted, plain, print_json, say, talk
 from runledger.cli.progress import progress
 from runledger.errors import BadInput
 from runledger.whatif import Change, WhatIf, changed_json, effect, what_if
@@ -99,7 +99,7 @@ def read_policy(path: Path) -> Policy:
 
 def show(result: WhatIf) -> None:
     """The result as a diff for people."""
-    say(f"{len(result.changed)} of {result.decisions} decisions would change")
+    say(f"{len(result.changed):,} of {counted(result.decisions, 'decision')} would change")
     for changed in result.changed:
         before, after = changed.before, changed.after
         say("")
@@ -114,7 +114,10 @@ def show(result: WhatIf) -> None:
         _totals(result.totals)
     if result.drifted:
         say("")
-        say(f"{len(result.drifted)} decisions differ with nothing changed: see `runledger replay`")
+        say(
+            f"with nothing changed, {len(result.drifted):,} would differ, too: "
+            "see `runledger replay`"
+        )
     for id, problem in result.problems.items():
         say(plain(f"{id} could not be made again: {problem}"))
 
@@ -161,4 +164,4 @@ def _lines(decision: DecisionPayload) -> list[str]:
             ", ".join(f"{gpu['node']} {gpu['pci']} {gpu['state']}" for gpu in outcome["gpus"])
             or "no card watched or out"
         ]
-    return [f"{decision.verdict}: {outcome['trials']} trials x {outcome['seed_count']} seeds"]
+    return [f"{decision.verdict}: {outcome['trials']:,} trials x {outcome['seed_count']:,} seeds"]

@@ -9,7 +9,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runledger.cli import exits
-from runledger.cli.output import colour, plain, print_json, say
+from runledger.cli.output import colour, counted, plain, print_json, say
 
 if TYPE_CHECKING:
     from ledger.errors import RunledgerError
@@ -59,7 +59,7 @@ def _checks(arguments: argparse.Namespace) -> Iterator[_Check]:
         return
     nodes = 0 if settings.fleet is None else len(settings.fleet.nodes)
     where = settings.config_path or "no runledger.toml here"
-    yield _Check("configuration", True, f"{where}; {nodes} nodes")
+    yield _Check("configuration", True, f"{where}; {counted(nodes, 'node')}")
     yield from _ledger_checks(arguments)
     yield _spool_check(settings)
 
@@ -77,7 +77,9 @@ def _ledger_checks(arguments: argparse.Namespace) -> Iterator[_Check]:
         with open(arguments.ledger, config=arguments.config, create=False) as runledger:
             delivered = runledger.deliver_spooled()
             if delivered.delivered:
-                yield _Check("delivered", True, f"{delivered.delivered} events from the spool")
+                yield _Check(
+                    "delivered", True, f"{counted(delivered.delivered, 'event')} from the spool"
+                )
             result = verify(runledger.ledger)
             head: Any = result.head
             detail = f"whole, head {head.sequence}:{head.hash}" if result.ok else result.reason

@@ -125,7 +125,7 @@ def _why(arguments: argparse.Namespace) -> int:
 
 def _replay(arguments: argparse.Namespace) -> int:
     from runledger.cli.opening import opened
-    from runledger.cli.output import colour, plain, print_json, say
+    from runledger.cli.output import colour, counted, plain, print_json, say
     from runledger.cli.progress import progress
 
     with opened(arguments, create=False) as runledger, progress("replaying") as advance:
@@ -140,19 +140,34 @@ def _replay(arguments: argparse.Namespace) -> int:
         )
     else:
         kind = "bad" if result.drifted else "good"
-        say(colour(f"{result.identical} of {result.decisions} decisions identical", kind))
+        say(
+            colour(
+                f"{result.identical:,} of {counted(result.decisions, 'decision')} identical", kind
+            )
+        )
         for drift in result.drifted:
             say(plain(f"{drift.decision}  {drift.field}  ({drift.cause})"))
-            say(plain(f"    recorded: {_short(drift.recorded)}"))
-            say(plain(f"    replayed: {_short(drift.replayed)}"))
+            recorded, replayed = _apart(drift.recorded, drift.replayed)
+            say(plain(f"    recorded: {recorded}"))
+            say(plain(f"    replayed: {replayed}"))
     return exits.DRIFT if result.drifted else exits.DONE
 
 
-def _short(value: Any, limit: int = 300) -> str:
+def _apart(recorded: Any, replayed: Any, most: int = 200) -> tuple[str, str]:
+    """Two values as JSON, from a little before the place where they part."""
     import json
+    from itertools import takewhile
 
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= limit else f"{text[:limit]}…"
+    texts = [json.dumps(value, ensure_ascii=False) for value in (recorded, replayed)]
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(*texts, strict=False)))
+    start = max(0, same - most // 4)
+    one, other = (
+        ("…" if start else "")
+        + text[start : start + most]
+        + ("…" if len(text) > start + most else "")
+        for text in texts
+    )
+    return one, other
 
 
 def _whatif(arguments: argparse.Namespace) -> int:

@@ -32,7 +32,7 @@ def add_import(sources: Commands) -> None:
 
 def _import(arguments: argparse.Namespace) -> int:
     from runledger.cli.opening import opened
-    from runledger.cli.output import plain, print_json, say
+    from runledger.cli.output import counted, plain, print_json, say
 
     with opened(arguments, create=True) as runledger:
         done = runledger.import_kernel_log(
@@ -46,7 +46,7 @@ def _import(arguments: argparse.Namespace) -> int:
         print_json(done._asdict())
         return exits.DONE
     found = ", ".join(f"{count:,} {type_}" for type_, count in done.events.items()) or "nothing"
-    say(plain(f"{done.lines:,} lines of {arguments.node} report {found}"))
+    say(plain(f"{counted(done.lines, 'line')} of {arguments.node} report {found}"))
     already = f", {done.duplicates:,} were there already" if done.duplicates else ""
-    say(f"stored {done.stored:,} events{already}")
+    say(f"stored {counted(done.stored, 'event')}{already}")
     return exits.DONE

@@ -144,7 +144,7 @@ def _restore(arguments: argparse.Namespace) -> int:
 
     from ledger.restore import restore
     from runledger.cli.opening import opened
-    from runledger.cli.output import print_json, say
+    from runledger.cli.output import counted, print_json, say
     from runledger.cli.progress import progress
 
     with (
@@ -157,29 +157,32 @@ def _restore(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"stored": result.stored, "head": head})
     else:
-        say(f"restored {result.stored:,} events; head {head['sequence']}:{head['hash']}")
+        say(f"restored {counted(result.stored, 'event')}; head {head['sequence']}:{head['hash']}")
     return exits.DONE
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from ledger import verify
+    from ledger import Damaged, Head, Verification, verify
+    from ledger.canonical import GENESIS
     from runledger.cli.opening import opened
-    from runledger.cli.output import colour, print_json, say
+    from runledger.cli.output import colour, print_json, say, talk
     from runledger.cli.progress import progress
 
     expect = None if arguments.expect_head is None else _head(arguments.expect_head)
-    with opened(arguments, create=False) as runledger, progress("verifying") as advance:
-        result = verify(runledger.ledger, expect=expect, progress=advance)
+    try:
+        with opened(arguments, create=False) as runledger, progress("verifying") as advance:
+            result = verify(runledger.ledger, expect=expect, progress=advance)
+    except Damaged as error:  # not even its tables can be read: an answer, too
+        talk(str(error))
+        result = Verification(False, Head(0, GENESIS), 1, "position 1 cannot be read")
+    head = result.head
     if arguments.json:
-        print_json({"ok": result.ok, "head": result.head._asdict(), "first_bad": result.first_bad})
+        print_json({"ok": result.ok, "head": head._asdict(), "first_bad": result.first_bad})
     elif result.ok:
-        say(
-            colour("the chain is whole", "good")
-            + f"; head {result.head.sequence}:{result.head.hash}"
-        )
+        say(colour("the chain is whole", "good") + f"; head {head.sequence}:{head.hash}")
     else:
         say(colour(result.reason, "bad"))
-        say(f"good up to position {result.head.sequence}; restore a backup or an export")
+        say(f"good up to position {head.sequence}; restore a backup or an export")
     return exits.DONE if result.ok else exits.DRIFT
 
 

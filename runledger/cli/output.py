@@ -85,6 +85,11 @@ def wrapped(text: object, *, first: str = "", rest: str = "") -> list[str]:
     ) or [first.rstrip()]
 
 
+def counted(amount: int, noun: str) -> str:
+    """``1 event``, ``2,000 events``."""
+    return f"{amount:,} {noun}{'' if amount == 1 else 's'}"
+
+
 def to_the_second(time: str) -> str:
     """A time as people read it; JSON has it to the microsecond."""
     return _FRACTION.sub("Z", time)

@@ -83,10 +83,10 @@ def _probe(arguments: argparse.Namespace) -> int:
 
 
 def _show(probed: Probed) -> None:
-    from runledger.cli.output import say, table
+    from runledger.cli.output import counted, say, table
 
     table(["NODE", "ANSWERED", "CARDS", "NOT OK"], [_row(look) for look in probed.looks])
-    say(f"stored {probed.stored:,} events; the SMUs were read {probed.smu_reads} times")
+    say(f"stored {counted(probed.stored, 'event')}; {counted(probed.smu_reads, 'read')} of SMUs")
 
 
 def _row(look: NodeLook) -> tuple[str, str, str, str]:

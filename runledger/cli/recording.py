@@ -30,7 +30,7 @@ def add(commands: Commands) -> None:
 
 def _record(arguments: argparse.Namespace) -> int:
     from runledger.cli.opening import opened
-    from runledger.cli.output import print_json, say
+    from runledger.cli.output import counted, print_json, say
 
     events = _events(arguments.files)
     with opened(arguments, create=True) as runledger:
@@ -45,7 +45,7 @@ def _record(arguments: argparse.Namespace) -> int:
         )
     else:
         already = f", {result.duplicates:,} were there already" if result.duplicates else ""
-        say(f"stored {result.stored:,} events{already}; head {result.head.sequence}")
+        say(f"stored {counted(result.stored, 'event')}{already}; head {result.head.sequence}")
     return exits.DONE
 
 

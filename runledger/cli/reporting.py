@@ -43,7 +43,7 @@ def _report(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
     from runledger.cli.opening import opened
-    from runledger.cli.output import plain, print_json, say, talk
+    from runledger.cli.output import counted, plain, print_json, say, talk
     from runledger.cli.progress import progress
     from runledger.new_files import check_free, write_new
     from runledger.report import report_of
@@ -67,6 +67,6 @@ def _report(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"output": str(path), **summary})
     else:
-        events, decisions, runs = (summary[key] for key in ("events", "decisions", "runs"))
-        say(plain(f"{path}: {events:,} events, {decisions:,} decisions, {runs:,} runs"))
+        told = (counted(summary[f"{noun}s"], noun) for noun in ("event", "decision", "run"))
+        say(plain(f"{path}: {', '.join(told)}"))
     return exits.DONE

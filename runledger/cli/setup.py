@@ -43,7 +43,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 def _init(arguments: argparse.Namespace) -> int:
     from ledger.location import locate, shown
     from runledger.cli.opening import opened
-    from runledger.cli.output import plain, print_json, say
+    from runledger.cli.output import counted, plain, print_json, say
     from runledger.settings import CONFIG_NAME
     from runledger.starter import starter
 
@@ -65,7 +65,11 @@ def _init(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"config": str(config), "ledger": location, "watched": watched})
         return exits.DONE
-    say(plain(f"wrote {config} ({len(fleet.nodes)} nodes) and opened the ledger {location}"))
+    say(
+        plain(
+            f"wrote {config} ({counted(len(fleet.nodes), 'node')}) and opened the ledger {location}"
+        )
+    )
     for subject in watched:
         say(plain(f"on the watch list: {subject}"))
     if fleet.nodes:
