@@ -140,9 +140,8 @@ def _nodes(selection: Selection, collected: Collected) -> list[Line]:
         )
     elif looked and not lines:
         probes = sum(each.probes for each in looked)
-        lines.append(
-            Line(f"{words.count(len(looked), 'node')} answered each of {probes:,} probes.", "good")
-        )
+        answered = "the only probe" if probes == 1 else f"each of {probes:,} probes"
+        lines.append(Line(f"{words.count(len(looked), 'node')} answered {answered}.", "good"))
     return lines
 
 

@@ -82,6 +82,12 @@ def test_dark_is_dark(browser: Browser, page_file: Path) -> None:
     assert seen == ["rgb(251, 250, 247)", "rgb(19, 22, 27)"]
 
 
+@pytest.mark.parametrize("millimetres", [184, 190], ids=["A4", "Letter"])
+def test_nothing_is_cut_off_on_paper(browser: Browser, page_file: Path, millimetres: int) -> None:
+    browser.show(page_file, width=millimetres * 96 * 10 // 254, media="print")
+    assert browser.overflow() <= 0
+
+
 def test_it_prints_on_a_few_pages(browser: Browser, page_file: Path, tmp_path: Path) -> None:
     browser.show(page_file, dark=True)
     browser.pdf(tmp_path / "month.pdf")
