@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from ledger.canonical import digest as canonical_digest
 from ledger.payloads import DecisionPayload, PolicyActivated, PolicyRef
 from rules.decide import Judge
 from rules.policy import policy_text
+from runledger import history
 from runledger.facade import Runledger
 from runledger.replay import DECIDED_TYPES
 from runledger.whatif import Change
@@ -53,6 +55,27 @@ def test_late_events_do_not_change_what_was_known(decided: Runledger) -> None:
     late = eventful(12, days=1).events
     decided.record([msgspec.structs.replace(event, sequence=0) for event in late])
     assert decided.replay().drifted == []
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_what_was_decided_on_checkpoints_replays_without_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Events come late, questions go back in time, and the ledger is opened anew now and then."""
+    monkeypatch.setattr(history, "CHECKPOINT_EVERY", 5)
+    rng = random.Random(seed)
+    events = sorted(
+        eventful(seed, days=1).events, key=lambda event: event.time_us + rng.choice([0, 0, 3 * H])
+    )
+    for start in range(0, len(events), 15):
+        news = events[start : start + 15]
+        with ledger_with(tmp_path, news) as opened:
+            for back in (0, 2 * H, 0):
+                opened.preflight("1", at=news[-1].time_us - back)
+                opened.exclusions(at=news[-1].time_us - back)
+                opened.next_parameters(at=news[-1].time_us - back)
+    with ledger_with(tmp_path, []) as opened:
+        assert opened.replay().drifted == []
 
 
 def test_one_decision_can_be_replayed(decided: Runledger) -> None:
