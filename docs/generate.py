@@ -281,6 +281,8 @@ def views() -> str:
         "duckdb -c \"ATTACH 'runledger.db' AS l (TYPE sqlite, READ_ONLY); "
         'SELECT * FROM l.v_runs"\n'
         "runledger export --format parquet --output events.parquet\n```\n",
+        "DuckDB fetches its reader of SQLite from its makers on first use; without a network, "
+        "give it the Parquet file: `SELECT type, count(*) FROM 'events.parquet' GROUP BY type`.\n",
         'From Python, with the extra `analysis`: `fleet.to_pandas("v_runs")`, '
         '`fleet.to_polars("SELECT …")`.',
     ]

@@ -84,7 +84,9 @@ def test_the_story_answers_the_questions_as_it_was_told(sqlite: Ledger) -> None:
     by_number = dict(QUESTIONS)
     with query(sqlite, by_number["1"]) as result:
         worst = next(result.rows)
-    assert worst[:2] == ("rig-6600", "0000:22:00.0")
+    assert worst[:3] == ("rig-6600", "0000:22:00.0", 4)  # and 8 more in February
+    sitting_out = [row[:2] for row in _rows(sqlite, by_number["6"])]
+    assert sitting_out == [("rig-6600", "0000:22:00.0")]
     uncounted = {row[0] for row in _rows(sqlite, by_number["4"])}
     told = {row[0] for row in _rows(sqlite, "SELECT run FROM v_runs WHERE survivors IS NULL")}
     assert uncounted <= told
