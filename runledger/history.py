@@ -10,6 +10,7 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+import msgspec
 from sqlalchemy import select
 
 from ledger import Event, Ledger
@@ -171,7 +172,11 @@ class Edit:
 
     def __init__(self, keeps: Callable[[Event], bool], added: list[Event]) -> None:
         self.keeps = keeps
-        self._added = sorted(added, key=_order)
+        # They have no position: they come after all others of their time, as they were given.
+        self._added = [
+            msgspec.structs.replace(event, sequence=_END_OF_TIME + number)
+            for number, event in enumerate(sorted(added, key=lambda event: event.time_us))
+        ]
 
     def added_in(self, after_us: int, at_us: int) -> list[Event]:
         """Added events with after < time <= at."""
@@ -179,7 +184,7 @@ class Edit:
 
 
 def _order(event: Event) -> tuple[int, int]:
-    return event.time_us, event.sequence or _END_OF_TIME
+    return event.time_us, event.sequence
 
 
 def check_checkpoints(ledger: Ledger, fold: Fold) -> tuple[int, int]:
