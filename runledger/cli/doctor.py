@@ -6,12 +6,13 @@ import argparse
 import platform
 from collections.abc import Iterator
 from importlib import metadata
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from runledger.cli import exits
 from runledger.cli.output import colour, counted, plain, print_json, say
 
 if TYPE_CHECKING:
+    from ledger import Ledger
     from ledger.errors import RunledgerError
     from runledger.settings import Settings
 
@@ -65,9 +66,7 @@ def _checks(arguments: argparse.Namespace) -> Iterator[_Check]:
 
 
 def _ledger_checks(arguments: argparse.Namespace) -> Iterator[_Check]:
-    from ledger import verify
     from ledger.errors import RunledgerError
-    from ledger.guards import missing_guards
     from rules.fold import Fold
     from runledger.facade import open
     from runledger.history import check_checkpoints
@@ -80,16 +79,7 @@ def _ledger_checks(arguments: argparse.Namespace) -> Iterator[_Check]:
                 yield _Check(
                     "delivered", True, f"{counted(delivered.delivered, 'event')} from the spool"
                 )
-            result = verify(runledger.ledger)
-            head: Any = result.head
-            detail = f"whole, head {head.sequence}:{head.hash}" if result.ok else result.reason
-            yield _Check("chain", result.ok, detail)
-            missing = missing_guards(runledger.ledger)
-            detail = (
-                f"{', '.join(missing)} not in force, so what is stored can be changed: "
-                "ask who did it, and restore an export into a new ledger"
-            )
-            yield _Check("guards", not missing, detail if missing else "stored events are fixed")
+            yield from _storage_checks(runledger.ledger)
             bad, checked = check_checkpoints(
                 runledger.ledger, Fold(runledger.policy, runledger.fleet)
             )
@@ -97,6 +87,21 @@ def _ledger_checks(arguments: argparse.Namespace) -> Iterator[_Check]:
             yield _Check("checkpoints", not bad, detail)
     except RunledgerError as error:
         yield _failed("ledger", error)
+
+
+def _storage_checks(ledger: Ledger) -> Iterator[_Check]:
+    from ledger import verify
+    from ledger.guards import broken_parts, missing_guards
+
+    result = verify(ledger)
+    whole = f"whole, head {result.head.sequence}:{result.head.hash}"
+    yield _Check("chain", result.ok, whole if result.ok else result.reason)
+    remedy = "restore an export into a new ledger"
+    broken = "; ".join(broken_parts(ledger))
+    yield _Check("database", not broken, f"{broken}: {remedy}" if broken else "in order")
+    missing = ", ".join(missing_guards(ledger))
+    gone = f"{missing} not in force, so what is stored can be changed: ask who did it, and {remedy}"
+    yield _Check("guards", not missing, gone if missing else "in force")
 
 
 def _failed(name: str, error: RunledgerError) -> _Check:

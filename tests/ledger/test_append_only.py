@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from ledger import Ledger, open_ledger, verify
-from ledger.guards import missing_guards
+from ledger.guards import broken_parts, missing_guards
 from ledger.sql import EVENT_COLUMNS
 from ledger.testing import sample_events
 from tests.postgres import NewDatabase
@@ -71,6 +71,21 @@ def test_sqlite_refuses(sqlite: Ledger, statement: str) -> None:
 @pytest.mark.parametrize("statement", [*BOTH, *POSTGRES])
 def test_postgres_refuses(postgres: Ledger, statement: str) -> None:
     _refuses(postgres, statement)
+
+
+def test_an_index_that_hides_an_event_is_found_though_the_chain_is_whole(sqlite: Ledger) -> None:
+    sqlite.append(sample_events(9))
+    assert broken_parts(sqlite) == []
+    definition = "CREATE INDEX events_by_time ON events (time_us, sequence)"
+    with sqlite.engine.connect() as connection:
+        connection.execute(text("DROP INDEX events_by_time"))
+        connection.execute(text(f"{definition} WHERE sequence <> 7"))
+        connection.execute(text("PRAGMA writable_schema = ON"))
+        name = {"name": "events_by_time", "sql": definition}
+        connection.execute(text("UPDATE sqlite_schema SET sql = :sql WHERE name = :name"), name)
+    sqlite.close()  # what is open already believes the old definition
+    assert verify(sqlite).ok
+    assert "row 7 missing from index events_by_time" in broken_parts(sqlite)
 
 
 def test_guards_that_were_taken_away_are_missed_on_sqlite(sqlite: Ledger) -> None:
