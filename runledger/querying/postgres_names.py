@@ -33,7 +33,8 @@ _BEFORE_PARENTHESIS_TEXT = """
     partition recursive rollup cube row rows select sets similar some then to union using values
     when where with within escape end fetch first next only ordinality explain range
     bit char character decimal dec float interval nchar numeric time timestamp varchar varying
-    timestamptz timetz bpchar current_time current_timestamp localtime localtimestamp
+    timestamptz timetz bpchar bool int2 int4 int8 float4 float8 columns current_time
+    current_timestamp localtime localtimestamp
 """
 _BEFORE_PARENTHESIS = frozenset(_BEFORE_PARENTHESIS_TEXT.split())
 _FUNCTIONS_TEXT = """
@@ -64,6 +65,7 @@ _FUNCTIONS_TEXT = """
     stddev_pop stddev_samp string_agg string_to_array string_to_table strpos substr substring sum
     tan to_char to_date to_hex to_json to_jsonb to_number to_timestamp translate trim trunc unnest
     upper var_pop var_samp variance width_bucket
+    area box center family height host name network path point text width
 """
 _FUNCTIONS = frozenset(_FUNCTIONS_TEXT.split())
 """Built-in functions whose only effect is their value."""

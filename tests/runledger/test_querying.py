@@ -136,6 +136,13 @@ def test_sqlite_answers(sqlite: Ledger, sql: str, rows: list[object]) -> None:
     assert _rows(sqlite, sql) == rows
 
 
+def test_postgres_knows_a_column_from_a_call(postgres: Ledger) -> None:
+    names = "name text path host value count time date width version state rule"
+    columns = ", ".join(f"1 AS {name}" for name in names.split())
+    asked = ", ".join(f"t.{name}" for name in names.split())
+    assert _rows(postgres, f"SELECT {asked} FROM (SELECT {columns}) AS t") == [(1,) * 12]
+
+
 @pytest.mark.parametrize(("sql", "rows"), ALLOWED)
 def test_postgres_answers(postgres: Ledger, sql: str, rows: list[object]) -> None:
     assert _rows(postgres, sql) == rows
