@@ -33,6 +33,8 @@ CHECKPOINT_EVERY = 2_000
 _KEPT = 12
 _KEPT_IN_MEMORY = 32
 _END_OF_TIME = 2**62
+_ADDED = 2**62
+"""Positions from here on are those of added events."""
 
 
 class Folded(NamedTuple):
@@ -107,7 +109,7 @@ class History:
         if from_sequence == sequence:
             return True
         # One that judges another anew comes at the time of that one, and before it; and
-        # added events, which have no position, come after all others of their time.
+        # added events come after all others of their time.
         tied = events.c.time_us == newest_us
         if self._edit is None:
             tied &= events.c.source.startswith(RECLASSIFIED, autoescape=True)
@@ -136,7 +138,7 @@ class History:
         if self._edit is not None:
             streams = [filter(self._edit.keeps, stream) for stream in streams]
             streams.append(self._edit.added_in(base.at_us, at_us))
-        return heapq.merge(*streams, key=_order)
+        return heapq.merge(*streams, key=order)
 
     def _between(self, sequence: int, after_us: int, at_us: int) -> Iterator[Event]:
         statement = (
@@ -168,22 +170,26 @@ class History:
 
 
 class Edit:
-    """A counterfactual: some events left out, others added."""
+    """A counterfactual: some events left out, others added.
+
+    Added events without a position come after all others of their time.
+    """
 
     def __init__(self, keeps: Callable[[Event], bool], added: list[Event]) -> None:
         self.keeps = keeps
-        # They have no position: they come after all others of their time, as they were given.
-        self._added = [
-            msgspec.structs.replace(event, sequence=_END_OF_TIME + number)
-            for number, event in enumerate(sorted(added, key=lambda event: event.time_us))
-        ]
+        placed = (
+            event if event.sequence else msgspec.structs.replace(event, sequence=_ADDED + number)
+            for number, event in enumerate(added)
+        )
+        self._added = sorted(placed, key=order)
 
     def added_in(self, after_us: int, at_us: int) -> list[Event]:
         """Added events with after < time <= at."""
         return [each for each in self._added if after_us < each.time_us <= at_us]
 
 
-def _order(event: Event) -> tuple[int, int]:
+def order(event: Event) -> tuple[int, int]:
+    """What folds go by."""
     return event.time_us, event.sequence
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from ledger import Event, Ledger
 from rules.fold import FOLDED_TYPES, RECLASSIFIED, Fold
 from rules.state import State
-from runledger.history import Edit, History
+from runledger.history import Edit, History, order
 
 _REMEMBER_EVERY = 50_000
 """Positions after which a state is kept, to start from when something comes late."""
@@ -78,7 +78,7 @@ class Playback:
             self._fold_again(cut)
         else:
             self._fold(news)
-        self._newest = max([self._newest, *map(_order, news)])
+        self._newest = max([self._newest, *map(order, news)])
         self._reached = cut
         return {key: lane.state for key, lane in self._lanes.items()}
 
@@ -87,13 +87,13 @@ class Playback:
         return stored if self._edit is None else filter(self._edit.keeps, stored)
 
     def _wait(self, event: Event) -> None:
-        heapq.heappush(self._waiting, (*_order(event), next(self._numbers), event))
+        heapq.heappush(self._waiting, (*order(event), next(self._numbers), event))
 
     def _late(self, event: Event) -> bool:
         """Whether an event should have been folded before others that were."""
         if event.source.startswith(RECLASSIFIED):  # what it judges anew must not be folded
             return event.time_us <= self._newest[0]
-        return _order(event) < self._newest
+        return order(event) < self._newest
 
     def _fold(self, news: list[Event]) -> None:
         for lane in self._lanes.values():
@@ -106,7 +106,3 @@ class Playback:
         for lane in self._lanes.values():
             lane.state = lane.history.state_at(*cut)
             lane.history.release()
-
-
-def _order(event: Event) -> tuple[int, int]:
-    return event.time_us, event.sequence or _END_OF_TIME

@@ -207,7 +207,8 @@ def _added(ledger: Ledger, change: Change) -> list[Event]:
     """
     ids = dict.fromkeys(event.id for event in change.added)
     stored = [event for id in ids if (event := _kept(ledger, id, change)) is not None]
-    return once_each([*stored, *change.added])
+    unplaced = (msgspec.structs.replace(event, sequence=0) for event in change.added)
+    return once_each([*stored, *unplaced])
 
 
 def _kept(ledger: Ledger, id: str, change: Change) -> Event | None:

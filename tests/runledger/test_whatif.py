@@ -62,7 +62,7 @@ def _from_scratch(
         at_us = parse_time(decision.as_of.time)
         known = [each for each in stored[: decision.as_of.sequence] if each.id not in without]
         # Added events have no position: they come last among those of their time.
-        last = [msgspec.structs.replace(each, sequence=2**61) for each in added]
+        last = [msgspec.structs.replace(each, sequence=2**62 + n) for n, each in enumerate(added)]
         due = ordered([*known, *last], at_us)
         policy = opened.catalog.policy(decision.policy.digest)
         judge = Judge(with_settings(policy, settings), opened.catalog.fleet(decision.fleet.digest))
