@@ -137,8 +137,9 @@ def _fact(
         words_of.append(f"{incident.kind} at {words.moment(incident.time_us)}{crash}")
     operator = standing.operator
     crashes = sum(incident.crash for incident in standing.because)
+    what = "a crash" if crashes == 1 else "crashes"
     said = (
-        "" if not crashes else f", {crashes} of them a crash" if len(words_of) > 1 else ", a crash"
+        "" if not crashes else f", {crashes} of them {what}" if len(words_of) > 1 else ", a crash"
     )
     grounds = standing.because
     if standing.rules == "retire":

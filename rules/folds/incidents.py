@@ -154,7 +154,7 @@ def _thin(card: Card, settings: FoldSettings) -> None:
 def mark_crashes(state: State, name: str, lost_us: int, settings: FoldSettings) -> None:
     """The node was lost or rebooted: incidents shortly before were crashes."""
     for card in state.cards.values():
-        if card.node == name and card.incidents:
-            incident = card.incidents[-1]
-            if 0 <= lost_us - incident.last_us <= settings.crash_link_us:
-                incident.crash = True
+        for incident in reversed(card.incidents if card.node == name else ()):
+            if lost_us - incident.last_us > settings.crash_link_us:
+                break
+            incident.crash = incident.crash or incident.last_us <= lost_us

@@ -220,6 +220,15 @@ def test_a_node_lost_soon_after_an_error_makes_the_incident_a_crash() -> None:
     assert "crash" not in entry["reason"]
 
 
+def test_each_incident_shortly_before_a_node_was_lost_was_a_crash() -> None:
+    story = Story().error(0).error(650 * S).ssh(at=800 * S, reachable=False, error="timeout")
+    (entry,) = story.decide("exclusions", {}, H).outcome["gpus"]
+    assert "2 of them crashes" in entry["reason"]
+    story = Story().error(0).error(650 * S).ssh(at=901 * S, reachable=False, error="timeout")
+    (entry,) = story.decide("exclusions", {}, H).outcome["gpus"]
+    assert "1 of them a crash" in entry["reason"]
+
+
 # -- common cause ----------------------------------------------------------
 
 
