@@ -129,7 +129,7 @@ class StudyDefined(Payload, frozen=True, kw_only=True):
 
 
 class TrialStarted(Payload, frozen=True, kw_only=True):
-    """An Optuna trial was asked for; a finished one is a `TrialCompleted`."""
+    """An Optuna trial was asked for; a finished one is a ``trial_completed``."""
 
     event_type = "trial_started"
 

@@ -39,8 +39,8 @@ def build_parser() -> argparse.ArgumentParser:
         prog="runledger",
         description="The flight recorder and the judge of long GPU runs.",
         epilog="Begin with `runledger demo` and `runledger init`; `runledger COMMAND --help` has "
-        "examples. Exit codes: 0 done or go; 1 our own failure; 2 bad input; 3 not found; 5 conflict; "
-        "10 no-go; 11 a person or evidence is needed; 12 drift; 75 try again later.",
+        "examples. Exit codes: 0 done or go; 1 our own failure; 2 bad input; 3 not found; "
+        "5 conflict; 10 no-go; 11 a person or evidence is needed; 12 drift; 75 try again later.",
     )
     parser.add_argument("--version", action="version", version=f"runledger {__version__}")
     shared(parser)

@@ -83,7 +83,7 @@ def typed(page: Path) -> list[str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_can_be_typed_as_the_page_says(page: Path) -> None:
     for line in typed(page):
-        command = re.split(r" (?:[<>|]|&&) ", line)[0]
+        command = re.split(r" (?:<<|[<>|]|&&)", line)[0]
         if "$(" in command or command.count("'") % 2:  # it goes on in the next line
             continue
         words = shlex.split(command, comments=True)
@@ -113,3 +113,11 @@ def test_the_examples_of_guarded_jobs_run(folder: Path) -> None:
     assert names["work"]() == 1
     with open_ledger(folder / "runledger.db") as ledger:
         assert [event.type for event in ledger.read()] == ["job_finished"] * 2
+
+
+def test_an_event_is_as_short_as_the_page_says(folder: Path) -> None:
+    (block,) = _blocks("docs/event-format.md", "sh")
+    command = block.replace("runledger record", f"{sys.executable} -m runledger record")
+    subprocess.run(["sh", "-c", command], check=True, capture_output=True)
+    with open_ledger(folder / "runledger.db") as ledger:
+        assert [event.type for event in ledger.read()] == ["run_started"]
