@@ -23,7 +23,7 @@ STEP_3 = '[steps."3"]\ntimeout_s = 7200\n'
 STUCK = "amdgpu {pci}: amdgpu: SMU: I'm not done with your previous command!"
 
 
-def wait_until(holds: Callable[[], bool], within_s: float = 20) -> None:
+def wait_until(holds: Callable[[], bool], within_s: float = 40) -> None:
     give_up = time.monotonic() + within_s
     while not holds():
         assert time.monotonic() < give_up, "it never came to that"
@@ -34,11 +34,12 @@ def wait_until(holds: Callable[[], bool], within_s: float = 20) -> None:
 
 
 def test_a_probe_cut_off_half_way_is_unknown_however_fresh_the_last_one_is(fleet: Fleet) -> None:
+    # The cut must come before any limit does, however slow the machine is.
+    patient = "probe_min_interval_s = 0\ncommand_timeout_s = 50\ntotal_timeout_s = 300\n"
+    fleet.configure('[steps."3"]\ntimeout_s = 7200\n', probe=patient)
     assert fleet.preflight(code=0)["verdict"] == "go"
     rig = fleet.rigs["rig-6600"]
-    real = rig.bin / "journalctl"
-    real.rename(rig.bin / "journalctl.real")
-    rig.tool("journalctl", f'echo >>{rig.folder}/reading; sleep 8; exec journalctl.real "$@"')
+    rig.tool("journalctl", f"echo >>{rig.folder}/reading; sleep 45")
     others = [name for name in fleet.rigs if name != "rig-6600"]
 
     def others_are_done() -> bool:
