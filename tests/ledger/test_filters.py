@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ledger import Event, InvalidFilter, parse_filter
+from ledger import Event, InvalidFilter, new_event, parse_filter
 from ledger.filters import any_matches, parse_filters
+from ledger.payloads import SshProbe
 from ledger.testing import NIGHT_US, sample_event
 from ledger.times import SECOND_US, format_time
 
@@ -82,3 +87,16 @@ def test_a_slip_is_named(text: str, words: str) -> None:
     with pytest.raises(InvalidFilter) as caught:
         parse_filter(text)
     assert words in str(caught.value)
+
+
+@given(pattern=st.text("ab*", min_size=1, max_size=8), name=st.text("ab", min_size=1, max_size=10))
+def test_a_star_stands_for_any_text(pattern: str, name: str) -> None:
+    event = new_event(SshProbe(node=name, reachable=True), time_us=0, source="test")
+    expression = ".*".join(re.escape(part) for part in pattern.split("*"))
+    expected = re.fullmatch(expression, name) is not None
+    assert parse_filter(f"node={pattern}").matches(event) == expected
+
+
+def test_many_stars_on_a_long_name_are_no_trouble() -> None:
+    event = new_event(SshProbe(node="a" * 1000, reachable=True), time_us=0, source="test")
+    assert not parse_filter("node=" + "*a" * 40 + "*b").matches(event)
