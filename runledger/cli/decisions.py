@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ledger.payloads import DecisionPayload, Finding
-from runledger.cli.output import colour, plain, say, table, to_the_second, wrapped
+from runledger.cli.output import colour, plain, say, table, to_the_second, wrapped, wrapped_remedy
 
 _WORDS = {
     "go": ("GO", "good"),
@@ -53,7 +53,7 @@ def _findings(findings: tuple[Finding, ...]) -> None:
         for line in rest:
             say(line)
         if finding.remedy:
-            for line in wrapped(finding.remedy, first=f"{_INDENT}→ ", rest=f"{_INDENT}  "):
+            for line in wrapped_remedy(finding.remedy, first=f"{_INDENT}→ ", rest=f"{_INDENT}  "):
                 say(line)
 
 

@@ -25,6 +25,8 @@ _CONTROL_BUT_LINES = re.compile(_CONTROL.pattern.replace(r"\x00-\x1f", r"\x00-\x
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]")
 
 _FRACTION = re.compile(r"\.\d+Z\Z")
+_COMMAND = re.compile(r"(?:(?<=: )|\A)runledger [^;]*")
+_KEPT = "\ue000"  # stands for a space at which a line is not to be broken
 _WIDEST = 96
 _NARROWEST = 40
 
@@ -74,9 +76,13 @@ def width() -> int | None:
 
 def wrapped(text: object, *, first: str = "", rest: str = "") -> list[str]:
     """Text as lines that fit the terminal, or a page; words such as addresses are not broken."""
+    return _wrap(plain(text), first, rest)
+
+
+def _wrap(text: str, first: str, rest: str) -> list[str]:
     columns = min(width() or _WIDEST, _WIDEST)
     return textwrap.wrap(
-        plain(text),
+        text,
         columns,
         initial_indent=first,
         subsequent_indent=rest,
@@ -88,6 +94,12 @@ def wrapped(text: object, *, first: str = "", rest: str = "") -> list[str]:
 def counted(amount: int, noun: str) -> str:
     """``1 event``, ``2,000 events``."""
     return f"{amount:,} {noun}{'' if amount == 1 else 's'}"
+
+
+def wrapped_remedy(text: object, *, first: str, rest: str) -> list[str]:
+    """What to do, with each command whole on one line, to be copied from there."""
+    kept = _COMMAND.sub(lambda match: match[0].replace(" ", _KEPT), plain(text))
+    return [line.replace(_KEPT, " ") for line in _wrap(kept, first, rest)]
 
 
 def to_the_second(time: str) -> str:
