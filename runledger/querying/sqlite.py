@@ -143,7 +143,7 @@ def _errors(guard: _Guard, budget: Budget) -> Iterator[None]:
                     raise BadInput(f"{guard.refused} is refused: {ONLY}") from error
                 if code == _INTERRUPT or budget.left_s <= 0:
                     raise budget.exhausted() from error
-                text = str(error)
+                text = " ".join(str(error).split())
                 if "one statement at a time" in text:
                     raise BadInput(f"several statements are refused: {ONLY}") from error
                 if "JSON" in text:

@@ -207,7 +207,7 @@ def chart(rows: list[RunRow]) -> RunChart | None:
     shown = shown[-_CHARTED:]
     if not shown:
         return None
-    slot = min(110.0, max(44.0, 920.0 / len(shown)))
+    slot = min(110.0, max(54.0, 920.0 / len(shown)))
     trials_top = max(max(row.trials or 0, row.completed or 0) for row in shown) or 1
     survivors_top = max((row.survivors or 0 for row in shown), default=0) or 1
     bars = []
@@ -220,10 +220,14 @@ def chart(rows: list[RunRow]) -> RunChart | None:
                 asked_h=round((row.trials or 0) / trials_top * TRIALS_H, 1),
                 done_h=round((done or 0) / trials_top * TRIALS_H, 1),
                 found_h=round((row.survivors or 0) / survivors_top * FOUND_H, 1),
-                trials_label=f"{'?' if done is None else done}/{row.trials or '?'}",
-                found_label="?" if row.survivors is None else compact(row.survivors),
+                trials_label=f"{_amount(done)}/{_amount(row.trials)}",
+                found_label=_amount(row.survivors),
                 size_label="" if row.seed_count is None else compact(row.seed_count),
             )
         )
     width = CHART_LEFT + slot * len(shown) + 8.0
     return RunChart(bars, width, slot, trials_top, survivors_top, len(rows) - len(shown))
+
+
+def _amount(number: int | None) -> str:
+    return "?" if number is None else compact(number)

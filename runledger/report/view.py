@@ -172,7 +172,7 @@ def column_labels(columns: list[Column]) -> list[tuple[str, int]]:
         text = phrases.day(start_us)
         if width_us < DAY_US and (one_day or start_us % DAY_US):
             text = f"{to_datetime(start_us):%H:%M}"
-        elif width_us > 60 * DAY_US:
+        elif columns[-1].end_us - columns[0].start_us > 366 * DAY_US:
             text = f"{to_datetime(start_us):%b %Y}"
         wide = min(every, len(columns) - at)
         labels.append((text if wide > 1 or every == 1 else "", wide))

@@ -8,6 +8,8 @@ import re
 import pytest
 
 from runledger.facade import Runledger
+from runledger.report.cards import Column
+from runledger.report.view import column_labels
 from tests.runledger.report.month import DAYS, RUNS
 from tests.runledger.report.reading_pages import Element, Page
 
@@ -197,3 +199,10 @@ class TestFailures:
 def test_a_title_of_ones_own(month: Runledger, title: str) -> None:
     page = Page(month.report(node="zeus", title=title))
     assert page.all("h1")[0].text == title
+
+
+def test_columns_name_their_year_where_there_are_several() -> None:
+    day = 86_400_000_000
+    weeks = [Column(at * 28 * day, (at + 1) * 28 * day) for at in range(14)]
+    assert [label for label, _ in column_labels(weeks[:13])][:2] == ["1 Jan", "26 Feb"]
+    assert [label for label, _ in column_labels(weeks)][:2] == ["Jan 1970", "Feb 1970"]
