@@ -134,6 +134,9 @@ def _tokens(sql: str) -> Iterator[tuple[str, str]]:
             raise BadInput(
                 f"{text}… is refused: write the characters themselves, or chr(10) for a line end"
             )
+        elif kind == "number" and sql[at : at + 1] in ("'", '"', "$"):
+            # Older servers end the number before its letters, and see E'…' in 1e'…'.
+            raise BadInput(f"{text}{sql[at]} is refused: put a blank after the number")
         elif kind == "quoted":
             yield "quoted", text[1:-1].replace('""', '"').lower()
         elif kind == "name":

@@ -62,6 +62,7 @@ POSTGRES = [
     "SELECT \"pg_read_file\"('/etc/passwd')",
     "SELECT U&\"pg\\005fread_file\"('/etc/passwd')",
     "SET ROLE postgres",
+    "SELECT 1e'\\'', pg_read_file('/etc/passwd') --'",
     "SELECT query_to_xml('DELETE FROM events', true, true, '')",
     # A column after a dot may be a call: each of these runs a function on what stands before it.
     "SELECT ('data_directory'::text).current_setting",
