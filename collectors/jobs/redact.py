@@ -142,6 +142,9 @@ _RULES: tuple[_Rule, ...] = (
 
 _TELLING = re.compile(rf"{_SENSITIVE}|(?:^|_)pass(?:$|_)", re.IGNORECASE)
 _COUNTS = re.compile(r"[\w.-]*tokens[\w.-]*['\"]?\s*(?::=|=>|[:=])\s*[\d.,_)}\]]+\Z", re.IGNORECASE)
+_PASSES = 50
+"""More than one line has secrets; so that no rule can go on for ever."""
+
 _SHORTEST = 6
 """Shorter values of the environment are words that stand everywhere, not secrets."""
 
@@ -154,8 +157,18 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     for secret in sorted(secrets, key=len, reverse=True):
         if secret and secret not in REDACTED:
             text = text.replace(secret, REDACTED)
-    for pattern, replacement in _RULES:
-        text = pattern.sub(lambda match, new=replacement: _replaced(match, new), text)  # type: ignore[misc]
+    for rule in _RULES:
+        text = _ruled(rule, text)
+    return text
+
+
+def _ruled(rule: _Rule, text: str) -> str:
+    """``text`` after one rule; of several secrets behind one command, a pass sees the first."""
+    pattern, new = rule
+    for _ in range(_PASSES):
+        before, text = text, pattern.sub(lambda match: _replaced(match, new), text)
+        if text == before:
+            break
     return text
 
 

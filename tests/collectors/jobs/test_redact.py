@@ -132,6 +132,11 @@ def test_what_stands_around_a_secret_stays() -> None:
     )
 
 
+def test_every_password_behind_one_command_is_taken_out() -> None:
+    assert S not in redact(f"mysql -p{S} -h db -p{S} && mysqldump -p{S}")
+    assert S not in redact(f"redis-cli -a {S} -h db -a {S}")
+
+
 @given(st.text())
 def test_redacting_again_changes_nothing(text: str) -> None:
     once = redact(text)
