@@ -143,6 +143,11 @@ _ABOUT = {
     "run": ("Preflight: the run", "One fact where the question names a run."),
     "fleet": ("Preflight: the fleet", "One fact, after all others."),
     "gpu": ("Exclusions", "One fact for each card with a record: where it stands on the ladder."),
+    "gpu_word": ("Exclusions: words", "One fact for each card that an operator set a state of."),
+    "gpu_failures": (
+        "Exclusions: failed jobs",
+        "One fact for each card that jobs failed on by its own fault.",
+    ),
     "last_run": ("Parameters: the last run", "One fact: the newest run that was counted whole."),
     "note": ("Parameters: runs that do not speak", "One fact for each."),
     "next_budget": ("Parameters: time", "One fact where a step was named."),

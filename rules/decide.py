@@ -16,14 +16,8 @@ from ledger.payloads import Finding
 from rules.engine import Engine
 from rules.facts.advice import advise
 from rules.facts.budget import budget_fact
-from rules.facts.gpus import (
-    CardStanding,
-    card_standing,
-    failure_facts,
-    gpu_facts,
-    outcome_entry,
-    weighing,
-)
+from rules.facts.failures import failure_facts, weighing
+from rules.facts.gpus import CardStanding, card_standing, gpu_facts, outcome_entry
 from rules.facts.parameters import (
     History,
     Numbers,
@@ -37,6 +31,7 @@ from rules.facts.proposals import judge_proposal
 from rules.fleet import Fleet
 from rules.fold import Fold
 from rules.folds.context import Context
+from rules.ladder import Standing
 from rules.policy import Policy
 from rules.ruleset import SEVERITIES, Fact, Fired, Rule, resolve
 from rules.rulesets import ALL_RULES
@@ -97,14 +92,18 @@ class Judge:
             causes.append((failure, fired[0].rule.name if fired else "unknown"))
         own = weighing(state, self._context, at_us, causes)
         facts = gpu_facts(state, self._context, at_us, own)
-        standings: dict[str, CardStanding] = {}
         said: list[Fired] = []
+        found: dict[str, tuple[Standing, list[Fired]]] = {}
         for (key, standing, _), fired in zip(
             facts, self._fired([fact for _, _, fact in facts]), strict=True
         ):
-            if fired:
-                standings[key] = card_standing(key, state.cards[key], standing, fired)
-                said += fired
+            said += fired
+            found.setdefault(key, (standing, []))[1].extend(fired)
+        standings = {
+            key: card_standing(key, state.cards[key], standing, fired)
+            for key, (standing, fired) in found.items()
+            if fired
+        }
         return standings, said
 
     def exclusions(self, state: State, at_us: int) -> Draft:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from collections.abc import Iterator
 
 import msgspec
 
 from ledger.identifiers import gpu_subject
 from ledger.times import format_time
 from rules import words
-from rules.causes import WEIGHING
+from rules.facts.failures import counting
 from rules.folds.context import Context
 from rules.ladder import SITS_OUT, Standing, climb, operator_state, worst
 from rules.ruleset import Fact, Fired, Margin
-from rules.state import Card, CleanRun, Failure, Override, State
+from rules.state import Card, CleanRun, Failure, Incident, Override, State
 
 _FAILURES_NAMED = 20
 """Of more failed jobs than a rule asks for, so many of the newest are named as evidence."""
@@ -51,134 +51,104 @@ def is_gone(state: State, key: str) -> bool:
     )
 
 
-def failure_facts(state: State, context: Context, at_us: int) -> list[tuple[Failure, Fact]]:
-    """A fact for each failure within the window that happened on a known card."""
-    oldest = at_us - context.window_us
-    return [
-        (
-            failure,
-            Fact(
-                kind="failure",
-                subject=failure.card,
-                features={
-                    "says": failure.says,
-                    **{
-                        f"near_{kind}": kind in failure.near
-                        for kind in ("smu", "gpu", "oom", "lost")
-                    },
-                },
-                show={"job": failure.event},
-                evidence=(failure.event,),
-            ),
-        )
-        for failure in state.failures
-        if failure.card and failure.time_us > oldest
-    ]
-
-
-def weighing(
-    state: State, context: Context, at_us: int, causes: list[tuple[Failure, str]]
-) -> dict[str, list[Failure]]:
-    """By card, the failures that are the card's own: of its cause, and not common to nodes."""
-    oldest = at_us - context.window_us
-    limit = context.policy.gpu.common_traceback_nodes
-    common = {
-        fingerprint
-        for fingerprint, nodes in state.fingerprints.items()
-        if sum(time_us > oldest for time_us in nodes.values()) >= limit
-    }
-    found: dict[str, list[Failure]] = {}
-    for failure, cause in causes:
-        if cause in WEIGHING and failure.fingerprint not in common:
-            found.setdefault(failure.card, []).append(failure)
-    return found
-
-
 def gpu_facts(
     state: State, context: Context, at_us: int, failures: dict[str, list[Failure]]
 ) -> list[tuple[str, Standing, Fact]]:
-    """A fact for each card that has a record: key, standing, fact."""
+    """Key, standing and fact of each card that has a record: one for all that speaks of it."""
     facts: list[tuple[str, Standing, Fact]] = []
     for key, card in sorted(state.cards.items(), key=lambda each: (each[1].node, each[1].pci)):
         mine = failures.get(key, [])
         if not (card.incidents or card.overrides or mine):
             continue
         standing = climb(card, context, at_us)
-        mine = _counting(mine, standing, context)
+        mine = counting(mine, standing, context)
         index = None if is_gone(state, key) else card.index
         label = card_label(card.node, card.pci, index)
-        facts.append((key, standing, _fact(card, label, standing, mine, context)))
+        about = _About(card, label, context)
+        facts += [(key, standing, fact) for fact in about.facts(standing, mine)]
     return facts
 
 
-def _counting(failures: list[Failure], standing: Standing, context: Context) -> list[Failure]:
-    """The failures since the card was last reinstated.
+class _About:
+    """The facts of one card, each with what it rests on."""
 
-    Clean probes reinstate a card that failures had put on watch before them; to
-    a card that was not on watch they do nothing.
-    """
-    limit = context.policy.gpu.watch_after_job_failures
-    counting: list[Failure] = []
-    for clean_us, before in groupby(failures, key=lambda each: each.clean_us):
-        counting += [each for each in before if each.when > standing.failures_from]
-        if clean_us is not None and len(counting) >= limit:
-            counting = []
-    return counting
+    def __init__(self, card: Card, label: str, context: Context) -> None:
+        self._gpu = context.policy.gpu
+        self._context = context
+        self._subject = gpu_subject(card.node, card.pci)
+        self._show = {"card": label, "subject": self._subject, "pci": card.pci, "node": card.node}
+
+    def facts(self, standing: Standing, failures: list[Failure]) -> Iterator[Fact]:
+        """Where it stands by the rules, what an operator said of it, what failed on it."""
+        yield self._ladder(standing)
+        if standing.operator is not None:
+            yield self._word(standing.operator, operator_state(standing))
+        if failures:
+            yield self._failures(failures)
+
+    def _ladder(self, standing: Standing) -> Fact:
+        gpu = self._gpu
+        reinstated = standing.reinstated if not standing.because else None
+        grounds = standing.because
+        if standing.rules == "retire":
+            grounds = sorted([*standing.exclusions, *grounds], key=lambda each: each.when)
+        evidence = [incident.event for incident in grounds]
+        evidence += [] if reinstated is None else [reinstated.event]
+        return Fact(
+            kind="gpu",
+            subject=self._subject,
+            features={"rules": standing.rules, "reinstated": reinstated is not None},
+            show=self._show
+            | {
+                "incidents": _incidents(standing.because),
+                "exclusions": len(standing.exclusions),
+                "window": words.span(gpu.window_s),
+                "exclude_after": words.count(gpu.exclude_after_incidents, "incident"),
+                "clean": gpu.reinstate_clean_probes,
+                "clean_span": words.span(gpu.reinstate_after_s),
+                "reinstated_by": _reinstated_by(reinstated),
+            },
+            evidence=tuple(dict.fromkeys(evidence)),
+            margins=_margins(standing, self._context),
+        )
+
+    def _word(self, word: Override, state: str) -> Fact:
+        return Fact(
+            kind="gpu_word",
+            subject=self._subject,
+            features={"operator": state},
+            show=self._show | {"operator_says": operator_says(word)},
+            evidence=(word.event,),
+        )
+
+    def _failures(self, failures: list[Failure]) -> Fact:
+        named = max(_FAILURES_NAMED, self._gpu.watch_after_job_failures)
+        return Fact(
+            kind="gpu_failures",
+            subject=self._subject,
+            features={"failures": len(failures)},
+            show=self._show
+            | {
+                "failures": len(failures),
+                "failing_since_us": min(each.time_us for each in failures),
+                "window": words.span(self._gpu.window_s),
+            },
+            evidence=tuple(failure.event for failure in failures[-named:]),
+        )
 
 
-def _fact(
-    card: Card, label: str, standing: Standing, failures: list[Failure], context: Context
-) -> Fact:
-    gpu = context.policy.gpu
-    reinstated = standing.reinstated if not standing.because else None
-    words_of: list[str] = []
-    for incident in standing.because:
+def _incidents(because: list[Incident]) -> str:
+    said: list[str] = []
+    for incident in because:
         crash = ", and the node went down" if incident.crash else ""
-        words_of.append(f"{incident.kind} at {words.moment(incident.time_us)}{crash}")
-    operator = standing.operator
-    crashes = sum(incident.crash for incident in standing.because)
+        said.append(f"{incident.kind} at {words.moment(incident.time_us)}{crash}")
+    crashes = sum(incident.crash for incident in because)
     what = "a crash" if crashes == 1 else "crashes"
-    said = (
-        "" if not crashes else f", {crashes} of them {what}" if len(words_of) > 1 else ", a crash"
-    )
-    grounds = standing.because
-    if standing.rules == "retire":
-        grounds = sorted([*standing.exclusions, *grounds], key=lambda each: each.when)
-    evidence = [incident.event for incident in grounds]
-    if reinstated is not None:
-        evidence.append(reinstated.event)
-    if operator is not None:
-        evidence.append(operator.event)
-    named = max(_FAILURES_NAMED, gpu.watch_after_job_failures)
-    evidence += [failure.event for failure in failures[-named:]]
-    return Fact(
-        kind="gpu",
-        subject=gpu_subject(card.node, card.pci),
-        features={
-            "rules": standing.rules,
-            "reinstated": reinstated is not None,
-            "operator": operator_state(standing),
-            "failures": len(failures),
-        },
-        show={
-            "card": label,
-            "subject": gpu_subject(card.node, card.pci),
-            "pci": card.pci,
-            "node": card.node,
-            "incidents": f"{words.count(len(words_of), 'incident')}{said}: "
-            f"{words.listed(words_of, 3)}",
-            "exclusions": len(standing.exclusions),
-            "failures": len(failures),
-            "failing_since_us": min((each.time_us for each in failures), default=0),
-            "window": words.span(gpu.window_s),
-            "exclude_after": words.count(gpu.exclude_after_incidents, "incident"),
-            "clean": gpu.reinstate_clean_probes,
-            "clean_span": words.span(gpu.reinstate_after_s),
-            "reinstated_by": _reinstated_by(reinstated),
-            "operator_says": operator_says(operator),
-        },
-        evidence=tuple(dict.fromkeys(evidence)),
-        margins=_margins(standing, context),
+    if crashes and len(said) > 1:
+        what = f"{crashes} of them {what}"
+    return (
+        f"{words.count(len(said), 'incident')}{f', {what}' if crashes else ''}: "
+        f"{words.listed(said, 3)}"
     )
 
 

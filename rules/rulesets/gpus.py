@@ -11,7 +11,7 @@ from rules.ruleset import Rule, Severity
 def _by_operator(state: str, severity: Severity) -> Rule:
     return Rule(
         name="operator_override",
-        about="gpu",
+        about="gpu_word",
         when=(("operator", "==", state),),
         severity=severity,
         message="{card}: {operator_says}",
@@ -61,7 +61,7 @@ GPU_RULES: tuple[Rule, ...] = (
     ),
     Rule(
         name="gpu_job_failures",
-        about="gpu",
+        about="gpu_failures",
         when=(("failures", ">=", "$gpu.watch_after_job_failures"),),
         severity="warn",
         message="{card}: {failures} jobs failed on it within {window}, by fault of the card",

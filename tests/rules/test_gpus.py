@@ -202,6 +202,18 @@ def test_a_retired_card_rests_on_an_incident_of_each_of_its_exclusions() -> None
     assert entry["evidence"] == [errors[1], errors[3], errors[4], errors[5]]
 
 
+def test_what_an_operator_said_and_what_the_rules_say_rest_on_events_of_their_own() -> None:
+    story = Story().error(0).override(f"gpu/rig/{pci(2)}", "exclude", H)
+    error, word = (event.id for event in story.events)
+    draft = story.decide("exclusions", {}, 2 * H)
+    assert {finding.rule: finding.evidence for finding in draft.findings} == {
+        "first_incident": (error,),
+        "operator_override": (word,),
+    }
+    (entry,) = draft.outcome["gpus"]
+    assert (entry["state"], entry["evidence"]) == ("excluded", [word])
+
+
 def test_an_entry_says_where_since_when_and_why() -> None:
     story = Story().healthy().error(-5 * H)
     (entry,) = story.decide("exclusions", {}, M).outcome["gpus"]
