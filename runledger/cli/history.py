@@ -85,13 +85,17 @@ def _decisions(arguments: argparse.Namespace) -> int:
     import msgspec
 
     from runledger.cli.opening import opened
-    from runledger.cli.output import note_no_match, print_json, table, to_the_second
+    from runledger.cli.output import note_no_match, print_json, table, talk, to_the_second
 
     with opened(arguments, create=False) as runledger:
         found: list[Any] = [event.data for event in runledger.decisions(*arguments.where)]
     note_no_match(len(found), arguments.where)
     if arguments.json:
         print_json({"decisions": [msgspec.to_builtins(each) for each in found]})
+        return exits.DONE
+    if not found:
+        if not arguments.where:
+            talk("no decision is recorded yet: ask for one, as in `runledger preflight --step 1`")
         return exits.DONE
     table(
         ("DECISION", "TIME", "KIND", "VERDICT", "ABOUT"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runledger.cli import output
+from tests.typing_at import Type
 
 
 def test_a_command_to_copy_is_not_broken_over_lines() -> None:
@@ -57,3 +58,11 @@ def test_a_table_is_cut_only_where_a_terminal_is_too_narrow(
 )
 def test_one_is_counted_as_one(amount: int, said: str) -> None:
     assert output.counted(amount, "event") == said
+
+
+def test_a_ledger_without_decisions_says_how_to_get_one(type_: Type) -> None:
+    assert type_("record", stdin="").code == 0
+    done = type_("decisions")
+    assert (done.code, done.out) == (0, "")
+    assert "no decision is recorded yet" in done.err
+    assert type_("decisions", "--json").json == {"decisions": []}
