@@ -1,4 +1,4 @@
-"""The ladder of a card, as CONTRACT-minded operators expect it."""
+"""The ladder of a card, rung by rung, and which card an event is about."""
 
 from __future__ import annotations
 
