@@ -134,10 +134,11 @@ def _cleanup(arguments: argparse.Namespace) -> int:
 
 
 def _reclassify(arguments: argparse.Namespace) -> int:
-    from runledger.cli.opening import opened
     from runledger.cli.output import print_json, say
+    from runledger.facade import open
 
-    with opened(arguments, create=True) as runledger:
+    # To write, but into a ledger that is there: a new one has no line to judge.
+    with open(arguments.ledger, config=arguments.config, create=False) as runledger:
         done = runledger.reclassify()
     if arguments.json:
         print_json(done._asdict())

@@ -130,3 +130,11 @@ class TestDoctor:
         done = type_("events", "--config", "nope.toml")
         assert done.code == 3
         assert "runledger init --config nope.toml" in done.err
+
+
+def test_reclassify_makes_no_ledger_where_a_path_is_mistyped(type_: Type, folder: Path) -> None:
+    done = type_("reclassify", "--ledger", "rnledger.db")
+    assert done.code == 3
+    assert list(folder.iterdir()) == []
+    assert type_("record", stdin="").code == 0
+    assert type_("reclassify", "--json").json["lines"] == 0
