@@ -151,6 +151,7 @@ def explanation_json(explanation: Explanation) -> dict[str, Any]:
         shown["minimal"] = list(found.events)
         shown["minimal_search"] = {
             "exhaustive": found.exhaustive,
+            "cut_short": found.cut_short,
             "asked": found.asked,
             "verdict": None if found.without is None else found.without.verdict,
             "outcome": None if found.without is None else found.without.outcome,

@@ -7,6 +7,7 @@ The search asks the judge itself, with events left out; it guesses nothing.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Collection, Sequence
 from itertools import combinations
 from typing import Any
@@ -25,6 +26,10 @@ _SUBSETS_UP_TO = 10
 """Sets this large are searched for a smaller part exhaustively; larger ones event by event."""
 
 _AT_MOST_ASKED = 5_000
+_AT_MOST_REFOLDED = 3_000_000
+"""Events to fold again, over all questions: about a minute or two of work."""
+
+_BASES_KEPT = 64
 _DECIDING = {"no_go": "block", "unknown": "unknown", "degraded": "degrade"}
 
 Flips = Callable[[frozenset[str]], bool]
@@ -34,13 +39,15 @@ class Minimal(msgspec.Struct, frozen=True):
     """The set found, and what the decision is without it.
 
     ``events`` is empty where no set was found. ``exhaustive``: no part of the
-    set flips the decision; otherwise no part with one event less does.
+    set flips the decision; otherwise no part with one event less does. A search
+    that was ``cut_short`` gives the smallest set it came across, if any.
     """
 
     events: tuple[str, ...]
     without: Draft | None
     exhaustive: bool
     asked: int
+    cut_short: bool = False
 
 
 class _Enough(Exception):
@@ -87,8 +94,8 @@ class Search:
         self._kind, self._question = kind, question
         self._sequence, self._at_us = sequence, at_us
         self._fold = watched.judge.fold
-        self._from_us: int | None = None
-        self._base = ""
+        self._bases: list[tuple[int, str]] = []
+        self._refolded = 0
         self._tail: list[Event] = []
         self._asked: dict[frozenset[str], bool] = {}
         self._known: dict[str, Event] = {}
@@ -102,7 +109,7 @@ class Search:
     def minimal(self) -> Minimal:
         """Search for a smallest set."""
         best: tuple[str, ...] = ()
-        exhaustive = False
+        exhaustive = cut_short = False
         try:
             candidates = self._candidates(self._whole)
             single = next((id for id in candidates if self._flips(frozenset([id]))), None)
@@ -115,8 +122,9 @@ class Search:
         except _Enough:  # the smallest found until here; it may have a smaller part that flips
             flipping = [asked for asked, flips in self._asked.items() if flips]
             best = tuple(sorted(min(flipping, key=len, default=())))
+            cut_short = True
         without = self._without(frozenset(best)).draft if best else None
-        return Minimal(best, without, exhaustive, len(self._asked))
+        return Minimal(best, without, exhaustive, len(self._asked), cut_short)
 
     def _peeled(self) -> tuple[str, ...]:
         """Take away what the decision rests on until it flips; () if it never does."""
@@ -161,7 +169,7 @@ class Search:
     def _flips(self, removed: frozenset[str]) -> bool:
         known = self._asked.get(removed)
         if known is None:
-            if len(self._asked) >= _AT_MOST_ASKED:
+            if len(self._asked) >= _AT_MOST_ASKED or self._refolded >= _AT_MOST_REFOLDED:
                 raise _Enough
             self._progress(len(self._asked) + 1)
             draft = self._without(removed).draft
@@ -179,26 +187,40 @@ class Search:
 
     def _without(self, removed: frozenset[str]) -> Account:
         oldest_us = min((event.time_us for event in self._folded(removed)), default=self._at_us)
-        if self._from_us is None or oldest_us < self._from_us:
-            self._reach_back(oldest_us)
-        kept = [event for event in self._tail if event.id not in removed]
-        state = self._fold.run(kept, load_state(self._base))
-        return self._decided(state)
+        start, base = self._before(oldest_us)
+        kept = [event for event in self._tail[start:] if event.id not in removed]
+        self._refolded += len(kept)
+        return self._decided(self._fold.run(kept, load_state(base)))
 
-    def _reach_back(self, oldest_us: int) -> None:
+    def _before(self, us: int) -> tuple[int, str]:
+        """The state before a time, and where in the tail the events from then on begin."""
+        if not self._bases or us < self._bases[0][0]:
+            self._reach_back(us)
+        from_us, base = self._bases[bisect_right(self._bases, us, key=lambda each: each[0]) - 1]
+        start = self._first_at(us)
+        if from_us < us:  # go on from an earlier one, and keep what comes of it
+            between = self._tail[self._first_at(from_us) : start]
+            base = dump_state(self._fold.run(between, load_state(base)))
+            if len(self._bases) < _BASES_KEPT:
+                insort(self._bases, (us, base))
+        return start, base
+
+    def _first_at(self, us: int) -> int:
+        return bisect_left(self._tail, us, key=lambda event: event.time_us)
+
+    def _reach_back(self, us: int) -> None:
         """Hold the state before a time, and every event from then on."""
         history = History(self._ledger, self._fold, persist=False)
-        self._base = dump_state(history.state_at(self._sequence, oldest_us - 1))
+        insort(self._bases, (us, dump_state(history.state_at(self._sequence, us - 1))))
         self._tail = list(
             self._ledger.read(
                 upto=self._sequence,
                 until_us=self._at_us,
                 types=FOLDED_TYPES,
-                where=(Filter("", since_us=oldest_us),),
+                where=(Filter("", since_us=us),),
                 order="time",
             )
         )
-        self._from_us = oldest_us
 
     def _judged(self, history: History) -> Account:
         return self._decided(history.state_at(self._sequence, self._at_us))

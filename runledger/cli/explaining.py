@@ -115,7 +115,10 @@ def _event(event: Event) -> str:
 def _minimal(found: Explanation) -> None:
     assert found.minimal is not None
     _heading("It hangs on")
-    if not found.minimal.events:
+    if found.minimal.cut_short:
+        had = "it had found:" if found.minimal.events else "it had found nothing"
+        say(f"  the search was cut short after {found.minimal.asked:,} tries; {had}")
+    elif not found.minimal.events:
         say("  no set of events: leaving any of them out does not change what it says")
         return
     by_id = {event.id: event for event in found.evidence}
@@ -129,7 +132,7 @@ def _minimal(found: Explanation) -> None:
                 f"{_effect(found, without.verdict, without.outcome)}"
             )
         )
-    if not found.minimal.exhaustive:
+    if not found.minimal.exhaustive and not found.minimal.cut_short:
         say("  (leaving out one less of them changes nothing; smaller parts were not all tried)")
 
 

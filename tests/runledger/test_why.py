@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ledger import parse_filter
 from ledger.payloads import DecisionPayload
+from runledger import minimal
 from runledger.drawing import to_dot, to_html
 from runledger.errors import Missing
 from runledger.explaining import Explanation, explanation_json
@@ -177,6 +178,17 @@ def test_minimal_sets_flip_the_verdict_and_no_smaller_part_does(
                 for left_out in found.events[:10]:
                     rest = [id for id in found.events if id != left_out]
                     assert not _flips(opened, decision, rest)
+
+
+def test_a_search_that_takes_too_long_is_cut_short_and_says_so(
+    bad_night: Runledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decision = bad_night.preflight("1", at=NOON + 64 * M)
+    monkeypatch.setattr(minimal, "_AT_MOST_REFOLDED", 0)
+    found = bad_night.why(decision.decision, minimal=True)
+    assert found.minimal is not None
+    assert (found.minimal.events, found.minimal.cut_short) == ((), True)
+    assert explanation_json(found)["minimal_search"]["cut_short"] is True
 
 
 @given(
