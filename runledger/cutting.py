@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 _HOUR_US = 3_600_000_000
 _WINDOWS_H = (1, 6, 24, 7 * 24, 31 * 24, 366 * 24)
 _AT_MOST_ASKED = 3_000
+_AT_MOST_FOLDED = 3_000_000
+"""Events to fold, over all tries: half a minute of work or so."""
+
 _EXPECTED = {
     "preflight": ("nodes", "excluded_nodes", "excluded_gpus"),
     "exclusions": ("gpus",),
@@ -90,7 +93,7 @@ class _Cutter:
         self._decision = decision
         self._sequence, self._at_us = recorded_cut(decision)
         self._progress = progress
-        self._asked = 0
+        self._asked = self._folded = 0
         self._wanted = _told(self._drafted(self._since(None)))
         self.same_today = self._wanted == _told(decision)
 
@@ -104,7 +107,7 @@ class _Cutter:
                 return sorted(kept, key=lambda event: event.sequence)
             events = kept
             size = max(1, min(size // 2, len(events) // 2))
-            if self._asked >= _AT_MOST_ASKED:
+            if self._spent():
                 return sorted(events, key=lambda event: event.sequence)
 
     def _enough(self) -> list[Event]:
@@ -117,7 +120,7 @@ class _Cutter:
 
     def _without_parts(self, events: list[Event], size: int) -> list[Event]:
         at = len(events)
-        while at > 0 and self._asked < _AT_MOST_ASKED:
+        while at > 0 and not self._spent():
             start = max(0, at - size)
             left = events[:start] + events[at:]
             if self._same(left):
@@ -135,8 +138,12 @@ class _Cutter:
             )
         )
 
+    def _spent(self) -> bool:
+        return self._asked >= _AT_MOST_ASKED or self._folded >= _AT_MOST_FOLDED
+
     def _same(self, events: list[Event]) -> bool:
         self._asked += 1
+        self._folded += len(events)
         self._progress(self._asked)
         return _told(self._drafted(events)) == self._wanted
 

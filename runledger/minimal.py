@@ -27,7 +27,7 @@ _SUBSETS_UP_TO = 10
 
 _AT_MOST_ASKED = 5_000
 _AT_MOST_REFOLDED = 3_000_000
-"""Events to fold again, over all questions: about a minute or two of work."""
+"""Events to fold again, over all questions: half a minute of work or so."""
 
 _BASES_KEPT = 64
 _DECIDING = {"no_go": "block", "unknown": "unknown", "degraded": "degrade"}
