@@ -5,7 +5,8 @@ dispatch rules by the wall clock, so ours starts none; a fact that no rule
 matches can crash the process, so a catch-all rule of lowest priority matches
 every fact; an exception inside an action is swallowed, so the actions only
 note what fired and anything noted by the engine is raised; values it refuses
-or mismatches (NaN, infinities, nothing) are refused before it sees them.
+or mismatches (NaN, infinities, nothing) are refused before it sees them. It
+never frees a compiled set of rules: an engine that is let go sees to that.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import itertools
 import math
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -41,6 +43,7 @@ class Engine:
         self._fired: dict[str, set[int]] = {}
         self._one_at_a_time = threading.Lock()
         self._host = _host(self._definition())
+        _free_with(self, self._host.get_ruleset(_RULESET))
 
     def fired(self, facts: Sequence[tuple[str, dict[str, Scalar]]]) -> list[tuple[int, ...]]:
         """For each fact (its kind and features), the positions of the rules that hold."""
@@ -130,3 +133,11 @@ def _host(definition: dict[str, Any]) -> Any:
             """No timer threads: windows come from event time, in the facts."""
 
     return Host(definition)
+
+
+def _free_with(engine: Engine, ruleset: Any) -> None:
+    """Free what durable-rules compiled once the engine is gone; at exit the process does."""
+    import durable_rules_engine
+
+    finalizer = weakref.finalize(engine, durable_rules_engine.delete_ruleset, ruleset._handle)
+    finalizer.atexit = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import resource
 from typing import Any
 
 import pytest
@@ -141,3 +143,16 @@ def test_many_facts_at_once_and_again(engine: Engine) -> None:
     expected = reference.fired(RULES, facts)
     assert engine.fired(facts) == expected
     assert engine.fired(facts[::-1]) == expected[::-1]
+
+
+def test_an_engine_that_is_let_go_frees_what_was_compiled_for_it() -> None:
+    def peak_mib() -> float:
+        gc.collect()
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+    for _ in range(10):
+        Engine(RULES)
+    before = peak_mib()
+    for _ in range(60):  # about 40 MiB if they stayed
+        Engine(RULES).fired([("fleet", {"configured": 1, "usable": 0})])
+    assert peak_mib() - before < 20
