@@ -43,7 +43,7 @@ def gpu_probe(state: State, event: Event, data: GpuProbe, settings: FoldSettings
     node.missed = _missed(node, name, seen, data.expected, settings)
     node.probe = Probe(time_us=event.time_us, event=event.id, expected=data.expected, gpus=seen)
     node.hung = []
-    _forget_blank(state, node, before)
+    _forget_blank(state, before)
     if first:
         blame_late(state, node, name, settings)
     for uid in gone:
@@ -63,7 +63,7 @@ def _missed(
     return [key for key in dict.fromkeys(before) if key not in shown]
 
 
-def _forget_blank(state: State, node: NodeState, before: Probe | None) -> None:
+def _forget_blank(state: State, before: Probe | None) -> None:
     """Drop cards that another took the place of, where there is nothing to remember of them."""
     for key in {each.card for each in before.gpus} if before is not None else ():
         card = state.cards.get(key)
@@ -74,7 +74,9 @@ def _forget_blank(state: State, node: NodeState, before: Probe | None) -> None:
             del state.cards[key]
             if card.uid is not None:
                 del state.card_of_uid[card.uid]
-    node.missed = [key for key in node.missed if key in state.cards]
+    # A card that had moved is missed on the node that it came from, too.
+    for node in state.nodes.values():
+        node.missed = [key for key in node.missed if key in state.cards]
 
 
 def _one_for_each_place(gpus: Iterable[ProbedGpu]) -> list[ProbedGpu]:

@@ -328,6 +328,15 @@ def test_the_same_uid_elsewhere_carries_its_record_along() -> None:
     assert story.states(at=4 * H) == {f"zeus {pci(0)}": "excluded"}
 
 
+def test_a_card_that_moved_and_was_replaced_is_missed_nowhere() -> None:
+    story = Story().healthy().probe(uids="abcd").probe("zeus", states=("ok",) * 2, uids=("y", "z"))
+    story.probe(at=S, states=("gone", "ok", "ok", "ok"), uids="abcd")
+    story.probe("zeus", 2 * S, ("ok",) * 2, uids=("a", "z"))
+    story.probe("zeus", 3 * S, ("ok",) * 2, uids=("n", "z"))
+    (finding,) = story.preflight().findings
+    assert finding.message == "rig shows 3 of 4 cards"
+
+
 def test_no_uid_contradicts_none() -> None:
     story = Story().error(0).error(H).probe(at=2 * H, uids=("a", "b", "c", "d"))
     assert story.probe(at=3 * H).state(at=4 * H) == "excluded"
