@@ -284,10 +284,11 @@ class Run(Record, kw_only=True):
 
     @property
     def ended_us(self) -> int | None:
-        """When it ended; where only its count is known, then. The end of an earlier try is none."""
-        ends = [self.finished_us, self.counted.time_us if self.counted is not None else None]
-        began_us = self.started_us or 0
-        return next((end for end in ends if end is not None and end >= began_us), None)
+        """When it ended; where only its count is known, then. An earlier try's count is none."""
+        if self.finished_us is not None or self.counted is None:
+            return self.finished_us
+        counted_us = self.counted.time_us
+        return counted_us if counted_us >= (self.started_us or 0) else None
 
     @property
     def losses(self) -> list[Loss]:
@@ -327,7 +328,7 @@ _decoder = msgspec.json.Decoder(State)
 
 
 def dump_state(state: State) -> str:
-    """The state as text; equal states give equal text."""
+    """The state as text: the same for states that the same events were folded into."""
     return _encoder.encode(state).decode()
 
 

@@ -61,7 +61,7 @@ def scope_key(scope: dict[str, Any] | None) -> str:
 
 
 def run_started(state: State, event: Event, data: RunStarted, settings: FoldSettings) -> None:
-    """A run began. The newest start of a run speaks."""
+    """A run began. The newest start of a run speaks, and an earlier try's end is no longer its."""
     id = run_of(event)
     if id is None:
         return
@@ -73,6 +73,8 @@ def run_started(state: State, event: Event, data: RunStarted, settings: FoldSett
     run.trials, run.seed_count = data.trials, data.seed_count
     run.timeout_s = data.timeout_s
     run.dropped = _differing(data.requested, data.effective)
+    run.finished_us, run.finished_sequence, run.finished_event = None, 0, None
+    run.outcome, run.reason = None, ""
 
 
 def _differing(requested: dict[str, Any] | None, effective: dict[str, Any] | None) -> list[str]:
@@ -150,7 +152,7 @@ def node_lost(state: State, name: str, lost_us: int, event: str) -> None:
     for run in state.runs.values():
         if run.started_us is None or lost_us < run.started_us:
             continue
-        if run.finished_us is not None and run.started_us <= run.finished_us < lost_us:
+        if run.finished_us is not None and run.finished_us < lost_us:
             continue
         if run.nodes is not None and name not in run.nodes:
             continue

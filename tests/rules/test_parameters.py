@@ -360,6 +360,17 @@ def test_the_end_of_an_earlier_try_is_not_the_end_of_the_run() -> None:
     assert named(story.next(), "confounded")
 
 
+def test_a_run_that_was_started_again_goes_on() -> None:
+    story = Story().run("A", -D, 60_000).run("R", -3 * H, None)
+    assert named(story.next(), "unknown_outcome")
+    story.add(RunStarted(study="w", timeout_s=3600), -90 * M, runid="R")
+    assert found(story.next(-H)) == {("enough_survivors", "info")}
+    assert named(story.next(), "unknown_outcome") == [
+        "run R ended (its timeout of 3,600 s is over) and nothing was counted: its outcome is "
+        "unknown, not zero"
+    ]
+
+
 def test_a_loss_is_dated_back_to_the_boot_that_shows_it() -> None:
     story = Story().ssh("rig", -3 * H, boot_id="b1")
     story.add(RunStarted(study="w"), -2 * H, runid="R")
