@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
 from ledger.identifiers import node_subject
@@ -182,7 +183,7 @@ class PreflightFacts:
         newest_us = max((each.time_us for each in seen.errors), default=None)
         if newest_us is None or self.at_us - newest_us >= self.context.incident_gap_us:
             return
-        of_share = math.ceil(gpu.common_cause_share * cards)
+        of_share = math.ceil(Fraction(repr(gpu.common_cause_share)) * cards)  # 0.55 x 20 is 11
         by_share = of_share > gpu.common_cause_min_gpus
         margin = Margin(
             rule="common_cause",

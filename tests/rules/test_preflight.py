@@ -17,8 +17,11 @@ from ledger.payloads import (
     SmuError,
     TrialCompleted,
 )
+from rules.decide import Judge
 from rules.fleet import Fleet, parse_fleet
-from tests.rules.histories import H, M, S, Story, found, pci
+from rules.policy import default_policy, with_settings
+from rules.ruleset import Margin
+from tests.rules.histories import NOON, H, M, S, Story, found, pci
 
 
 def test_fresh_evidence_of_healthy_nodes_is_a_go() -> None:
@@ -276,6 +279,17 @@ def test_a_common_cause_is_seen_once_a_probe_tells_how_many_cards_there_are() ->
     assert set(many.states().values()) == {"watch"}
     rebooted = deepcopy(early).ssh(at=S, boot_id="b2").probe(at=S)
     assert (rebooted.preflight().verdict, rebooted.states()) == ("go", {})
+
+
+def test_a_common_cause_is_as_far_away_as_decimals_say_it_is() -> None:
+    fleet = parse_fleet('[[nodes]]\nname = "rig"\ngpus = 20')
+    policy = with_settings(default_policy(), ["gpu.common_cause_share=0.55"])
+    margins: list[Margin] = []
+    judge = Judge(policy, fleet, watch=lambda fact, _: margins.extend(fact.margins))
+    events = burst(Story(fleet), at=0).events
+    judge.preflight({"step": "1"}, judge.fold.run(events), NOON + M)
+    (margin,) = [each for each in margins if each.rule == "common_cause"]
+    assert (margin.value, margin.limit) == (3, 11)
 
 
 def test_an_error_that_names_no_card_is_the_nodes() -> None:
