@@ -31,16 +31,19 @@ from rules.facts.proposals import judge_proposal
 from rules.fleet import Fleet
 from rules.fold import Fold
 from rules.folds.context import Context
-from rules.ladder import Standing
+from rules.ladder import Standing, worst
 from rules.policy import Policy
-from rules.ruleset import SEVERITIES, Fact, Fired, Rule, resolve
+from rules.ruleset import SEVERITIES, Fact, Fired, Rule, Severity, resolve
 from rules.rulesets import ALL_RULES
 from rules.state import State
 
 Question = dict[str, Any]
 
-_VERDICTS: dict[str, str] = {"block": "no_go", "unknown": "unknown", "degrade": "degraded"}
+_VERDICTS: dict[Severity, str] = {"block": "no_go", "unknown": "unknown", "degrade": "degraded"}
+"""What a preflight comes to by its worst finding; worst first."""
+
 _PROPOSAL_VERDICTS = ("rejected", "needs_human", "clamped")
+"""What a proposal may come to beside accepted; worst first."""
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -112,13 +115,8 @@ class Judge:
         ordered = sorted(
             standings.values(), key=lambda each: (each.card.node, each.card.pci, each.key)
         )
-        worst = max(
-            (each.state for each in ordered),
-            key=("watch", "excluded", "retire").index,
-            default="ok",
-        )
         gpus = [outcome_entry(each, state) for each in ordered]
-        return Draft(worst, _findings(fired), {"gpus": gpus})
+        return Draft(worst(*(each.state for each in ordered)), _findings(fired), {"gpus": gpus})
 
     # -- may a step start --------------------------------------------------------
 
@@ -147,9 +145,9 @@ class Judge:
         (fleet_fired,) = self._fired([about.fleet(left)])
         findings += _findings(fleet_fired)
         findings.sort(key=_finding_order)
-        worst = next((s for s in SEVERITIES if any(f.severity == s for f in findings)), "info")
+        severities = {finding.severity for finding in findings}
         return Draft(
-            _VERDICTS.get(worst, "go"),
+            next((said for each, said in _VERDICTS.items() if each in severities), "go"),
             tuple(findings),
             {
                 "nodes": sorted(usable),
@@ -219,13 +217,13 @@ class Judge:
     ) -> tuple[str, list[Fired]]:
         judged = judge_proposal(proposal, state, self.policy, found, next_, at_us)
         (fired,) = self._fired([judged.fact])
-        by_verdict = {verdict: [] for verdict in _PROPOSAL_VERDICTS}  # type: dict[str, list[Fired]]
-        for each in fired:
-            by_verdict[each.rule.effect["verdict"]].append(each)
-        verdict = next((each for each in _PROPOSAL_VERDICTS if by_verdict[each]), "accepted")
-        deciding = by_verdict.get(verdict)
+        said = [each.rule.effect["verdict"] for each in fired]
+        verdict = next((each for each in _PROPOSAL_VERDICTS if each in said), "accepted")
+        clause = "within_bounds"
+        if verdict in said:
+            clause = judged.clauses[fired[said.index(verdict)].rule.name]
         outcome["requested"] = judged.requested
-        outcome["clause"] = judged.clauses[deciding[0].rule.name] if deciding else "within_bounds"
+        outcome["clause"] = clause
         outcome["applied"] = None
         outcome["next"] = {"trials": next_.trials, "seed_count": next_.seed_count}
         if verdict in ("accepted", "clamped"):
