@@ -135,8 +135,23 @@ def _prose(thing: Any) -> str:
 
 _ABOUT = {
     "node": ("Preflight: nodes", "One fact a node of the step."),
+    "common": ("Preflight: a common cause", "One fact where cards of a node failed together."),
     "evidence": ("Preflight: evidence", "One fact for each kind of evidence a node must have."),
-    "card": ("Preflight: cards", "One fact for each card that the newest probe shows."),
+    "hung": ("Preflight: tools that hung", "One fact for each card or node that a tool hung on."),
+    "cleanup": (
+        "Preflight: the clean-up",
+        "One fact for the newest clean-up of a node since boot.",
+    ),
+    "orphan": ("Preflight: memory left behind", "One fact for each card that it left memory on."),
+    "node_smu": (
+        "Preflight: SMU errors of no card",
+        "One fact where a node logged an error that names no card.",
+    ),
+    "card": (
+        "Preflight: cards",
+        "One fact for each card that the newest probe shows, or misses while it sits out.",
+    ),
+    "incident": ("Preflight: incidents", "One fact for each card with one since its node's boot."),
     "shortage": ("Preflight: missing cards", "One fact where a node shows too few cards."),
     "file": ("Preflight: files", "One fact for each file of the step that was looked for."),
     "budget": ("Preflight: time", "One fact where there are trials and a timeout."),
@@ -165,12 +180,10 @@ def rules() -> str:
         "Facts are gathered in `rules/facts/`, rules stand in `rules/rulesets/`, and a policy "
         'switches one off with `[rules] disabled = ["NAME"]`.\n',
     ]
-    kinds = [*_ABOUT, *sorted({rule.about for rule in ALL_RULES} - set(_ABOUT))]
-    for kind in kinds:
-        title, what = _ABOUT.get(kind, (kind, ""))
+    undescribed = {rule.about for rule in ALL_RULES} - set(_ABOUT)
+    assert not undescribed, f"say in _ABOUT what these facts are: {sorted(undescribed)}"
+    for kind, (title, what) in _ABOUT.items():
         named = [rule for rule in ALL_RULES if rule.about == kind]
-        if not named:
-            continue
         parts += [f"\n## {title}\n", f"{what}\n"]
         if kind == "failure":
             parts += ["| cause | when |", "|---|---|"]
