@@ -58,6 +58,12 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """When it happened, as canonical text."""
         return format_time(self.time_us)
 
+    @property
+    def run(self) -> str | None:
+        """The run it belongs to: its ``runid``, else the run that it is about."""
+        kind, _, name = self.subject.partition("/")
+        return self.runid or (name if kind == "run" and name else None)
+
 
 def new_event(
     payload: Payload,

@@ -157,9 +157,7 @@ def _equal(key: str, value: str) -> ColumnElement[bool]:
 
 def _values(event: Event, key: str) -> tuple[Any, ...]:
     if key == "run":
-        # The run an event belongs to: its runid, else the run that it is about.
-        kind, _, name = event.subject.partition("/")
-        return (event.runid or (name if kind == "run" else None),)
+        return (event.run,)
     column = _COLUMNS.get(key)
     if column is not None:
         return (getattr(event, column),)

@@ -24,12 +24,6 @@ def _run(state: State, id: str) -> Run:
     return run
 
 
-def run_of(event: Event) -> str | None:
-    """The run an event belongs to: its ``runid``, else the run that it is about."""
-    kind, _, name = event.subject.partition("/")
-    return event.runid or (name if kind == "run" and name else None)
-
-
 def _study_of_subject(event: Event) -> str | None:
     kind, _, name = event.subject.partition("/")
     return name if kind == "study" and name else None
@@ -62,10 +56,9 @@ def scope_key(scope: dict[str, Any] | None) -> str:
 
 def run_started(state: State, event: Event, data: RunStarted, settings: FoldSettings) -> None:
     """A run began. The newest start of a run speaks, and an earlier try's end is no longer its."""
-    id = run_of(event)
-    if id is None:
+    if event.run is None:
         return
-    run = _run(state, id)
+    run = _run(state, event.run)
     run.started_us = event.time_us
     run.started_event = event.id
     run.study, run.scope = data.study or _study_of_subject(event), data.scope
@@ -94,10 +87,9 @@ def _shown(parameters: dict[str, Any], key: str) -> str:
 
 def run_finished(state: State, event: Event, data: RunFinished, settings: FoldSettings) -> None:
     """A run ended."""
-    id = run_of(event)
-    if id is None:
+    if event.run is None:
         return
-    run = _run(state, id)
+    run = _run(state, event.run)
     run.finished_us, run.finished_sequence = event.time_us, event.sequence
     run.finished_event = event.id
     run.outcome, run.reason = data.outcome, data.reason or ""
@@ -116,7 +108,7 @@ def survivors_counted(
         and data.jobs_ok < data.jobs_expected
     ):
         partial = f"{data.jobs_ok} of {data.jobs_expected} jobs came back"
-    _run(state, run_of(event) or f"event {event.id}").counted = Counted(
+    _run(state, event.run or f"event {event.id}").counted = Counted(
         time_us=event.time_us,
         sequence=event.sequence,
         event=event.id,

@@ -119,15 +119,15 @@ def run_records(ledger: Ledger, fleet: Fleet) -> list[RunRecord]:
         data = event.data
         if isinstance(data, DecisionPayload):
             _asked(runs, data)
-        elif isinstance(data, RunStarted) and event.runid:
-            run = runs.setdefault(event.runid, RunRecord(id=event.runid))
+        elif isinstance(data, RunStarted) and event.run:
+            run = runs.setdefault(event.run, RunRecord(id=event.run))
             _started(run, event, data, fleet)
             going[run.id] = _going(run, seen)
-        elif isinstance(data, SurvivorsCounted) and event.runid in runs:
-            runs[event.runid].survivors = data.survivors
-            runs[event.runid].ended_us = max(runs[event.runid].ended_us, event.time_us)
-        elif isinstance(data, RunFinished) and event.runid in runs:
-            _ended(runs[event.runid], event, data, going.pop(event.runid, None))
+        elif isinstance(data, SurvivorsCounted) and event.run in runs:
+            runs[event.run].survivors = data.survivors
+            runs[event.run].ended_us = max(runs[event.run].ended_us, event.time_us)
+        elif isinstance(data, RunFinished) and event.run in runs:
+            _ended(runs[event.run], event, data, going.pop(event.run, None))
         else:
             for each in going.values():
                 _blame(each, data, fleet)

@@ -169,10 +169,10 @@ class Collected:
         self._moment(event, "override", gist(event))
 
     def _run(self, event: Event, data: Any, node: str | None) -> None:
-        self._moment(event, event.type, gist(event), f"run/{event.runid or '?'}")
+        self._moment(event, event.type, gist(event), f"run/{event.run or '?'}")
 
     def _step(self, event: Event, data: Any, node: str | None) -> None:
-        key = (event.runid or "", event.step or "")
+        key = (event.run or "", event.step or "")
         if key not in self.steps and len(self.steps) >= _GROUPS_KEPT:
             self.groups_dropped += 1
             return
@@ -183,10 +183,10 @@ class Collected:
             step.finished_us, step.outcome = event.time_us, data.outcome
         if event.type == "step_started" or data.outcome != "succeeded":
             told = "began" if event.type == "step_started" else gist(event)
-            self._moment(event, "step", f"step {event.step}: {told}", f"run/{event.runid or '?'}")
+            self._moment(event, "step", f"step {event.step}: {told}", f"run/{event.run or '?'}")
 
     def _trial(self, event: Event, data: Any, node: str | None) -> None:
-        self.trials.setdefault(event.runid or "", Counter())[data.state] += 1
+        self.trials.setdefault(event.run or "", Counter())[data.state] += 1
 
 
 _BURSTING = frozenset({"fault", "failure"})

@@ -82,19 +82,19 @@ class Selection:
         if isinstance(data, RunStarted):
             return data.nodes is None or any(self._has(each) for each in data.nodes)
         node = self.node_of(event)
-        return self._has(node) if node is not None else event.runid is not None
+        return self._has(node) if node is not None else event.run is not None
 
     def _has(self, node: str) -> bool:
         return self.nodes is None or self.resolve(node) in self.nodes
 
     def _of_run(self, event: Event) -> bool:
         data = event.data
-        if event.runid == self.run or event.subject == f"run/{self.run}":
+        if event.run == self.run:
             return True
         if isinstance(data, DecisionPayload):
             asked = data.question
             return asked.get("run") is None and asked.get("study") in (None, self.study)
-        if event.runid is not None:
+        if event.run is not None:
             return False
         node = self.node_of(event)
         if node is not None:

@@ -51,6 +51,16 @@ def test_a_foreseeable_failure_that_would_have_been_blocked_is_saved(tmp_path: P
     assert (none.preflight.knowable, none.preflight.blocked_failures) == (1, 0)
 
 
+def test_events_about_a_run_are_its_own_where_they_name_no_run_id(tmp_path: Path) -> None:
+    story = Story().healthy().ssh("rig", M, reachable=False, error="timeout")
+    story.add(RunStarted(trials=50, seed_count=100_000), 5 * M, subject="run/R1")
+    story.add(RunFinished(outcome="failed"), 5 * M + 2 * H, subject="run/R1")
+    with ledger_with(tmp_path, story.events) as opened:
+        assert _asked(opened, "R1", 4 * M) == "no_go"
+        default, _ = _score(opened).policies
+    assert (default.preflight.blocked_failures, default.preflight.hours_saved) == (1, 2.0)
+
+
 def test_a_success_that_would_have_been_blocked_is_lost(tmp_path: Path) -> None:
     story = Story().healthy()
     _run(story, "R1", H, "succeeded", hours=3)
