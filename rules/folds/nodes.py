@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ledger import Event
 from ledger.payloads import (
     CleanupCompleted,
     CommandHung,
+    InputFile,
     InputsChecked,
     KernelLogScanned,
     ProcessKilled,
     RamdiskChecked,
+    RamdiskFile,
     SshProbe,
 )
 from rules.folds import boots, jobs, runs
@@ -29,28 +33,32 @@ def ssh_probe(state: State, event: Event, data: SshProbe, settings: FoldSettings
         error=data.error or "",
         detail=data.detail or "",
     )
-    lost_us = None
     if data.reachable:
-        if boots.observe(node, event.time_us, event.id, data.boot_id, data.uptime_s):
-            assert node.boot is not None
-            lost_us = boots.boot_time(node.boot)
+        observe_boot(state, event, name, data.boot_id, settings, data.uptime_s)
     else:
-        lost_us = event.time_us
-    if lost_us is not None:
-        mark_crashes(state, name, lost_us, settings)
-        runs.node_lost(state, name, lost_us, event.id)
-        jobs.mark(state, name, Mark(time_us=event.time_us, kind="lost"), settings)
+        _lost(state, event, name, event.time_us, settings)
 
 
 def observe_boot(
-    state: State, event: Event, name: str, boot_id: str | None, c: FoldSettings
+    state: State,
+    event: Event,
+    name: str,
+    boot_id: str | None,
+    settings: FoldSettings,
+    uptime_s: float | None = None,
 ) -> None:
-    """Note a boot id that came with another kind of event."""
+    """Note what an event of any kind says of a node's boot: a node that rebooted was lost."""
     node = state.node(name)
-    if boots.observe(node, event.time_us, event.id, boot_id):
+    if boots.observe(node, event.time_us, event.id, boot_id, uptime_s):
         assert node.boot is not None
-        mark_crashes(state, name, event.time_us, c)
-        runs.node_lost(state, name, event.time_us, event.id)
+        _lost(state, event, name, boots.boot_time(node.boot), settings)
+
+
+def _lost(state: State, event: Event, name: str, lost_us: int, settings: FoldSettings) -> None:
+    """An event shows that a node was lost: that explains its errors, runs and failed jobs."""
+    mark_crashes(state, name, lost_us, settings)
+    runs.node_lost(state, name, lost_us, event.id)
+    jobs.mark(state, name, Mark(time_us=event.time_us, kind="lost"), settings)
 
 
 def kernel_log_scanned(
@@ -81,23 +89,20 @@ def ramdisk_checked(
     state: State, event: Event, data: RamdiskChecked, settings: FoldSettings
 ) -> None:
     """The newest look at each ramdisk file."""
-    files = state.node(settings.node(data.node)).ramdisk
-    for file in data.files:
-        files[file.path] = File(
-            time_us=event.time_us,
-            event=event.id,
-            present=file.present,
-            size=file.bytes,
-            sha256=file.sha256,
-            expected_sha256=file.expected_sha256,
-        )
+    _looked(state.node(settings.node(data.node)).ramdisk, event, data.files)
 
 
 def inputs_checked(state: State, event: Event, data: InputsChecked, settings: FoldSettings) -> None:
     """The newest look at each input file; without a node, on the controller."""
-    here = data.node is None or data.node == "localhost"
-    files = state.node(settings.controller if here else settings.node(data.node or "")).inputs
-    for file in data.files:
+    node = data.node or "localhost"
+    name = settings.controller if node == "localhost" else settings.node(node)
+    _looked(state.node(name).inputs, event, data.files)
+
+
+def _looked(
+    files: dict[str, File], event: Event, looked: Iterable[RamdiskFile | InputFile]
+) -> None:
+    for file in looked:
         files[file.path] = File(
             time_us=event.time_us,
             event=event.id,
