@@ -11,6 +11,7 @@ from ledger.times import format_time
 from rules import words
 from rules.facts.failures import counting
 from rules.folds.context import Context
+from rules.folds.identity import identifying
 from rules.ladder import SITS_OUT, Standing, climb, operator_state, worst
 from rules.ruleset import Fact, Fired, Margin
 from rules.state import Card, CleanRun, Failure, Incident, Override, State
@@ -235,8 +236,8 @@ def outcome_entry(standing: CardStanding, state: State) -> dict[str, object]:
         entry["index"] = card.index
     if is_gone(state, standing.key):
         entry["gone"] = True
-    if card.uid is not None and sum(state.sightings.get(card.uid, {}).values()) <= 1:
-        entry["card_uid"] = card.uid
+    if (uid := identifying(state, card.uid)) is not None:
+        entry["card_uid"] = uid
     entry |= {
         "state": standing.state,
         "since": format_time(standing.since_us),
