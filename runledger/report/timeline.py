@@ -197,10 +197,7 @@ def _runs(runs: Iterable[Run], scale: Scale) -> Lane:
 
 def run_times(run: Run) -> tuple[int | None, int | None]:
     """When a run began and ended, as far as anything says so."""
-    counted = None if run.counted is None else run.counted.time_us
-    ends = [each for each in (run.finished_us, counted) if each is not None]
-    end = max(ends, default=None)
-    return (run.started_us if run.started_us is not None else end), end
+    return (run.started_us if run.started_us is not None else run.ended_us), run.ended_us
 
 
 def _steps(collected: Collected, scale: Scale) -> Lane:
