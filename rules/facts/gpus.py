@@ -98,7 +98,11 @@ class _About:
         return Fact(
             kind="gpu",
             subject=self._subject,
-            features={"rules": standing.rules, "reinstated": reinstated is not None},
+            features={
+                "rules": standing.rules,
+                "reinstated": reinstated is not None,
+                "taken_out": operator_state(standing) in SITS_OUT,
+            },
             show=self._show
             | {
                 "incidents": _incidents(standing.because),

@@ -33,7 +33,7 @@ GPU_RULES: tuple[Rule, ...] = (
     Rule(
         name="reinstated",
         about="gpu",
-        when=(("rules", "==", "watch"), ("reinstated", "==", True)),
+        when=(("rules", "==", "watch"), ("reinstated", "==", True), ("taken_out", "==", False)),
         severity="warn",
         message="{card}: back after {reinstated_by}",
         remedy="it is on watch; earlier incidents no longer count, earlier exclusions do",

@@ -136,9 +136,13 @@ def test_a_fact_that_no_rule_is_about_fires_nothing(engine: Engine) -> None:
 
 def test_many_facts_at_once_and_again(engine: Engine) -> None:
     facts: list[Any] = [
-        ("gpu", {"rules": state, "reinstated": False, "operator": "none", "failures": failures})
+        fact
         for state in ("ok", "watch", "excluded", "retire")
-        for failures in range(700)
+        for failures in range(350)
+        for fact in (
+            ("gpu", {"rules": state, "reinstated": False, "taken_out": False}),
+            ("gpu_failures", {"failures": failures}),
+        )
     ]
     expected = reference.fired(RULES, facts)
     assert engine.fired(facts) == expected

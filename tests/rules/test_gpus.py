@@ -214,6 +214,15 @@ def test_what_an_operator_said_and_what_the_rules_say_rest_on_events_of_their_ow
     assert (entry["state"], entry["evidence"]) == ("excluded", [word])
 
 
+def test_a_card_that_came_back_and_was_taken_out_again_is_not_said_to_be_back() -> None:
+    subject = f"gpu/rig/{pci(2)}"
+    story = Story().error(0).error(H).override(subject, "reinstate", 2 * H)
+    assert found(story.decide("exclusions", {}, 2 * H)) == {("reinstated", "warn")}
+    story.override(subject, "exclude", 3 * H, until=4 * H)
+    assert found(story.decide("exclusions", {}, 3 * H)) == {("operator_override", "degrade")}
+    assert found(story.decide("exclusions", {}, 4 * H)) == {("reinstated", "warn")}
+
+
 def test_an_entry_says_where_since_when_and_why() -> None:
     story = Story().healthy().error(-5 * H)
     (entry,) = story.decide("exclusions", {}, M).outcome["gpus"]
