@@ -25,8 +25,10 @@ def add(commands: Commands) -> None:
     parser.add_argument("--run", dest="run_id", metavar="ID", help="the run it belongs to")
     parser.add_argument("--trials", type=count, metavar="N", help="trials the step will run")
     parser.add_argument("--seed-count", type=count, metavar="N", help="seeds a trial")
-    parser.add_argument("--no-probe", action="store_true", help="judge on what is recorded")
-    parser.add_argument("--remedy", action="store_true", help="run configured remedies first")
+    # What is to be mended, a probe finds out.
+    looking = parser.add_mutually_exclusive_group()
+    looking.add_argument("--no-probe", action="store_true", help="judge on what is recorded")
+    looking.add_argument("--remedy", action="store_true", help="run configured remedies first")
     deciding(parser)
 
     parser = command(
@@ -112,9 +114,13 @@ def narrowing(parser: argparse.ArgumentParser) -> None:
 
 def _preflight(arguments: argparse.Namespace) -> int:
     from runledger.cli.opening import opened
+    from runledger.cli.output import talk
 
     with opened(arguments, create=True) as runledger:
-        if not arguments.no_probe and _about_now(arguments, runledger.now()):
+        if not _about_now(arguments, runledger.now()):
+            if arguments.remedy:
+                talk("note: a preflight of the past looks at nothing, and runs no remedy")
+        elif not arguments.no_probe:
             from runledger.cli.probing import probe_for_step
 
             probe_for_step(runledger, arguments.step, remedy=arguments.remedy)

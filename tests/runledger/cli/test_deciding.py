@@ -58,6 +58,15 @@ class TestPreflight:
             "excluded_gpus": {},
         }
 
+    def test_a_remedy_that_cannot_run_is_never_passed_over_in_silence(self, type_: Type) -> None:
+        tell(type_, Story().healthy())
+        done = type_("preflight", "--step", "1", "--no-probe", "--remedy")
+        assert done.code == 2
+        assert "--remedy: not allowed with argument --no-probe" in done.err
+        done = type_("preflight", "--step", "1", "--remedy", "--at", at(2 * M))
+        assert done.code == 0
+        assert "runs no remedy" in done.err
+
     def test_the_printed_decision_is_the_recorded_one(self, type_: Type) -> None:
         tell(type_, Story().healthy())
         decision = self.ask(type_, "--step", "1").json
