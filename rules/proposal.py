@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from numbers import Integral
 from typing import Any
 
 from rules.policy import Policy
@@ -26,8 +27,8 @@ def whole_number(value: Any) -> int | None:
         if not (_GROUPED.fullmatch(text) or _PLAIN.fullmatch(text)):
             return None
         number = Decimal(re.sub("[,_ ]", "", text))
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        number = Decimal(value)
+    elif isinstance(value, Integral | float) and not isinstance(value, bool):
+        number = Decimal(int(value) if isinstance(value, Integral) else value)  # NumPy's, too
     else:
         return None
     if not number.is_finite() or number != number.to_integral_value():

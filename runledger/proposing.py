@@ -61,8 +61,9 @@ def _number(value: Any) -> Any:
     """A proposed number in a form that can be stored; what is none becomes text."""
     if isinstance(value, bool):
         return value
-    if not isinstance(value, str) and whole_number(value) == value:
-        return int(value)
+    number = None if isinstance(value, str) else whole_number(value)
+    if number is not None and number == value:
+        return number
     return _text(value, _RAW_CHARACTERS)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 
 import runledger
@@ -278,6 +279,8 @@ def test_the_budget_is_held_against_what_would_be_applied() -> None:
         ("1000e-1", 100),
         (1e300, 2**53),
         (10**400, 2**53),
+        (numpy.int64(100), 100),
+        (numpy.float64(100.0), 100),
     ],
 )
 def test_whole_numbers_are_understood_as_text_too(raw: Any, number: int) -> None:
@@ -287,7 +290,8 @@ def test_whole_numbers_are_understood_as_text_too(raw: Any, number: int) -> None
 @pytest.mark.parametrize(
     "raw",
     [None, True, False, 1.5, float("inf"), float("nan"), "", "fifty", "1.5", "1e-3", "1e9999999",
-     "0x10", "1,00", "1,0000", "12 34", "100 trials", "1__0", "_1", "--1", [100], {"n": 1}, b"1"],
+     "0x10", "1,00", "1,0000", "12 34", "100 trials", "1__0", "_1", "--1", [100], {"n": 1}, b"1",
+     numpy.array([1, 2])],
 )  # fmt: skip
 def test_everything_else_is_no_whole_number(raw: Any) -> None:
     assert whole_number(raw) is None
@@ -368,6 +372,14 @@ def test_nothing_that_is_sent_keeps_a_proposal_from_being_recorded(
         assert event.data.trials == 60
         assert {key: getattr(event.data, key) for key in recorded} == recorded
         assert not opened.replay().drifted
+
+
+def test_a_proposal_of_many_numbers_at_once_is_recorded_and_rejected(tmp_path: Path) -> None:
+    with runledger.open(tmp_path / "ledger.db") as opened:
+        decision = opened.propose(trials=numpy.array([1, 2]), proposer="m", rationale="why")
+        assert decision.verdict == "rejected"
+        (event,) = opened.ledger.read(types=("parameters_proposed",))
+        assert event.data.raw == {"trials": "[1 2]"}
 
 
 def test_a_number_too_large_for_json_is_told_as_it_was_asked(tmp_path: Path) -> None:
