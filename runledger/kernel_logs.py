@@ -19,7 +19,7 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from collectors.kernel_log import IMPORT_SOURCE, reclassify, scan
+from collectors.kernel_log import IMPORT_SOURCE, KERNEL_TYPES, reclassify, scan
 from ledger import Ledger
 from runledger.appending import append_new
 from runledger.errors import BadInput
@@ -45,7 +45,6 @@ _FORMATS = (
     ("-o json-pretty", re.compile(r'\s*\{\s*\n\s*"(?!dmesg")')),
 )
 """Formats of journalctl that spread an entry over many lines: they would be passed over unread."""
-_KERNEL_TYPES = ("smu_error", "gpu_fault", "process_killed")
 
 
 class Imported(NamedTuple):
@@ -107,7 +106,7 @@ def import_kernel_log(
 
 def reclassify_stored(ledger: Ledger) -> Reclassified:
     """Judge every stored kernel line with today's parser; new events correct old ones."""
-    events = list(ledger.read(types=_KERNEL_TYPES))
+    events = list(ledger.read(types=KERNEL_TYPES))
     corrections = list(reclassify(events))
     done = append_new(ledger, corrections)
     types = Counter(event.type for event in corrections)

@@ -7,13 +7,13 @@ from typing import Any
 
 from ledger.payloads import DecisionPayload
 from ledger.times import parse_time
+from rules.ladder import SITS_OUT
 
 _HOUR_US = 3_600_000_000
 _STANDS_FOR_US = 24 * _HOUR_US
 """An exclusion decision speaks until the next one, but for a day at most."""
 
 _MAY_START = ("go", "degraded")
-_OUT = ("excluded", "retire")
 
 
 class Totals:
@@ -69,4 +69,4 @@ class _Asked:
 
 
 def _out(decision: DecisionPayload) -> int:
-    return sum(gpu["state"] in _OUT for gpu in decision.outcome["gpus"])
+    return sum(gpu["state"] in SITS_OUT for gpu in decision.outcome["gpus"])

@@ -6,7 +6,7 @@ files, and storing events, is for others. What is offered is listed here.
 
 from __future__ import annotations
 
-from collectors.kernel_log.classify import PARSER_VERSION, Classification, classify
+from collectors.kernel_log.classify import KERNEL_TYPES, PARSER_VERSION, Classification, classify
 from collectors.kernel_log.errors import KernelLogError, UnplacedLine
 from collectors.kernel_log.events import IMPORT_SOURCE, Scan, scan
 from collectors.kernel_log.framing import frame
@@ -15,6 +15,7 @@ from collectors.kernel_log.reclassify import RECLASSIFY_SOURCE, reclassify
 
 __all__ = [
     "IMPORT_SOURCE",
+    "KERNEL_TYPES",
     "PARSER_VERSION",
     "RECLASSIFY_SOURCE",
     "Civil",

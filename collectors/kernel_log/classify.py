@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -23,6 +23,8 @@ PARSER_VERSION = "1"
 """Raise it whenever a stored line may now be judged differently."""
 
 EventType = Literal["smu_error", "gpu_fault", "process_killed"]
+KERNEL_TYPES: tuple[EventType, ...] = get_args(EventType)
+"""Types of the events that kernel lines become."""
 
 
 class Classification(msgspec.Struct, frozen=True, kw_only=True):

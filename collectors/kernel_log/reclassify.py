@@ -12,14 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
-from collectors.kernel_log.classify import PARSER_VERSION, Classification, classify
+from collectors.kernel_log.classify import KERNEL_TYPES, PARSER_VERSION, Classification, classify
 from collectors.kernel_log.events import derived_id, payload
 from collectors.kernel_log.framing import frame
 from ledger.event import Event, new_event
 from ledger.payloads import GpuFault, ProcessKilled, SmuError
 
 RECLASSIFY_SOURCE = "reclassify/kernel-log"
-_TYPES = ("smu_error", "gpu_fault", "process_killed")
 
 
 def reclassify(
@@ -37,7 +36,7 @@ def reclassify(
     a whole kernel line, none is declared harmless, and a card that their writer
     knew of stays.
     """
-    lines = [event for event in events if event.type in _TYPES]
+    lines = [event for event in events if event.type in KERNEL_TYPES]
     corrected = {event.causationid for event in lines if event.causationid is not None}
     for event in lines:
         if event.id in corrected:

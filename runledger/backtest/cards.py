@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from collectors.kernel_log import KERNEL_TYPES
 from ledger import Ledger
 from ledger.payloads import DecisionPayload, GpuFault, SmuError
 from ledger.times import SECOND_US, parse_time
 from rules.fleet import Fleet
 from rules.fold import standing
+from rules.ladder import SITS_OUT
 from rules.policy import Policy
 
 _HOUR_US = 3600 * SECOND_US
-_OUT = ("excluded", "retire")
-_KERNEL_TYPES = ("smu_error", "gpu_fault", "process_killed")
 
 Card = tuple[str, str]
 """Node and PCI address."""
@@ -52,7 +52,7 @@ def incidents(ledger: Ledger, policy: Policy, fleet: Fleet) -> dict[Card, list[i
     faults = set(policy.gpu.incident_faults)
     begun: dict[Card, list[int]] = {}
     newest: dict[Card, int] = {}
-    for event in standing(ledger.read(types=_KERNEL_TYPES, order="time")):
+    for event in standing(ledger.read(types=KERNEL_TYPES, order="time")):
         data = event.data
         if not isinstance(data, SmuError | GpuFault) or data.pci is None:
             continue
@@ -74,7 +74,7 @@ def stretches(decisions: Iterable[DecisionPayload], until_us: int) -> list[Stret
         out = {
             (gpu["node"], gpu["pci"])
             for gpu in decision.outcome.get("gpus", ())
-            if gpu["state"] in _OUT
+            if gpu["state"] in SITS_OUT
         }
         ended = [card for card in open_ if card not in out]
         found += [Stretch(card, open_.pop(card), at_us) for card in ended]
