@@ -29,7 +29,7 @@ class Kept:
         self.gate.set()
 
     def record(self, events: Sequence[Event], /) -> None:
-        self.gate.wait(30)
+        self.gate.wait(60)
         if self.fail is not None:
             raise self.fail
         self.events += events
@@ -175,7 +175,7 @@ def test_a_recorder_that_hangs_costs_the_study_nothing(kept: Kept) -> None:
     assert callback.close(timeout_s=0.2) is False
     took = time.monotonic() - began
 
-    assert took < 5
+    assert took < 30
     assert len(study.trials) == 50
     kept.gate.set()
 

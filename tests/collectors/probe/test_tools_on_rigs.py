@@ -64,11 +64,11 @@ def test_amd_smi_follows_where_rocm_smi_is_missing(make):
 @pytest.mark.parametrize("kind", ["slow_tool", "stubborn_tool", "unkillable_tool"])
 def test_a_tool_that_does_not_come_back_is_named_and_the_probe_goes_on(make, kind):
     rig = make(gpus=0).write("/dev/shm/a", "x")
-    arguments = ("nvidia-smi", 30) if kind == "slow_tool" else ("nvidia-smi",)
+    arguments = ("nvidia-smi",) if kind == "stubborn_tool" else ("nvidia-smi", 60)
     getattr(rig, kind)(*arguments)
     began = time.monotonic()
     report = probe(rig, replace(QUICK, ramdisk=(WantedFile("/dev/shm/a"),)))
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     assert [hung.command for hung in report.hung] == ["nvidia-smi"]
     assert report.complete
     assert not report.cards_read
@@ -76,10 +76,10 @@ def test_a_tool_that_does_not_come_back_is_named_and_the_probe_goes_on(make, kin
 
 
 def test_without_timeout_the_limits_hold_all_the_same(make):
-    rig = make(gpus=3).no_timeout().stuck(1).slow_tool("nvidia-smi", 30)
+    rig = make(gpus=3).no_timeout().stuck(1).slow_tool("nvidia-smi", 60)
     began = time.monotonic()
     report = probe(rig, QUICK)
-    assert time.monotonic() - began < 12
+    assert time.monotonic() - began < 30
     assert {hung.command for hung in report.hung} == {"one read through the SMU", "nvidia-smi"}
     assert states(report) == {rig.pci(1): "unknown"}
 

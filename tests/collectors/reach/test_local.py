@@ -69,8 +69,8 @@ def test_a_hanging_script_is_stopped_with_all_it_started(tmp_path: Path) -> None
         f"sleep 50 & echo $! > {tmp_path}/sleep; wait\n"
     )
     started = time.monotonic()
-    result = _run(script.encode(), replace(LIMITS, command_s=0.7))
-    assert time.monotonic() - started < 4
+    result = _run(script.encode(), replace(LIMITS, command_s=2))
+    assert time.monotonic() - started < 30
     assert result.failure is not None
     assert (result.reachable, result.failure.error, result.stdout) == (True, "timeout", b"so far\n")
     for name in ("inner", "sleep"):
@@ -87,15 +87,15 @@ def test_a_stopped_script_may_tidy_up(tmp_path: Path) -> None:
 def test_a_script_that_ignores_being_told_is_killed(tmp_path: Path) -> None:
     script = f"echo $$ > {tmp_path}/pid; trap '' TERM HUP INT; while :; do sleep 0.1; done\n"
     started = time.monotonic()
-    _run(script.encode(), replace(LIMITS, command_s=0.5))
-    assert time.monotonic() - started < 4
+    _run(script.encode(), replace(LIMITS, command_s=2))
+    assert time.monotonic() - started < 30
     assert _wait_until_dead(int((tmp_path / "pid").read_text()))
 
 
 def test_what_a_script_leaves_behind_neither_holds_us_nor_stays() -> None:
     started = time.monotonic()
     result = _run(b"sleep 50 & echo $!; exit 2\n", replace(LIMITS, exit_grace_s=0.3))
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 30
     assert (result.ok, result.exit_status) == (True, 2)
     assert _wait_until_dead(int(result.stdout))
 

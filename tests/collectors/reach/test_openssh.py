@@ -386,14 +386,14 @@ def test_a_script_that_cannot_be_made_is_that_nodes_failure(sshd: Sshd) -> None:
 
 
 def test_a_script_that_hangs_is_given_up_and_what_it_said_is_kept(sshd: Sshd) -> None:
-    limits = replace(QUICK, command_s=0.5)
+    limits = replace(QUICK, command_s=3)
     started = time.monotonic()
     talked, silent = run_script_blocking(
         [sshd.node("talked"), sshd.node("silent")],
         lambda node: b"echo so far; sleep 60\n" if node.name == "talked" else b"sleep 60\n",
         limits=limits,
     )
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 40
     assert (talked.reachable, _error(talked), talked.stdout) == (True, "timeout", b"so far\n")
     assert (silent.reachable, _error(silent)) == (False, "timeout")
 
@@ -422,8 +422,8 @@ def test_errors_beyond_their_cap_are_dropped(sshd: Sshd) -> None:
 def test_a_grandchild_that_keeps_the_output_open_does_not_hold_us(sshd: Sshd) -> None:
     limits = replace(QUICK, exit_grace_s=0.3)
     started = time.monotonic()
-    result = _one(sshd.node("rig"), b"sleep 8 & echo done; exit 4\n", limits)
-    assert time.monotonic() - started < 4
+    result = _one(sshd.node("rig"), b"sleep 30 & echo done; exit 4\n", limits)
+    assert time.monotonic() - started < 20
     assert (result.ok, result.stdout, result.exit_status) == (True, b"done\n", 4)
 
 
@@ -446,7 +446,7 @@ def test_all_nodes_together_end_within_the_total(sshd: Sshd) -> None:
     limits = Limits(connect_s=5, command_s=30, total_s=1, concurrency=2)
     started = time.monotonic()
     results = run_script_blocking(sshd.nodes(), lambda _: b"sleep 60\n", limits=limits)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
     assert [_error(result) for result in results] == ["timeout"] * 4
 
 
@@ -497,7 +497,7 @@ def test_a_kept_connection_that_died_is_opened_anew(tmp_path: Path) -> None:
 
 
 def test_a_kept_connection_that_fell_silent_costs_one_timeout_at_most(tmp_path: Path) -> None:
-    limits = Limits(connect_s=2, command_s=10, total_s=30)
+    limits = Limits(connect_s=2, command_s=60, total_s=90)
     with Sshd(tmp_path / "sshd", ["127.0.0.2"]) as server, BlockingConnections(limits) as kept:
         assert all(result.ok for result in kept.run_script(server.nodes(), lambda _: b":\n"))
         # A frozen machine: the session's processes stop, a new connection is still taken.
@@ -508,7 +508,7 @@ def test_a_kept_connection_that_fell_silent_costs_one_timeout_at_most(tmp_path: 
             started = time.monotonic()
             (result,) = kept.run_script(server.nodes(), lambda _: b"echo again\n")
             assert result.stdout == b"again\n"
-            assert time.monotonic() - started < 2.5
+            assert time.monotonic() - started < 30
         finally:
             for pid in frozen:
                 os.kill(pid, signal.SIGCONT)
@@ -545,7 +545,7 @@ def test_being_cancelled_closes_what_is_open(sshd: Sshd) -> None:
 
     started = time.monotonic()
     asyncio.run(scenario())
-    assert time.monotonic() - started < 6
+    assert time.monotonic() - started < 30
 
 
 def test_ctrl_c_ends_a_run_and_leaves_no_child(sshd: Sshd, tmp_path: Path) -> None:
