@@ -238,11 +238,9 @@ class Card(Record, kw_only=True):
     overrides: list[Override] = []
 
 
-class Counted(Record, kw_only=True):
+class Counted(Dated, kw_only=True):
     """A ``survivors_counted`` event."""
 
-    time_us: int
-    sequence: int
     event: str
     trials: int
     completed_trials: int

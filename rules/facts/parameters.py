@@ -69,7 +69,7 @@ def _order(run: Run, at_us: int) -> tuple[int, int] | None:
     Whoever is killed says no more: such a run ended when its own timeout was over.
     """
     if run.counted is not None:
-        return run.counted.time_us, run.counted.sequence
+        return run.counted.when
     if run.finished_us is not None:
         return run.finished_us, run.finished_sequence
     if run.started_us is not None and run.timeout_s is not None:
