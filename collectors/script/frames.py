@@ -18,8 +18,6 @@ from dataclasses import dataclass
 
 TIMED_OUT = frozenset({"124", "137", "hung"})
 """Statuses that say "did not come back in time": timeout's own two, and the script's."""
-CUT_OFF = "153"
-"""Status of a command that was stopped for writing more than it may (SIGXFSZ)."""
 
 
 @dataclass(frozen=True, slots=True)
