@@ -18,6 +18,8 @@ DRIFT = 12
 TRY_LATER = 75
 INTERRUPTED = 130
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
 VERDICTS = {
     "no_go": NO_GO,
     "rejected": NO_GO,
@@ -52,9 +54,10 @@ def _file_trouble(error: Exception) -> str | None:
     """Words for a file that could not be read or written."""
     if isinstance(error, FileNotFoundError) and error.filename is not None:
         return f"{os.fsdecode(error.filename)}: no such file or folder"
-    if isinstance(error, OSError) and error.strerror:
-        place = "the output" if error.filename is None else os.fsdecode(error.filename)
-        return f"{place}: {error.strerror}"
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return f"the output: {error.strerror}"
     if isinstance(error, UnicodeDecodeError):
         return f"a file that should be text is not UTF-8 (byte {error.start})"
     return None
@@ -74,7 +77,7 @@ def code_of(error: Exception) -> int:
         return DRIFT
     if isinstance(error, errors.Unavailable):
         return TRY_LATER
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if isinstance(error, OSError) and error.errno in _FULL:
         return TRY_LATER
     if isinstance(error, IsADirectoryError | NotADirectoryError | PermissionError):
         return BAD_INPUT
