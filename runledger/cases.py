@@ -33,6 +33,7 @@ from rules.questions import QUESTIONS, question_problems
 from rules.state import State
 from rules.toml import check, parse_toml
 from runledger.errors import BadInput, Missing
+from runledger.history import order
 
 CASE, EVENTS, POLICY, FLEET = "case.toml", "events.ndjson", "policy.toml", "fleet.toml"
 
@@ -143,7 +144,7 @@ def run_case(folder: Path, policy: Policy | None = None) -> CaseResult:
 
 def folded(judge: Judge, events: list[Event], at_us: int) -> State:
     """The state of a case's events at a time; their order in the file is their position."""
-    due = sorted((each for each in events if each.time_us <= at_us), key=_order)
+    due = sorted((each for each in events if each.time_us <= at_us), key=order)
     return judge.fold.run(due)
 
 
@@ -176,10 +177,6 @@ def _in_any_order(value: Any) -> Any:
     if isinstance(value, list):
         return sorted(map(_in_any_order, value), key=json.dumps)
     return value
-
-
-def _order(event: Event) -> tuple[int, int]:
-    return event.time_us, event.sequence
 
 
 def _decisions(folder: Path) -> list[Expected]:

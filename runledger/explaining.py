@@ -17,6 +17,7 @@ from ledger.payloads import DecisionPayload
 from rules.explain import Account, NearMiss, Watched, conditions
 from rules.policy import Policy
 from rules.ruleset import Fact, Rule
+from runledger.history import order
 from runledger.minimal import Minimal, Search
 from runledger.replay import recorded_cut
 
@@ -133,7 +134,7 @@ def _events(runledger: Recalling, ids: list[str]) -> tuple[Event, ...]:
             found.append(runledger.ledger.get(id))
         except NotFound:  # a finding of our own failure names what may not have been stored
             continue
-    return tuple(sorted(found, key=lambda event: (event.time_us, event.sequence)))
+    return tuple(sorted(found, key=order))
 
 
 def explanation_json(explanation: Explanation) -> dict[str, Any]:
