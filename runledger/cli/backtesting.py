@@ -26,12 +26,11 @@ def add(commands: Commands) -> None:
         ],
     )
     parser.add_argument(
-        "--policy", action="append", default=[], metavar="FILE", dest="policies",
-        help="a policy to score, or `none` (no rule at all); may be given again; "
-        "default: the one in force, and none",
+        "--policy", action="extend", nargs="+", default=[], metavar="FILE", dest="policies",
+        help="a policy to score, or `none` (no rule at all); default: the one in force, and none",
     )  # fmt: skip
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", dest="settings",
+        "--set", action="extend", nargs="+", default=[], metavar="KEY=VALUE", dest="settings",
         help="another value in each of them",
     )  # fmt: skip
     parser.add_argument(

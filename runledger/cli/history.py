@@ -56,12 +56,13 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--policy", metavar="FILE", help="another policy")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", dest="settings",
+        "--set", action="extend", nargs="+", default=[], metavar="KEY=VALUE", dest="settings",
         help="another value in it, for example gpu.exclude_after_incidents=1",
     )  # fmt: skip
     parser.add_argument(
         "--without",
-        action="append",
+        action="extend",
+        nargs="+",
         default=[],
         metavar="FILTER",
         help="as if the events that match had not been",

@@ -153,20 +153,23 @@ def key_value(text: str) -> tuple[str, str]:
 
 
 def scope(parser: argparse.ArgumentParser, help: str) -> None:
-    """``--scope KEY=VALUE``, as often as there are keys; the option's value is a dict."""
+    """``--scope KEY=VALUE…``, which may be given again; the option's value is a dict."""
     parser.add_argument(
-        "--scope", type=key_value, action=_Pairs, default={}, metavar="KEY=VALUE", help=help
-    )
+        "--scope", type=key_value, action=_Pairs, nargs="+", default={}, metavar="KEY=VALUE",
+        help=help,
+    )  # fmt: skip
 
 
 class _Pairs(argparse.Action):
     """Pairs gathered into a dict; a key that comes again with another value is an error."""
 
     def __call__(
-        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, pair: Any, *_: Any
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, pairs: Any, *_: Any
     ) -> None:
-        key, value = pair
-        known = getattr(namespace, self.dest)
-        if known.get(key, value) != value:
-            raise argparse.ArgumentError(self, f"{key!r} is given twice: {known[key]!r}, {value!r}")
-        setattr(namespace, self.dest, {**known, key: value})
+        known = dict(getattr(namespace, self.dest))
+        for key, value in pairs:
+            if known.setdefault(key, value) != value:
+                raise argparse.ArgumentError(
+                    self, f"{key!r} is given twice: {known[key]!r}, {value!r}"
+                )
+        setattr(namespace, self.dest, known)

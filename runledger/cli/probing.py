@@ -52,8 +52,8 @@ def add(commands: Commands) -> None:
 
 def _nodes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--node", action="append", metavar="N", dest="nodes",
-        help="this node only; may be given again; default: all",
+        "--node", action="extend", nargs="+", metavar="N", dest="nodes",
+        help="these nodes only; default: all",
     )  # fmt: skip
 
 

@@ -64,3 +64,32 @@ def test_what_is_mistyped_is_named_with_what_to_type(
     assert (done.code, done.out) == (2, "")
     assert told in done.err
     assert done.err.count("\n") == 1
+
+
+class TestSeveralValues:
+    @pytest.mark.parametrize(
+        ("command", "option", "values", "field"),
+        [
+            ("whatif", "--set", ["gpu.window_s=5", "tuning.default_trials=7"], "settings"),
+            ("whatif", "--without", ["type=ssh_probe", "seq=1..4"], "without"),
+            ("backtest", "--set", ["gpu.window_s=5", "tuning.default_trials=7"], "settings"),
+            ("backtest", "--policy", ["strict.toml", "none"], "policies"),
+            ("probe", "--node", ["rig-a", "rig-b"], "nodes"),
+            ("cleanup", "--node", ["rig-a", "rig-b"], "nodes"),
+        ],
+    )
+    def test_follow_an_option_or_come_with_it_given_again(
+        self, command: str, option: str, values: list[str], field: str
+    ) -> None:
+        parser = build_parser()
+        together = parser.parse_args([command, option, *values])
+        apart = parser.parse_args([command, *(word for each in values for word in (option, each))])
+        assert getattr(together, field) == getattr(apart, field) == values
+
+    @pytest.mark.parametrize("command", ["next", "study check --study s --space s.json"])
+    def test_of_a_scope_too(self, command: str) -> None:
+        parser = build_parser()
+        words = [*command.split(), "--scope"]
+        assert parser.parse_args([*words, "data=a", "n=3"]).scope == {"data": "a", "n": "3"}
+        again = parser.parse_args([*words, "data=a", "--scope", "n=3"])
+        assert again.scope == {"data": "a", "n": "3"}
