@@ -7,8 +7,9 @@ import os
 import shutil
 from pathlib import Path
 
-from ledger.errors import AlreadyThere, Damaged, NotFound
+from ledger.errors import Damaged
 from ledger.export import export_lines
+from ledger.new_files import check_free, part_of, publish
 from ledger.restore import restore
 from ledger.store import Head, Ledger, open_ledger
 from ledger.translation import translated
@@ -22,16 +23,12 @@ def backup(ledger: Ledger, path: str | Path) -> Head:
     complete, verified and on disk; a ledger on PostgreSQL becomes a SQLite one
     with the same positions and hashes. A SQLite file keeps its schema, so that
     a backup can be taken before an upgrade, and its mode: what only its owner
-    may read stays so. Raises `AlreadyThere` rather than
-    overwrite, `NotFound` where there is no such folder, `Damaged` where the
-    copy does not verify.
+    may read stays so. Raises `AlreadyThere` rather than overwrite, `NotFound`
+    where there is no such folder, `Damaged` where the copy does not verify.
     """
     path = Path(path)
-    if path.exists() or path.is_symlink():
-        raise AlreadyThere(f"{path} exists already: name a new file for the backup")
-    if not path.parent.is_dir():
-        raise NotFound(f"no folder {path.parent} for the backup: make it first")
-    part = path.with_name(f".{path.name}.part-{os.getpid()}")
+    check_free(path, "backup")
+    part = part_of(path)
     try:
         with translated("backing up"):
             _remove(part)
@@ -41,9 +38,7 @@ def backup(ledger: Ledger, path: str | Path) -> Head:
                 with open_ledger(part) as copy:
                     restore(copy, export_lines(ledger))
             head = _verified(part)
-            _sync(part)
-            _publish(part, path)
-            _sync(path.parent)
+            publish(part, path, "backup")
     finally:
         _remove(part)
     return head
@@ -76,26 +71,6 @@ def _verified(part: Path) -> Head:
             result.first_bad,
         )
     return result.head
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _publish(part: Path, path: Path) -> None:
-    """Give the file its name, but never another file's."""
-    try:
-        os.link(part, path)
-    except FileExistsError:
-        raise AlreadyThere(f"{path} exists already: name a new file for the backup") from None
-    except OSError:  # a file system without hard links
-        if path.exists():
-            raise AlreadyThere(f"{path} exists already: name a new file for the backup") from None
-        part.rename(path)
 
 
 def _remove(part: Path) -> None:

@@ -18,11 +18,11 @@ from typing import Any, BinaryIO
 
 from ledger import Filter, Ledger
 from ledger.filters import any_matches
+from ledger.new_files import new_file
 from ledger.rows import to_event
 from ledger.sql import EVENT_COLUMNS, Row
 from ledger.times import format_time
 from runledger.errors import Missing
-from runledger.new_files import new_file
 
 __all__ = ["COLUMNS", "csv_writer", "safe_cell", "write_csv", "write_parquet"]
 

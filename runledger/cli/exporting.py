@@ -48,7 +48,7 @@ def _output(name: str | None) -> Iterator[BinaryIO]:
     if name is None:
         yield sys.stdout.buffer
         return
-    from runledger.new_files import new_file
+    from ledger.new_files import new_file
 
     with new_file(Path(name), "export") as unfinished, unfinished.open("xb") as file:
         yield file

@@ -42,10 +42,10 @@ def add(commands: Commands) -> None:
 def _report(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
+    from ledger.new_files import check_free, write_new
     from runledger.cli.opening import opened
     from runledger.cli.output import counted, plain, print_json, say, talk
     from runledger.cli.progress import progress
-    from runledger.new_files import check_free, write_new
     from runledger.report import report_of
 
     path = Path(arguments.output)
