@@ -84,18 +84,18 @@ class Fold:
         moment's events are to be given all at once.
         """
         state = State() if state is None else state
-        for event in standing(events):
+        for event in without_superseded(events):
             self.apply(state, event)
         return state
 
 
-def standing(events: Iterable[Event]) -> Iterator[Event]:
+def without_superseded(events: Iterable[Event]) -> Iterator[Event]:
     """The events but those that later ones of the same moment judge anew; in order of time."""
     for _, moment in groupby(events, key=attrgetter("time_us")):
-        yield from _standing(list(moment))
+        yield from _left_of(list(moment))
 
 
-def _standing(moment: list[Event]) -> list[Event]:
+def _left_of(moment: list[Event]) -> list[Event]:
     if len(moment) == 1:
         return moment
     kept: list[Event] = []

@@ -10,7 +10,7 @@ from ledger import Ledger
 from ledger.payloads import DecisionPayload, GpuFault, SmuError
 from ledger.times import SECOND_US, parse_time
 from rules.fleet import Fleet
-from rules.fold import standing
+from rules.fold import without_superseded
 from rules.ladder import SITS_OUT
 from rules.policy import Policy
 
@@ -52,7 +52,7 @@ def incidents(ledger: Ledger, policy: Policy, fleet: Fleet) -> dict[Card, list[i
     faults = set(policy.gpu.incident_faults)
     begun: dict[Card, list[int]] = {}
     newest: dict[Card, int] = {}
-    for event in standing(ledger.read(types=KERNEL_TYPES, order="time")):
+    for event in without_superseded(ledger.read(types=KERNEL_TYPES, order="time")):
         data = event.data
         if not isinstance(data, SmuError | GpuFault) or data.pci is None:
             continue
