@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from collectors.kernel_log import KERNEL_TYPES
 from ledger import Event, Ledger
 from ledger.payloads import (
     DecisionPayload,
@@ -22,17 +23,17 @@ from ledger.payloads import (
 )
 from ledger.times import SECOND_US
 from rules.fleet import Fleet, Step
+from rules.fold import without_superseded
 
 _TYPES = (
     "run_started",
     "run_finished",
     "survivors_counted",
     "ssh_probe",
-    "smu_error",
-    "gpu_fault",
     "ramdisk_checked",
     "inputs_checked",
     "preflight_decided",
+    *KERNEL_TYPES,
 )
 _MAY_START = ("go", "degraded")
 
@@ -115,7 +116,7 @@ def run_records(ledger: Ledger, fleet: Fleet) -> list[RunRecord]:
     runs: dict[str, RunRecord] = {}
     going: dict[str, _Going] = {}
     seen = _Seen(fleet)
-    for event in ledger.read(types=_TYPES, order="time"):
+    for event in without_superseded(ledger.read(types=_TYPES, order="time")):
         data = event.data
         if isinstance(data, DecisionPayload):
             _asked(runs, data)

@@ -168,6 +168,18 @@ def test_what_was_taken_back_is_no_incident(tmp_path: Path) -> None:
         assert _score(opened).policies[0].exclusions.incidents == 1
 
 
+def test_what_was_taken_back_foretold_nothing(tmp_path: Path) -> None:
+    story = Story().healthy().error(M)
+    error = story.events[-1]
+    unnamed = msgspec.structs.replace(error.data, pci=None)  # type: ignore[call-arg]
+    story.add(unnamed, M, causationid=error.id)
+    story.events[-1] = msgspec.structs.replace(story.events[-1], source="reclassify/x")
+    _run(story, "R1", 5 * M, "failed").error(H)
+    with ledger_with(tmp_path, story.events) as opened:
+        _asked(opened, "R1", 4 * M)
+        assert _score(opened).policies[0].preflight.knowable == 0
+
+
 def test_stretches_go_by_the_times_of_decisions_and_not_by_when_they_were_made(
     tmp_path: Path,
 ) -> None:
