@@ -111,15 +111,21 @@ def _decisions(arguments: argparse.Namespace) -> int:
 def _about(decision: Any) -> str:
     question = decision.question
     parts = [f"{key} {question[key]}" for key in ("step", "run", "study") if key in question]
-    outcome = decision.outcome
-    if decision.kind == "parameters" and {"trials", "seed_count", "rule"} <= set(outcome):
-        parts.append(
-            f"{outcome['trials']:,} trials x {outcome['seed_count']:,} seeds ({outcome['rule']})"
-        )
-    if decision.kind == "exclusions" and "gpus" in outcome:
-        cards = [f"{gpu['node']} {gpu['pci']}" for gpu in outcome["gpus"]]
-        parts.append(", ".join(cards) or "every card is ok")
+    try:
+        parts += _came_of_it(decision.kind, decision.outcome)
+    except (AttributeError, LookupError, TypeError, ValueError):
+        parts.append("an outcome of another program's shape")
     return ", ".join(parts)
+
+
+def _came_of_it(kind: str, outcome: dict[str, Any]) -> list[str]:
+    if kind == "parameters" and {"trials", "seed_count", "rule"} <= set(outcome):
+        size = f"{outcome['trials']:,} trials x {outcome['seed_count']:,} seeds"
+        return [f"{size} ({outcome['rule']})"]
+    if kind == "exclusions" and "gpus" in outcome:
+        cards = [f"{gpu['node']} {gpu['pci']}" for gpu in outcome["gpus"]]
+        return cards or ["every card is ok"]
+    return []
 
 
 def _why(arguments: argparse.Namespace) -> int:

@@ -70,6 +70,21 @@ class TestEvents:
         assert not (folder / "none.db").exists()
 
 
+@pytest.mark.parametrize(
+    "outcome",
+    [{}, {"gpus": [{}]}, {"gpus": 7}, {"gpus": ["0000:22:00.0"]}, {"gpus": [{"node": "rig"}]}],
+)
+def test_what_another_program_says_came_of_its_decision_ends_no_list(
+    type_: Type, night: dict[str, str], outcome: Any
+) -> None:
+    (foreign,) = type_("events", "--json", "--where", f"id={night['first']}").json["events"]
+    foreign |= {"id": "foreign", "data": foreign["data"] | {"outcome": outcome}}
+    assert type_("record", stdin=ndjson(foreign)).code == 0
+    done = type_("decisions")
+    assert done.code == 0
+    assert len(done.out.splitlines()) == 1 + 4
+
+
 class TestReplay:
     def test_all_and_one(self, type_: Type, night: dict[str, str]) -> None:
         done = type_("replay", "--json")
