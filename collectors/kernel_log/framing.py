@@ -34,7 +34,7 @@ _WEEKDAY = "Mon|Tue|Wed|Thu|Fri|Sat|Sun"
 _HMS = r"(?P<h>\d\d):(?P<m>\d\d):(?P<s>\d\d)"
 _BETWEEN = r"(?:\s*<\s*\+?\d+\.\d+>)?"  # dmesg --show-delta
 _CALLER = r"(?:\s*\[\s*[TC]\d+\])?"  # CONFIG_PRINTK_CALLER: thread or CPU
-_MONO = rf"\[\s*(?P<sec>\d{{1,10}})\.(?P<usec>\d{{6}}){_BETWEEN}\]{_CALLER} ?"
+_MONO = rf"\[\s*(?P<sec>\d{{1,10}})\.(?P<usec>\d{{1,6}}){_BETWEEN}\]{_CALLER} ?"
 
 _LEVEL = re.compile(
     r"<(?P<pri>\d{1,3})>(?:1 (?=\d{4}-))?"  # RFC 5424 has its version in front of the stamp
@@ -44,7 +44,7 @@ _MONOTONIC = re.compile(_MONO, re.ASCII)
 _BRACKET = re.compile(
     rf"\[(?:(?:{_WEEKDAY}) (?P<mon>{_MONTH})\s+(?P<day>\d\d?) {_HMS} (?P<year>\d{{4}}){_BETWEEN}"
     rf"|(?P<mon2>{_MONTH})\s?(?P<day2>\d\d?) (?P<h2>\d\d):(?P<m2>\d\d)"
-    rf"|(?:\s*[+]|<\s*)(?P<dsec>\d{{1,10}})\.(?P<dusec>\d{{6}})>?)\]{_CALLER} ?",
+    rf"|(?:\s*[+]|<\s*)(?P<dsec>\d{{1,10}})\.(?P<dusec>\d{{1,6}})>?)\]{_CALLER} ?",
     re.ASCII,
 )
 _ISO = re.compile(
@@ -212,8 +212,9 @@ def _hms(match: re.Match[str]) -> tuple[int, int, int, int]:
     return int(match["h"]), int(match["m"]), int(match["s"]), int(fraction[:6].ljust(6, "0"))
 
 
-def _micros(seconds: str, micros: str) -> int:
-    return int(seconds) * 1_000_000 + int(micros)
+def _micros(seconds: str, fraction: str) -> int:
+    # The kernel writes six digits; who copies a line into a report may have shortened them.
+    return int(seconds) * 1_000_000 + int(fraction.ljust(6, "0"))
 
 
 def _unescape(text: str) -> str:

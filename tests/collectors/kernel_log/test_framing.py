@@ -19,6 +19,11 @@ STAMPS = ("monotonic_us", "wall_us", "civil", "delta_us", "host", "level")
 FRAMINGS = [
     ("[ 1234.567890] ", {"monotonic_us": 1_234_567_890}),
     ("[    0.000000] ", {"monotonic_us": 0}),
+    ("[  100.5] ", {"monotonic_us": 100_500_000}),
+    (
+        "Aug 12 17:28:02 h kernel: [9.007] ",
+        {"civil": Civil(None, 8, 12, 17, 28, 2, 0), "host": "h", "monotonic_us": 9_007_000},
+    ),
     ("[13600.971642] [  T53331] ", {"monotonic_us": 13_600_971_642}),
     ("[13600.971642][    C3] ", {"monotonic_us": 13_600_971_642}),
     ("[ 1234.567890 <    0.000012>] ", {"monotonic_us": 1_234_567_890}),
@@ -64,6 +69,7 @@ FRAMINGS = [
     ("[ 1234.567890] host kernel: ", {"monotonic_us": 1_234_567_890, "host": "host"}),
     ("[Feb13 23:31] ", {"civil": Civil(None, 2, 13, 23, 31, 0, 0)}),
     ("[  +1.000025] ", {"delta_us": 1_000_025}),
+    ("[  +1.25] ", {"delta_us": 1_250_000}),
     ("[<    1.000025>] ", {"delta_us": 1_000_025}),
     ("02:21:31 ", {"civil": Civil(None, None, None, 2, 21, 31, 0)}),
     ("kernel: ", {}),
