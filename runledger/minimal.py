@@ -200,6 +200,7 @@ class Search:
         start = self._first_at(us)
         if from_us < us:  # go on from an earlier one, and keep what comes of it
             between = self._tail[self._first_at(from_us) : start]
+            self._refolded += len(between)
             base = dump_state(self._fold.run(between, load_state(base)))
             if len(self._bases) < _BASES_KEPT:
                 insort(self._bases, (us, base))
