@@ -98,7 +98,7 @@ class _Seen:
 
 def _other(file: RamdiskFile | InputFile) -> bool:
     """Whether a file is another than expected."""
-    return isinstance(file, InputFile) and None is not file.expected_sha256 != file.sha256
+    return isinstance(file, InputFile) and file.expected_sha256 not in (None, file.sha256)
 
 
 class _Going(msgspec.Struct):
