@@ -20,6 +20,8 @@ from runledger.errors import BadInput
 
 def export(arguments: argparse.Namespace) -> int:
     """The command."""
+    if arguments.format == "parquet" and arguments.output is None:
+        raise BadInput("Parquet goes to a file: give --output FILE")
     where = parse_filters(arguments.where)
     with opened(arguments, create=False) as runledger, progress("exporting") as advance:
         if arguments.format == "ndjson":
@@ -36,8 +38,6 @@ def export(arguments: argparse.Namespace) -> int:
         else:
             from runledger.tabular import write_parquet
 
-            if arguments.output is None:
-                raise BadInput("Parquet goes to a file: give --output FILE")
             count = write_parquet(runledger.ledger, where, Path(arguments.output), advance)
     note_no_match(count, arguments.where)
     return exits.DONE
