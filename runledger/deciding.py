@@ -33,6 +33,9 @@ DECISION_TYPES: dict[str, type[DecisionPayload]] = {
 }
 """Payload type by kind of decision."""
 
+MAY_START = ("go", "degraded")
+"""Verdicts of a preflight that let its step begin."""
+
 OWN_FAILURE = "own_failure"
 """The rule that a decision names where runledger itself failed to decide."""
 

@@ -8,12 +8,11 @@ from typing import Any
 from ledger.payloads import DecisionPayload
 from ledger.times import parse_time
 from rules.ladder import SITS_OUT
+from runledger.deciding import MAY_START
 
 _HOUR_US = 3_600_000_000
 _STANDS_FOR_US = 24 * _HOUR_US
 """An exclusion decision speaks until the next one, but for a day at most."""
-
-_MAY_START = ("go", "degraded")
 
 
 class Totals:
@@ -27,7 +26,7 @@ class Totals:
     def add(self, before: DecisionPayload, after: DecisionPayload) -> None:
         """Count one decision."""
         if before.kind == "preflight":
-            started, starts = before.verdict in _MAY_START, after.verdict in _MAY_START
+            started, starts = before.verdict in MAY_START, after.verdict in MAY_START
             self._steps["blocked"] += started and not starts
             self._steps["freed"] += starts and not started
         elif before.kind == "parameters":

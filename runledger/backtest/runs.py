@@ -24,6 +24,7 @@ from ledger.payloads import (
 from ledger.times import SECOND_US
 from rules.fleet import Fleet, Step
 from rules.fold import without_superseded
+from runledger.deciding import MAY_START
 
 _TYPES = (
     "run_started",
@@ -35,7 +36,6 @@ _TYPES = (
     "preflight_decided",
     *KERNEL_TYPES,
 )
-_MAY_START = ("go", "degraded")
 
 
 class RunRecord(msgspec.Struct, kw_only=True):
@@ -146,7 +146,7 @@ def _asked(runs: dict[str, RunRecord], decision: DecisionPayload) -> None:
     run = runs.setdefault(name, RunRecord(id=name))
     if not run.started_us:
         run.preflight = decision
-        run.fate = "unknown" if decision.verdict in _MAY_START else "censored"
+        run.fate = "unknown" if decision.verdict in MAY_START else "censored"
 
 
 def _started(run: RunRecord, event: Event, data: RunStarted, fleet: Fleet) -> None:

@@ -25,11 +25,10 @@ from rules.policy import Policy, default_policy
 from runledger.backtest.cards import Sitting, incidents, sitting, stretches
 from runledger.backtest.runs import RunRecord, run_records
 from runledger.catalog import Catalog
+from runledger.deciding import MAY_START
 from runledger.errors import Missing
 from runledger.replay import DECIDED_TYPES, Judges, rerun
 from runledger.version import __version__
-
-_MAY_START = ("go", "degraded")
 
 
 class Preflights(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +98,7 @@ class _Answers:
         if answer.kind == "preflight":
             run = answer.question.get("run")
             if run is not None:
-                self.blocks[answer.decision] = answer.verdict not in _MAY_START
+                self.blocks[answer.decision] = answer.verdict not in MAY_START
         elif answer.kind == "exclusions":
             self.exclusions.append(answer)
         elif "proposal" not in answer.question:
