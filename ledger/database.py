@@ -23,7 +23,7 @@ from ledger.translation import translated
 
 __all__ = ["BUSY_TIMEOUT_S", "after_fork", "connect", "translated"]
 
-BUSY_TIMEOUT_S = 60.0
+BUSY_TIMEOUT_S = 30.0
 """How long a writer waits for its turn before it reports `Unavailable`."""
 
 _CONNECT_TIMEOUT_S = 10
