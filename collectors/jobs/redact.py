@@ -143,7 +143,7 @@ _RULES: tuple[_Rule, ...] = (
 _TELLING = re.compile(rf"{_SENSITIVE}|(?:^|_)pass(?:$|_)", re.IGNORECASE)
 _COUNTS = re.compile(r"[\w.-]*tokens[\w.-]*['\"]?\s*(?::=|=>|[:=])\s*[\d.,_)}\]]+\Z", re.IGNORECASE)
 _PASSES = 50
-"""More than one line has secrets; so that no rule can go on for ever."""
+"""So often at most a rule is tried again; one that never settled must not hang a failing job."""
 
 _SHORTEST = 6
 """Shorter values of the environment are words that stand everywhere, not secrets."""

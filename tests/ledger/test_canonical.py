@@ -84,5 +84,12 @@ def test_numbers_are_written_as_ecmascript_does(number: float, text: bytes) -> N
     assert math.isclose(float(text), number, rel_tol=0)
 
 
+@pytest.mark.parametrize("text", ["3e5", "5.0", '"1e5,', "\\", '\\"1.0]', "a\n2.0,"])
+@pytest.mark.parametrize("number", [5.0, 1e16, 1e-7, 0.5, 7])
+def test_text_that_looks_like_a_number_hides_no_number(text: str, number: float) -> None:
+    for value in ({text: number, "z": text}, [text, number], [number, text, {text: text}]):
+        assert canonical(value) == rfc8785.dumps(value)
+
+
 def test_digests_are_lower_case_sha256() -> None:
     assert digest(b"") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
