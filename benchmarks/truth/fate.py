@@ -29,7 +29,18 @@ from benchmarks.truth.layout import (
 from benchmarks.truth.rates import CARD_KINDS
 
 Symptom = Literal[
-    "smu", "bus", "gone", "dead", "ecc", "hang", "timeout", "aer", "aer_fatal", "hot", "power", "net"
+    "smu",
+    "bus",
+    "gone",
+    "dead",
+    "ecc",
+    "hang",
+    "timeout",
+    "aer",
+    "aer_fatal",
+    "hot",
+    "power",
+    "net",
 ]
 Fix = Literal["swap", "reseat", "move", "nothing_found"]
 ALL_SLOTS = tuple(range(SLOTS))
@@ -123,15 +134,15 @@ class Fate:
     machines: tuple[Machine, ...]
     end_us: int
     faults: list[Fault]
-    blips: list[tuple[Place, Hit]]
-    mishaps: list[Mishap]
-    crashes: list[Span]
     maintenance: list[Span]
-    moves: list[tuple[int, int, int, int]]
+    blips: list[tuple[Place, Hit]] = field(default_factory=list)
+    mishaps: list[Mishap] = field(default_factory=list)
+    crashes: list[Span] = field(default_factory=list)
+    moves: list[tuple[int, int, int, int]] = field(default_factory=list)
     """(time, node, slot, slot): two cards change places."""
-    unreadable: list[Span]
-    skewed: list[Span]
-    chatty: set[Place]
+    unreadable: list[Span] = field(default_factory=list)
+    skewed: list[Span] = field(default_factory=list)
+    chatty: set[Place] = field(default_factory=set)
 
 
 def draw(
@@ -168,14 +179,18 @@ class _Draw:
         for number, fault in enumerate(self.faults):
             fault.number = number
         fate = Fate(
-            self.name, self.dialect, self.machines, self.end, self.faults, [], [], [], self.maintenance,
-            [], [], [], set(),
-        )  # fmt: skip
+            name=self.name,
+            dialect=self.dialect,
+            machines=self.machines,
+            end_us=self.end,
+            faults=self.faults,
+            maintenance=self.maintenance,
+        )
         self._healthy(fate)
         self._seen(fate)
         return fate
 
-    # -- single cards ------------------------------------------------------------------
+    # -- single cards --------------------------------------------------------------------
 
     def _card(self, machine: Machine, slot: int) -> None:
         rng = self.rng("card", machine.number, slot)
@@ -199,9 +214,8 @@ class _Draw:
         visits = list(self._visits(rng, kind, slot, begins))
         ends = visits[-1].at_us
         in_place = kind == "riser" or (kind == "link_storms" and rng.random() < 0.6)
-        fault = Fault(
-            0, kind, "place" if in_place else "card", (machine.number,), (slot,), begins, ends, [], visits
-        )  # fmt: skip
+        seat: Literal["card", "place"] = "place" if in_place else "card"
+        fault = Fault(0, kind, seat, (machine.number,), (slot,), begins, ends, [], visits)
         if kind == "dead":
             fault.hits = [self._hit(rng, "dead", begins, needs_load=False, sticks=True)]
         else:
@@ -277,16 +291,34 @@ class _Draw:
             return self._hit(rng, "aer_fatal", at, needs_load=loaded, sticks=rng.random() < 0.4)
         return self._hit(rng, "aer", at, needs_load=loaded, kills=False)
 
-    def _hit(self, rng: random.Random, symptom: Symptom, at: int, **more: bool) -> Hit:
+    def _hit(
+        self,
+        rng: random.Random,
+        symptom: Symptom,
+        at: int,
+        *,
+        needs_load: bool = True,
+        sticks: bool = False,
+        crashes: bool = False,
+        wordless: bool = False,
+        kills: bool = True,
+    ) -> Hit:
         reboot = rng.lognormvariate(math.log(self.rates["reboot_hours"]), 0.8)
         down = rng.lognormvariate(math.log(self.rates["crash_hours"]), 0.8)
-        hit = Hit(
-            at, symptom, f"{rng.getrandbits(48):x}",
-            reboot_us=round(min(240, reboot) * H), down_us=round(min(72, down) * H),
-        )  # fmt: skip
-        return hit._replace(**more)
+        return Hit(
+            at_us=at,
+            symptom=symptom,
+            token=f"{rng.getrandbits(48):x}",
+            needs_load=needs_load,
+            sticks=sticks,
+            crashes=crashes,
+            wordless=wordless,
+            kills=kills,
+            reboot_us=round(min(240, reboot) * H),
+            down_us=round(min(72, down) * H),
+        )
 
-    # -- what many cards have in common -----------------------------------------------------
+    # -- what many cards have in common --------------------------------------------------
 
     def _arrivals(self, rng: random.Random, per_year: float) -> Iterator[int]:
         at = float(START)
@@ -300,7 +332,9 @@ class _Draw:
             ends = at + round(rng.lognormvariate(math.log(rates["repair_days"]), 0.6) * D)
             hits = []
             for moment in self._times(rng, "psu", at, ends):
-                words = tuple(rng.sample(ALL_SLOTS, rng.randint(2, 6))) if rng.random() < 0.4 else ()
+                words = (
+                    tuple(rng.sample(ALL_SLOTS, rng.randint(2, 6))) if rng.random() < 0.4 else ()
+                )
                 hit = self._hit(rng, "power", moment, crashes=True)
                 hits.append(hit._replace(slots=words))
             self._common("psu", "node", (node,), ALL_SLOTS, at, ends, hits)
@@ -335,7 +369,9 @@ class _Draw:
                 ends = at + round(rng.uniform(1.5, 4) * D)
                 hits = []
                 moment = at
-                while (moment := moment + round(rng.expovariate(1 / 1.5) * H)) < min(ends, self.end):
+                while (moment := moment + round(rng.expovariate(1 / 1.5) * H)) < min(
+                    ends, self.end
+                ):
                     hit = self._hit(
                         rng, "hot", moment, kills=rng.random() < 0.3, crashes=rng.random() < 0.03
                     )
@@ -383,7 +419,7 @@ class _Draw:
         if hits:
             self.faults.append(Fault(0, kind, seat, nodes, slots, begins, ends, hits))
 
-    # -- what healthy cards and machines meet ------------------------------------------------
+    # -- what healthy cards and machines meet --------------------------------------------
 
     def _healthy(self, fate: Fate) -> None:
         rates = self.rates
@@ -425,7 +461,7 @@ class _Draw:
                             moment = at + tick * TICK + round(rng.uniform(0, 1) * TICK)
                             fate.mishaps.append(Mishap(moment, Place(node, slot), token))
 
-    # -- how it is seen ------------------------------------------------------------------------
+    # -- how it is seen ------------------------------------------------------------------
 
     def _seen(self, fate: Fate) -> None:
         rng = self.rng("seen")

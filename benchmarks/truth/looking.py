@@ -5,7 +5,7 @@ The same state of a machine prints the same frames, so each is parsed once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from benchmarks.truth.layout import SLOTS, Machine, boot_id, path, pci, uid
@@ -27,7 +27,7 @@ class Look(NamedTuple):
 
     payloads: tuple[Payload, ...]
     bridges: dict[str, str]
-    states: dict[str, str]
+    states: Mapping[str, str]
 
 
 class Looker:
@@ -36,9 +36,7 @@ class Looker:
     def __init__(self) -> None:
         self._seen: dict[tuple[object, ...], Look] = {}
 
-    def look(
-        self, machine: Machine, shown: Sequence[Shown], cards: Sequence[int | None]
-    ) -> Look:
+    def look(self, machine: Machine, shown: Sequence[Shown], cards: Sequence[int | None]) -> Look:
         """The look at a machine whose slots show themselves so."""
         uids = tuple(None if card is None else uid(machine, card) for card in cards)
         key = (machine.number, tuple(shown), uids)
@@ -47,9 +45,7 @@ class Looker:
             known = self._seen[key] = self._parse(machine, shown, uids)
         return known
 
-    def _parse(
-        self, machine: Machine, shown: Sequence[Shown], uids: Sequence[str | None]
-    ) -> Look:
+    def _parse(self, machine: Machine, shown: Sequence[Shown], uids: Sequence[str | None]) -> Look:
         output = frames(machine, shown, uids)
         report: ProbeReport = parse_probe(output, _REQUEST)
         payloads = report_to_payloads(report, machine.name, expected=SLOTS)
@@ -68,9 +64,11 @@ def frames(machine: Machine, shown: Sequence[Shown], uids: Sequence[str | None])
         for slot in range(SLOTS)
         if shown[slot] == "undriven"
     ]
-    places = [f"place {path(slot)}" for slot in range(SLOTS) if shown[slot] not in ("gone", "empty")]
+    places = [
+        f"place {path(slot)}" for slot in range(SLOTS) if shown[slot] not in ("gone", "empty")
+    ]
     sections = [
-        ("node", [f"boot_id {boot_id(machine.number, 0)}", "uptime 86400.00 1.0", f"hostname {machine.name}"], "0"),
+        ("node", [f"boot_id {boot_id(machine.number, 0)}", f"hostname {machine.name}"], "0"),
         ("cards", cards, "0"),
         ("places", places, "0"),
         ("values", _values(machine, listed, shown, uids), "0"),
@@ -128,9 +126,18 @@ def _smu(listed: list[int], shown: Sequence[Shown]) -> Sections:
         for slot in asked[asked.index(hung) + 1 :]:
             well = shown[slot] == "ok"
             answer = ["answer 97"] if well else ["answer "]
-            error = [] if well else [f"cat: /sys/class/drm/card{slot}/device/gpu_busy_percent: Connection timed out"]
+            error = (
+                []
+                if well
+                else [
+                    f"cat: /sys/class/drm/card{slot}/device/gpu_busy_percent: Connection timed out"
+                ]
+            )
             ended = "0" if well else "1"
-            sections += [("smu1", [f"asked card{slot}", *answer], ended), ("smu1.err", error, ended)]
+            sections += [
+                ("smu1", [f"asked card{slot}", *answer], ended),
+                ("smu1.err", error, ended),
+            ]
     return sections
 
 
@@ -146,13 +153,20 @@ def _nvidia_smi(
     for slot in listed:
         bus = f"0000{pci(slot)}".upper()
         if shown[slot] == "off":
-            errors.append(f"Unable to determine the device handle for GPU{slot}: {pci(slot)}: Unknown Error")
+            errors.append(
+                f"Unable to determine the device handle for GPU{slot}: {pci(slot)}: Unknown Error"
+            )
             continue
         model = f"NVIDIA {machine.generation.model}"
         if shown[slot] in ("stuck", "hung"):
-            lines.append(f"{index}, {bus}, {uids[slot]}, {model}, 11, 12288, [Unknown Error], ERR!, [Unknown Error], Default")
+            lines.append(
+                f"{index}, {bus}, {uids[slot]}, {model}, 11, 12288, [Unknown Error], ERR!, "
+                "[Unknown Error], Default"
+            )
         else:
-            lines.append(f"{index}, {bus}, {uids[slot]}, {model}, 10240, 12288, 97, 64, 1695, Default")
+            lines.append(
+                f"{index}, {bus}, {uids[slot]}, {model}, 10240, 12288, 97, 64, 1695, Default"
+            )
         index += 1
     status = "15" if errors else "0"
     return [("nvidia-smi", lines, status), ("nvidia-smi.err", errors, status)]

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - kernel lines are as long as they are
 """What kernels print when something happens to a card, by vendor and generation.
 
 Each function gives (seconds after the hit, text) pairs. The texts follow public bug reports and
@@ -116,6 +117,7 @@ def harmless(rng: random.Random) -> Said:
 def _since(kernel: str, *version: int) -> bool:
     return tuple(map(int, kernel.split("."))) >= version
 
+
 def _head(machine: Machine, slot: int) -> str:
     kernel = machine.generation.kernel
     return f"amdgpu {pci(slot)}: " if kernel.startswith("7") else f"amdgpu {pci(slot)}: amdgpu: "
@@ -128,9 +130,16 @@ def _amd(machine: Machine, slot: int, symptom: Symptom, rng: random.Random, well
     if symptom == "smu":
         return _amd_stuck(kernel, head, rng) + _reset(kernel, head, 12.0, well)
     if symptom == "ecc" and machine.generation.has_ecc:
-        lines: Said = [(0.0, f"{head}socket: 0, die: 0, {rng.randint(1, 4)} new uncorrectable hardware errors detected in umc block")]
+        lines: Said = [
+            (
+                0.0,
+                f"{head}socket: 0, die: 0, {rng.randint(1, 4)} new uncorrectable hardware errors detected in umc block",
+            )
+        ]
         if rng.random() < 0.5:
-            lines = [(0.0, f"{head}uncorrectable hardware error(ERREVENT_ATHUB_INTERRUPT) detected!")]
+            lines = [
+                (0.0, f"{head}uncorrectable hardware error(ERREVENT_ATHUB_INTERRUPT) detected!")
+            ]
         return lines + _reset(kernel, head, 0.2, True)
     if symptom == "ecc":  # no ECC: bits that flipped are addresses that do not exist, or a hang
         if rng.random() < 0.5:
@@ -159,7 +168,10 @@ def _amd_lost(kernel: str, head: str, slot: int, rng: random.Random) -> Said:
     if kernel == "5.4":
         bare = "amdgpu: [powerplay] "
         return [
-            (n * 2.0, f"{bare}failed send message: TransferTableSmu2Dram (18) \tparam: 0x00000006 response 0xffffffc2")
+            (
+                n * 2.0,
+                f"{bare}failed send message: TransferTableSmu2Dram (18) \tparam: 0x00000006 response 0xffffffc2",
+            )
             for n in range(count)
         ]
     lines: Said = []
@@ -173,11 +185,15 @@ def _amd_lost(kernel: str, head: str, slot: int, rng: random.Random) -> Said:
     if kernel == "7.0":
         text = "SMU: bus error for message: TransferTableSmu2Dram(5) response:0xFFFFFFFF"
     else:
-        text = "SMU: response:0xFFFFFFFF for index:18 param:0x00000005 message:TransferTableSmu2Dram?"
+        text = (
+            "SMU: response:0xFFFFFFFF for index:18 param:0x00000005 message:TransferTableSmu2Dram?"
+        )
     lines += [(0.2 + n * 0.01, f"{head}{text}") for n in range(min(count, 10))]
     lines.append((0.3, f"{head}Failed to export SMU metrics table!"))
     if count > 10:
-        lines.append((5.5, f"__smu_cmn_reg_print_error: {rng.randint(3, 900)} callbacks suppressed"))
+        lines.append(
+            (5.5, f"__smu_cmn_reg_print_error: {rng.randint(3, 900)} callbacks suppressed")
+        )
     if _since(kernel, 6, 11) and rng.random() < 0.5:
         lines.append((6.0, f"{head}SMU is in hanged state, failed to send smu message!"))
     lines.append((7.0, f"{head}Unable to change power state from D3hot to D0, device inaccessible"))
@@ -190,7 +206,10 @@ def _amd_stuck(kernel: str, head: str, rng: random.Random) -> Said:
     count = rng.randint(1, 6)
     if kernel == "5.4":
         return [
-            (n * 4.3, "amdgpu: [powerplay] failed send message: TransferTableSmu2Dram (18) \tparam: 0x00000006 response 0xffffffc2")
+            (
+                n * 4.3,
+                "amdgpu: [powerplay] failed send message: TransferTableSmu2Dram (18) \tparam: 0x00000006 response 0xffffffc2",
+            )
             for n in range(count)
         ]
     if kernel == "5.15":
@@ -259,7 +278,11 @@ def _nvidia(machine: Machine, slot: int, symptom: Symptom, rng: random.Random) -
         ]  # fmt: skip
         return lines + reset
     if symptom == "hang":
-        code, text = (109, f"{who}, Ch 00000010, errorString CTX SWITCH TIMEOUT, Info 0x2c018") if ecc else (8, f"{who}, Channel 00000010")
+        code, text = (
+            (109, f"{who}, Ch 00000010, errorString CTX SWITCH TIMEOUT, Info 0x2c018")
+            if ecc
+            else (8, f"{who}, Channel 00000010")
+        )
         return [(0.0, _xid(slot, code, text))]
     if symptom == "ecc" and ecc:
         return _nvidia_memory(machine, slot, who, rng)
@@ -291,9 +314,17 @@ def _nvidia_memory(machine: Machine, slot: int, who: str, rng: random.Random) ->
 
 def _nvlink(machine: Machine, slot: int, number: int, *, fatal: bool) -> str:
     if machine.generation.kernel < "550":
-        return _xid(slot, 74, f"NVLink: fatal error detected on link {number}(0x10000, 0x0, 0x0, 0x0, 0x0, 0x0, 0x0)")
+        return _xid(
+            slot,
+            74,
+            f"NVLink: fatal error detected on link {number}(0x10000, 0x0, 0x0, 0x0, 0x0, 0x0, 0x0)",
+        )
     word = "Fatal   " if fatal else "Nonfatal"
-    return _xid(slot, 149 if fatal else 145, f"NETIR_LINK_EVT  {word} XC0 i0 Link 0{number} (0x021425c6 0x00000000)")
+    return _xid(
+        slot,
+        149 if fatal else 145,
+        f"NETIR_LINK_EVT  {word} XC0 i0 Link 0{number} (0x021425c6 0x00000000)",
+    )
 
 
 # -- links -----------------------------------------------------------------------------
@@ -303,7 +334,8 @@ def _link(machine: Machine, slot: int, fatal: bool, rng: random.Random) -> Said:
     nvidia = machine.generation.device.startswith("10de")
     if nvidia and machine.generation.has_ecc and rng.random() < 0.5:
         lines: Said = [
-            (n * 0.1, _nvlink(machine, slot, rng.randrange(8), fatal=fatal)) for n in range(rng.randint(1, 4))
+            (n * 0.1, _nvlink(machine, slot, rng.randrange(8), fatal=fatal))
+            for n in range(rng.randint(1, 4))
         ]
         return lines + (_action(machine, slot, "0x4 (Drain and Reset)") if fatal else [])
     driver = "nvidia" if nvidia else "amdgpu"
@@ -314,6 +346,16 @@ def _link(machine: Machine, slot: int, fatal: bool, rng: random.Random) -> Said:
         ]  # fmt: skip
     lines = []
     for n in range(rng.randint(5, 60)):
-        lines.append((n * 1.0, f"pcieport {port(slot)}: AER: Multiple Correctable error message received from {pci(slot)}"))
-        lines.append((n * 1.0, f"{driver} {pci(slot)}: PCIe Bus Error: severity=Correctable, type=Data Link Layer, (Receiver ID)"))
+        lines.append(
+            (
+                n * 1.0,
+                f"pcieport {port(slot)}: AER: Multiple Correctable error message received from {pci(slot)}",
+            )
+        )
+        lines.append(
+            (
+                n * 1.0,
+                f"{driver} {pci(slot)}: PCIe Bus Error: severity=Correctable, type=Data Link Layer, (Receiver ID)",
+            )
+        )
     return lines

@@ -26,7 +26,9 @@ LLAMA = (
     "72 HBM3, 19 SRAM, 17 GSP, 6 thermal, 6 silent corruption, 35 network, 3 power supply"
 )
 DELTA = "Cui et al. 2025, arXiv 2503.11901: 1,056 A100 and H100, 2.5 years of errors"
-RSC = "Kokolis et al. 2024, arXiv 2410.21680: 6.5 (RSC-1) and 2.3 (RSC-2) failures in 1,000 node-days"
+RSC = (
+    "Kokolis et al. 2024, arXiv 2410.21680: 6.5 (RSC-1) and 2.3 (RSC-2) failures in 1,000 node-days"
+)
 RIGS = "mining rigs that became a compute fleet: its public change logs of January 2026"
 
 RATES: dict[str, Rate] = {
@@ -57,14 +59,22 @@ RATES: dict[str, Rate] = {
     "gap_days.link_storms": Rate(1.0, "days", ASSUMED),
     "gap_days.riser": Rate(2.5, "days", ASSUMED),
     "load_share": Rate(0.8, "", "assumed: symptoms that need load; hangs and memory errors all do"),
-    "crash_share": Rate(0.4, "", f"{RIGS}: a bus drop takes the machine along about every second time"),
+    "crash_share": Rate(
+        0.4, "", f"{RIGS}: a bus drop takes the machine along about every second time"
+    ),
     "stuck_share": Rate(0.35, "", "assumed: a failed controller that only a reboot brings back"),
     "wordless_share": Rate(0.4, "", "assumed: hangs of which the kernel says nothing"),
-    "lost_words_share": Rate(0.4, "", "assumed: last words that a crash does not let reach the disk"),
+    "lost_words_share": Rate(
+        0.4, "", "assumed: last words that a crash does not let reach the disk"
+    ),
     # -- how people look after them
-    "reboot_hours": Rate(20.0, "hours, median", "assumed: somebody sees that a card is off its bus"),
+    "reboot_hours": Rate(
+        20.0, "hours, median", "assumed: somebody sees that a card is off its bus"
+    ),
     "crash_hours": Rate(3.0, "hours, median", "assumed: somebody power-cycles a machine"),
-    "repair_days": Rate(20.0, "days, median", "assumed: small fleets repair when somebody comes by"),
+    "repair_days": Rate(
+        20.0, "days, median", "assumed: small fleets repair when somebody comes by"
+    ),
     "repair_days.dead": Rate(12.0, "days, median", ASSUMED),
     "repair_days.slow_burn": Rate(80.0, "days, median", ASSUMED),
     "fix.swap": Rate(0.45, "", "assumed: another card in its place"),
@@ -74,7 +84,11 @@ RATES: dict[str, Rate] = {
     "told_at_once": Rate(0.7, "", "assumed: a repair is noted the same day"),
     "told_late": Rate(0.2, "", "assumed: within two weeks; the rest never"),
     # -- what many cards have in common
-    "psu_per_node_year": Rate(0.12, "1/year", f"{LLAMA}: 3 in 54 days of 2,048 nodes is 0.01; assumed higher on mining supplies"),
+    "psu_per_node_year": Rate(
+        0.12,
+        "1/year",
+        f"{LLAMA}: 3 in 54 days of 2,048 nodes is 0.01; assumed higher on mining supplies",
+    ),
     "gap_days.psu": Rate(3.0, "days", ASSUMED),
     "heat_per_room_year": Rate(1.2, "1/year", "assumed: a hot spell a summer"),
     "switch_per_half_node_year": Rate(0.06, "1/year", ASSUMED),
@@ -89,24 +103,36 @@ RATES: dict[str, Rate] = {
     ),
     "gap_days.network": Rate(1.5, "days", ASSUMED),
     # -- what happens to healthy cards
-    "blips_per_card_year": Rate(0.25, "1/year", f"{DELTA}: most cards with an error have one and no more"),
-    "workload_faults_per_card_year": Rate(2.5, "1/year", f"{LLAMA}: 54 software bugs; small users write worse ones"),
+    "blips_per_card_year": Rate(
+        0.25, "1/year", f"{DELTA}: most cards with an error have one and no more"
+    ),
+    "workload_faults_per_card_year": Rate(
+        2.5, "1/year", f"{LLAMA}: 54 software bugs; small users write worse ones"
+    ),
     "bug_days_per_year": Rate(6.0, "1/year", "assumed: a bad program is sent to many cards"),
-    "chatty_link_share": Rate(0.05, "", "assumed: links that log corrected errors and never lose a job"),
-    "node_crashes_per_year": Rate(1.5, "1/year", f"{RSC}; those of a card or a supply are drawn apart"),
+    "chatty_link_share": Rate(
+        0.05, "", "assumed: links that log corrected errors and never lose a job"
+    ),
+    "node_crashes_per_year": Rate(
+        1.5, "1/year", f"{RSC}; those of a card or a supply are drawn apart"
+    ),
     "maintenance_per_node_year": Rate(4.0, "1/year", ASSUMED),
     "moves_per_year": Rate(4.0, "1/year", "assumed: two cards of a machine change places, untold"),
     # -- how well it is all seen
     "no_answer_share": Rate(0.004, "", "assumed: SSH that times out on a machine that is well"),
-    "unreadable_nodes": Rate(3.0, "nodes", "assumed: a month or two without the right to read the log"),
+    "unreadable_nodes": Rate(
+        3.0, "nodes", "assumed: a month or two without the right to read the log"
+    ),
     "skewed_nodes": Rate(3.0, "nodes", "assumed: a month with a clock minutes to hours off"),
-    "finished_told_share": Rate(1.0, "", "assumed: the scheduler tells of every job that ended well"),
-    "failure_names_card_share": Rate(0.85, "", "assumed: failed jobs that say which card they ran on"),
+    "finished_told_share": Rate(
+        1.0, "", "assumed: the scheduler tells of every job that ended well"
+    ),
+    "failure_names_card_share": Rate(
+        0.85, "", "assumed: failed jobs that say which card they ran on"
+    ),
 }
 
-CARD_KINDS = tuple(
-    key.removeprefix("share.") for key in RATES if key.startswith("share.")
-)
+CARD_KINDS = tuple(key.removeprefix("share.") for key in RATES if key.startswith("share."))
 """Faults of one card or its place; `dead` has no gap: it happens once."""
 COMMON_KINDS = ("psu", "heat", "switch", "driver", "network")
 """Faults with a cause that many cards share."""
@@ -122,9 +148,7 @@ SETS: dict[str, dict[str, float]] = {
         "chatty_link_share": 0.15,
         "no_answer_share": 0.012,
     },
-    "seldom": {
-        key: rate.value * 2.5 for key, rate in RATES.items() if key.startswith("gap_days.")
-    },
+    "seldom": {key: rate.value * 2.5 for key, rate in RATES.items() if key.startswith("gap_days.")},
     "common": {
         "psu_per_node_year": 0.36,
         "heat_per_room_year": 3.6,

@@ -11,7 +11,9 @@ import random
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from benchmarks.truth.layout import H, Machine, Place, S, boot_id, pci
+import msgspec
+
+from benchmarks.truth.layout import Machine, Place, S, boot_id, pci
 from benchmarks.truth.looking import Look
 from collectors.jobs import fingerprint
 from collectors.kernel_log import scan
@@ -26,6 +28,7 @@ from ledger.payloads import (
 )
 
 OBSERVER = "controller"
+_TRACEBACK = 'Traceback (most recent call last):\n  File "train.py", line 88, in step\n'
 
 
 class Written(NamedTuple):
@@ -102,9 +105,7 @@ class Reporter:
         for scanned in scans[:-1]:
             self.add(scanned, at_us, source)
         uptime = round((at_us - boot_us) / S, 3)
-        reach = SshProbe(
-            node=name, reachable=True, latency_s=0.04, boot_id=this, uptime_s=uptime
-        )
+        reach = SshProbe(node=name, reachable=True, latency_s=0.04, boot_id=this, uptime_s=uptime)
         self.add(reach, at_us, source)
         self.add(scans[-1], at_us, source)
         for payload in look.payloads:
@@ -128,7 +129,7 @@ class Reporter:
             boot_time_us=lines[0].boot_us,
             bridges=look.bridges,
         ).events
-        self.events += [_not_after(event, at_us + abs(skew_us)) for event in events]
+        self.events += [_not_after(event, at_us) for event in events]
         return len(events)
 
     # -- jobs and operators ----------------------------------------------------------------
@@ -150,7 +151,7 @@ class Reporter:
             attempt=1,
             exception=exception,
             message=message,
-            traceback=f"Traceback (most recent call last):\n  File \"train.py\", line 88, in step\n{exception}: {message}\n",
+            traceback=f"{_TRACEBACK}{exception}: {message}\n",
             will_retry=True,
             fingerprint=fingerprint(exception, message, names=(job, machine.name)),
             node=machine.name,
@@ -166,9 +167,7 @@ class Reporter:
         subject = f"gpu/{machine.name}/{pci(place.slot)}"
         payload = OverrideSet(subject=subject, action="reinstate", reason=reason, by="operator")
         self.events.append(
-            new_event(
-                payload, time_us=at_us, source="runledger", subject=subject, id=self._id()
-            )
+            new_event(payload, time_us=at_us, source="runledger", subject=subject, id=self._id())
         )
 
     def _id(self) -> str:
@@ -197,18 +196,15 @@ def _framed(machine: Machine, lines: Iterable[Written], boot: int, skew_us: int)
 
 
 def _not_after(event: Event, at_us: int) -> Event:
-    if event.time_us <= at_us:
-        return event
-    import msgspec
-
-    return msgspec.structs.replace(event, time_us=at_us)
+    """As the probe does it: nothing was logged after now, whatever the machine's clock says."""
+    return event if event.time_us <= at_us else msgspec.structs.replace(event, time_us=at_us)
 
 
 def job_words(nvidia: bool, why: str, rng: random.Random) -> tuple[str, str]:
     """Exception and message of a job that failed for a reason."""
-    api, word = ("CUDA", "CUDA") if nvidia else ("HIP", "HIP")
+    word = "CUDA" if nvidia else "HIP"
     if why in ("off", "gone", "dead"):
-        return "RuntimeError", f"No {api} GPUs are available"
+        return "RuntimeError", f"No {word} GPUs are available"
     if why in ("timeout", "stuck", "hung"):
         return "TimeoutError", f"no result after {rng.randint(3, 6) * 3600} s"
     if why in ("crash", "net", "power"):
@@ -230,6 +226,3 @@ def job_words(nvidia: bool, why: str, rng: random.Random) -> tuple[str, str]:
 def job_name(tick: int, place: Place) -> str:
     """A job's name: one a card and tick."""
     return f"j{tick}-{place.node}-{place.slot}"
-
-
-__all__ = ["H", "Reporter", "Written", "job_name", "job_words"]

@@ -64,8 +64,7 @@ class World:
     def __init__(self, fate: Fate, rates: Mapping[str, float], system: System) -> None:
         self.fate, self.rates, self.system = fate, rates, system
         self.nvidia = fate.dialect == "nvidia"
-        numbers = itertools.count(1)
-        self._new_card = lambda: next(numbers)
+        self._card_numbers = itertools.count(1)
         self.nodes = [
             Node(machine, [self._new_card() for _ in ALL_SLOTS], [None] * SLOTS)
             for machine in fate.machines
@@ -88,7 +87,10 @@ class World:
         self._tick = 0
         self._plan()
 
-    # -- what is fated ---------------------------------------------------------------------
+    def _new_card(self) -> int:
+        return next(self._card_numbers)
+
+    # -- what is fated -------------------------------------------------------------------
 
     def _push(self, at: int, what: str, argument: Any) -> None:
         heapq.heappush(self._heap, (at, next(self._order), what, argument))
@@ -102,6 +104,7 @@ class World:
             for visit in fault.visits:
                 self._push(visit.at_us, "visit", (fault, visit))
                 self._keep_free(visit.at_us, fault.nodes[0])
+                self._keep_free(visit.at_us + visit.empty_us, fault.nodes[0])
             if not fault.visits:
                 self._push(fault.ends_us, "ends", fault)
         for place, hit in fate.blips:
@@ -121,7 +124,7 @@ class World:
         """Planned work on a machine is done when no job runs there."""
         self._planned.add(((at - START) // TICK, node))
 
-    # -- the year ----------------------------------------------------------------------------
+    # -- the year ------------------------------------------------------------------------
 
     def live(self) -> Score:
         """The whole year; the score."""
@@ -183,7 +186,7 @@ class World:
             return Place(fault.nodes[0], fault.slots[0])
         return None
 
-    # -- jobs -----------------------------------------------------------------------------------
+    # -- jobs ----------------------------------------------------------------------------
 
     def _place_jobs(self, begins: int, decision: Decision) -> None:
         starts = begins + 2 * DECIDED_AFTER
@@ -236,11 +239,11 @@ class World:
                 if told and part < share * 100:
                     took = round(TICK / S * (0.85 + 0.0013 * part), 1)
                     place = Place(number, slot)
-                    self._reporter.finished(
-                        job_name(self._tick, place), node.machine, slot, started + round(took * S), took
-                    )  # fmt: skip
+                    job = job_name(self._tick, place)
+                    ends = started + round(took * S)
+                    self._reporter.finished(job, node.machine, slot, ends, took)
 
-    # -- what happens ------------------------------------------------------------------------------
+    # -- what happens --------------------------------------------------------------------
 
     def _happen(self, until: int) -> None:
         heap = self._heap
@@ -337,7 +340,7 @@ class World:
             self._kill(Place(number, slot), at, "network", "net")
         self._write(number, at, "igb 0000:01:00.0 eno1: igb: eno1 NIC Link is Down")
 
-    # -- machines go down and come back -------------------------------------------------------------
+    # -- machines go down and come back --------------------------------------------------
 
     def _on_crash(self, at: int, span: Span) -> None:
         if self.nodes[span.node].up:
@@ -350,8 +353,10 @@ class World:
         if random.Random(f"{token}/words").random() < self.rates["lost_words_share"]:
             node.log = [line for line in node.log if line.at_us < at - 60 * S]
             kept = [
-                line for line in self._observed.lines if line.node != number or line.at_us < at - 60 * S
-            ]  # fmt: skip
+                line
+                for line in self._observed.lines
+                if line.node != number or line.at_us < at - 60 * S
+            ]
             self._observed.lines = kept
         self._down(number, at, down_us)
 
@@ -401,7 +406,7 @@ class World:
         if self.nodes[span.node].up:
             self._down(span.node, at, span.to_us - span.from_us)
 
-    # -- people ----------------------------------------------------------------------------------------
+    # -- people --------------------------------------------------------------------------
 
     def _on_move(self, at: int, argument: tuple[int, int, int]) -> None:
         number, one, other = argument
@@ -446,6 +451,8 @@ class World:
         self._push(at + max(1, empty_us), "filled", place)
 
     def _on_filled(self, at: int, place: Place) -> None:
+        if self.nodes[place.node].up:
+            self._down(place.node, at, _OPENED)
         card = self._new_card()
         self.nodes[place.node].cards[place.slot] = card
         self.where[card] = place
@@ -455,7 +462,7 @@ class World:
         if self.system.wants_events:
             self._reporter.reinstated(self.nodes[place.node].machine, place, at, reason)
 
-    # -- what is seen -------------------------------------------------------------------------------------
+    # -- what is seen --------------------------------------------------------------------
 
     def _write(self, number: int, at: int, text: str) -> None:
         node = self.nodes[number]

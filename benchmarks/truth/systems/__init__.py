@@ -1,4 +1,4 @@
-"""The systems under test, one a file; each names what it is modelled from and what it cannot say."""
+"""The systems under test, one a file: what each is modelled from, and what it cannot say."""
 
 from __future__ import annotations
 

@@ -2,11 +2,11 @@
 
 ``pkg/amdgpu/gpuagent/gpuagent_health.go``: a count of uncorrectable ECC errors over its threshold,
 which is 0 by default, makes the card unhealthy, as a fatal CPER or a critical event does; the
-counters begin anew with the driver. Where the agent gets no data all cards of the machine are
-unhealthy. A card that is not listed is no device.
+counters begin anew with the driver. A card that is not listed as the plugin starts is no device.
 
 What it cannot say: anything of cards without ECC but that they are gone, that an error
-repeats, that a card was reset or hung, anything of NVIDIA.
+repeats, that a card was reset or hung, anything of NVIDIA. Not modelled: all cards of a machine
+are unhealthy while the agent gets no data at all, as when its library hangs on one of them.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from __future__ import annotations
 import re
 
 from benchmarks.truth.judging import Decision, Observed
-from benchmarks.truth.layout import SLOTS, Machine, Place, pci
-from benchmarks.truth.systems.control_plane import Boots
+from benchmarks.truth.layout import Machine, Place
+from benchmarks.truth.systems.control_plane import Boots, Listed
 from benchmarks.truth.systems.simple import place_of
 
 _ECC = re.compile(r"[1-9]\d* new uncorrectable hardware errors|ncorrectable hardware error\(")
@@ -29,8 +29,7 @@ class AmdExporter:
 
     def __init__(self, machines: tuple[Machine, ...]) -> None:
         self._unhealthy: set[Place] = set()
-        self._missing: set[Place] = set()
-        self._boots = Boots()
+        self._boots, self._listed = Boots(), Listed()
 
     def decide(self, observed: Observed) -> Decision:
         """The devices that are healthy."""
@@ -40,14 +39,5 @@ class AmdExporter:
             place = place_of(line.node, line.text) if _ECC.search(line.text) else None
             if place is not None:
                 self._unhealthy.add(place)
-        for node, seen in observed.seen.items():
-            if seen.states is None:
-                continue
-            for slot in range(SLOTS):
-                place = Place(node, slot)
-                # A spared card answers its agent as before: only our probe leaves it alone.
-                if seen.states.get(pci(slot), "gone") in ("ok", "unknown"):
-                    self._missing.discard(place)
-                else:
-                    self._missing.add(place)
-        return Decision(frozenset(self._unhealthy | self._missing))
+        missing = self._listed.missing(observed, restarted)
+        return Decision(frozenset(self._unhealthy) | missing)

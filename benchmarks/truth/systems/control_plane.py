@@ -1,14 +1,15 @@
 """What a cluster does about a machine that a monitor calls bad; the monitors only say so.
 
 No jobs are placed there; after six hours, in which those that run may end, it is rebooted. A
-state that only a person may clear is cleared after a day. Both are our assumption, the same
-for every monitor of a node.
+state that only a person may clear is cleared after a day. And what the driver did not list
+as the machine came up is no device: no scheduler of theirs offers it. All three are our
+assumption, the same for every monitor.
 """
 
 from __future__ import annotations
 
 from benchmarks.truth.judging import Observed
-from benchmarks.truth.layout import D, H
+from benchmarks.truth.layout import SLOTS, D, H, Place, pci
 
 REBOOT_AFTER = 6 * H
 PERSON_AFTER = D
@@ -52,3 +53,36 @@ class Boots:
                 fresh.add(node)
             self._boot[node] = seen.boot
         return fresh
+
+
+class Listed:
+    """The devices that a plugin offers: those that the driver listed when the machine came up."""
+
+    def __init__(self) -> None:
+        self._missing: dict[int, frozenset[Place]] = {}
+
+    def missing(self, observed: Observed, booted: set[int]) -> frozenset[Place]:
+        """The places of which nobody is offered a card."""
+        for node, seen in observed.seen.items():
+            states = seen.states
+            if states is not None and (node in booted or node not in self._missing):
+                self._missing[node] = frozenset(
+                    Place(node, slot)
+                    for slot in range(SLOTS)
+                    if states.get(pci(slot), "gone") not in ("ok", "unknown")
+                )
+        return frozenset().union(*self._missing.values())
+
+
+def lost(observed: Observed, node: int, missing: frozenset[Place]) -> bool:
+    """Whether NVML calls a card of the machine lost now: one that it listed, and that is away."""
+    seen = observed.seen.get(node)
+    return (
+        seen is not None
+        and seen.states is not None
+        and any(
+            seen.states.get(pci(slot), "gone") in ("unresponsive", "gone")
+            and Place(node, slot) not in missing
+            for slot in range(SLOTS)
+        )
+    )

@@ -1,8 +1,10 @@
 """NVIDIA's device plugin for Kubernetes (NVIDIA/k8s-device-plugin at 02597b97) as it is shipped.
 
-``internal/rm/health.go``: an Xid event makes its card unhealthy, unless it is one of 13, 31, 43, 45,
-68, 109; it stays so until the plugin starts anew (``ListAndWatch`` never sends a device back
-to health). A card that NVML does not list is no device.
+``internal/rm/health.go``: an Xid event makes its card unhealthy, unless it is one of 13, 31, 43,
+45, 68, 109. Where waiting for events fails, as NVML says it does once a card is lost
+(``nvmlEventSetWait``: ERROR_GPU_IS_LOST), all cards of the machine are. They stay so until the
+plugin starts anew (``ListAndWatch`` never sends a device back to health). A card that NVML does
+not list as the plugin starts is no device.
 
 What it cannot say: that a machine is bad, that an error repeats, anything of AMD, or that a
 card only makes jobs fail. A plugin starts anew with its machine, or after a day, when a person
@@ -12,8 +14,8 @@ restarts it.
 from __future__ import annotations
 
 from benchmarks.truth.judging import Decision, Observed
-from benchmarks.truth.layout import SLOTS, Machine, Place, pci
-from benchmarks.truth.systems.control_plane import PERSON_AFTER, Boots
+from benchmarks.truth.layout import SLOTS, Machine, Place
+from benchmarks.truth.systems.control_plane import PERSON_AFTER, Boots, Listed, lost
 from benchmarks.truth.systems.xids import xids
 
 IGNORED = frozenset({13, 31, 43, 45, 68, 109})
@@ -27,8 +29,7 @@ class DevicePlugin:
 
     def __init__(self, machines: tuple[Machine, ...]) -> None:
         self._unhealthy: dict[Place, int] = {}
-        self._missing: set[Place] = set()
-        self._boots = Boots()
+        self._boots, self._listed = Boots(), Listed()
 
     def decide(self, observed: Observed) -> Decision:
         """The devices that are healthy."""
@@ -40,13 +41,9 @@ class DevicePlugin:
         for xid in xids(observed.lines):
             if xid.code not in IGNORED:
                 self._unhealthy.setdefault(xid.place, xid.at_us)
-        for node, seen in observed.seen.items():
-            if seen.states is None:
-                continue
-            for slot in range(SLOTS):
-                place = Place(node, slot)
-                if seen.states.get(pci(slot), "gone") == "ok":
-                    self._missing.discard(place)
-                else:
-                    self._missing.add(place)
-        return Decision(frozenset(self._unhealthy) | frozenset(self._missing))
+        missing = self._listed.missing(observed, restarted)
+        for node in observed.seen:
+            if lost(observed, node, missing):
+                for slot in range(SLOTS):
+                    self._unhealthy.setdefault(Place(node, slot), now)
+        return Decision(frozenset(self._unhealthy) | missing)

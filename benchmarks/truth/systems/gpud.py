@@ -17,14 +17,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from benchmarks.truth.judging import Decision, Observed
-from benchmarks.truth.layout import D, Machine, pci
-from benchmarks.truth.systems.control_plane import PERSON_AFTER, Boots, Drains
+from benchmarks.truth.layout import D, Machine
+from benchmarks.truth.systems.control_plane import PERSON_AFTER, Boots, Drains, Listed, lost
 from benchmarks.truth.systems.xids import xids
 
 FATAL = frozenset(
-    {9, 12, 16, 18, 19, *range(26, 31), *range(32, 37), 38, 42, 44, 46, 47, 48, *range(59, 66), 68, 69,
-     74, 78, 79, 81, 94, 95, 110, 119, 120, 121, 123, 140, 143}
-)  # fmt: skip
+    {9, 12, 16, 18, 19, *range(26, 31), *range(32, 37), 38, 42, 44, 46, 47, 48, *range(59, 66)}
+    | {68, 69, 74, 78, 79, 81, 94, 95, 110, 119, 120, 121, 123, 140, 143}
+)
 INSPECT_FIRST = frozenset({81, 143})
 """Their only action is an inspection."""
 _RETENTION = 14 * D
@@ -46,16 +46,18 @@ class Gpud:
     def __init__(self, machines: tuple[Machine, ...]) -> None:
         self._events: dict[int, list[_Event]] = {machine.number: [] for machine in machines}
         self._inspect: dict[int, int] = {}
-        self._boots, self._drains = Boots(), Drains()
+        self._boots, self._drains, self._listed = Boots(), Drains(), Listed()
 
     def decide(self, observed: Observed) -> Decision:
         """The machines that are healthy by their events."""
         now = observed.at_us
         for xid in xids(observed.lines):
             self._events[xid.place.node].append(_Event(xid.at_us, "xid", xid.code))
-        for node in self._boots.new(observed):
+        booted = self._boots.new(observed)
+        for node in booted:
             self._events[node].append(_Event(now, "reboot"))
         blocked = set()
+        missing = self._listed.missing(observed, booted)
         for node, events in self._events.items():
             events[:] = [each for each in events if now - each.at_us <= _RETENTION]
             unhealthy, inspect = _evolve(events)
@@ -66,9 +68,10 @@ class Gpud:
                     del self._inspect[node]
             else:
                 self._inspect.pop(node, None)
-            if unhealthy or _lost(observed, node):
+            if unhealthy or lost(observed, node, missing):
                 blocked.add(node)
-        return Decision(blocked=frozenset(blocked), reboot=self._drains.reboots(blocked, observed))
+        reboot = self._drains.reboots(blocked, observed)
+        return Decision(missing, frozenset(blocked), reboot)
 
 
 def _evolve(events: list[_Event]) -> tuple[bool, bool]:
@@ -90,12 +93,3 @@ def _evolve(events: list[_Event]) -> tuple[bool, bool]:
             unhealthy = inspect = False
             reboots = {}
     return unhealthy, inspect
-
-
-def _lost(observed: Observed, node: int) -> bool:
-    seen = observed.seen.get(node)
-    return (
-        seen is not None
-        and seen.states is not None
-        and any(seen.states.get(pci(slot)) == "unresponsive" for slot in range(8))
-    )

@@ -1,6 +1,6 @@
 """LBNL's Node Health Check (mej/nhc at 22ea0149) with the check for NVIDIA cards that it ships.
 
-``scripts/csc_nvidia_smi.nhc``, `check_nvsmi_healthmon`: every run asks nvidia-smi; exit status 0 keeps
+``scripts/csc_nvidia_smi.nhc``, `check_nvsmi_healthmon`: every run asks nvidia-smi; status 0 keeps
 the machine online, anything else drains it; ``helpers/node-mark-online`` resumes it as soon as
 a run passes. The number of cards is compared only where one was configured.
 
@@ -11,8 +11,8 @@ that a card only makes jobs fail. A drained machine is rebooted as the others' a
 from __future__ import annotations
 
 from benchmarks.truth.judging import Decision, Observed
-from benchmarks.truth.layout import SLOTS, Machine, pci
-from benchmarks.truth.systems.control_plane import Drains
+from benchmarks.truth.layout import Machine
+from benchmarks.truth.systems.control_plane import Boots, Drains, Listed, lost
 
 
 class Nhc:
@@ -22,15 +22,15 @@ class Nhc:
     wants_events = False
 
     def __init__(self, machines: tuple[Machine, ...]) -> None:
-        self._drains = Drains()
+        self._boots, self._drains, self._listed = Boots(), Drains(), Listed()
 
     def decide(self, observed: Observed) -> Decision:
         """What this run says."""
-        blocked = set()
-        for node, seen in observed.seen.items():
-            states = seen.states
-            if states is None or any(
-                states.get(pci(slot)) == "unresponsive" for slot in range(SLOTS)
-            ):
-                blocked.add(node)
-        return Decision(blocked=frozenset(blocked), reboot=self._drains.reboots(blocked, observed))
+        missing = self._listed.missing(observed, self._boots.new(observed))
+        blocked = {
+            node
+            for node, seen in observed.seen.items()
+            if seen.states is None or lost(observed, node, missing)
+        }
+        reboot = self._drains.reboots(blocked, observed)
+        return Decision(missing, frozenset(blocked), reboot)

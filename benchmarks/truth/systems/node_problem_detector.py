@@ -1,4 +1,4 @@
-"""Kubernetes' node-problem-detector (kubernetes/node-problem-detector at 06c4b903) as it is shipped.
+"""Kubernetes' node-problem-detector (repository of that name, at 06c4b903) as it is shipped.
 
 ``config/kernel-monitor.json``: patterns of permanent conditions (a hung docker task, a file system
 gone read-only, an XFS that shut down), which never go back by themselves, and of temporary

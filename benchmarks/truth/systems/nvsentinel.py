@@ -18,8 +18,8 @@ from __future__ import annotations
 from collections import defaultdict
 
 from benchmarks.truth.judging import Decision, Observed
-from benchmarks.truth.layout import D, H, Machine, Place, S, pci
-from benchmarks.truth.systems.control_plane import PERSON_AFTER, Boots, Drains
+from benchmarks.truth.layout import D, H, Machine, Place, S
+from benchmarks.truth.systems.control_plane import PERSON_AFTER, Boots, Drains, Listed, lost
 from benchmarks.truth.systems.xids import Xid, xids
 
 NOT_FATAL = frozenset({8, 11, 13, 31, 32, 43, 45, 63, 66, 67, 68, 69, 92, 94, 106, 107, 154})
@@ -39,23 +39,21 @@ class NvSentinel:
         self._derived: dict[int, int] = {}
         self._xids: dict[Place, list[Xid]] = defaultdict(list)
         self._remedied: dict[int, list[int]] = defaultdict(list)
-        self._boots, self._drains = Boots(), Drains()
+        self._boots, self._drains, self._listed = Boots(), Drains(), Listed()
 
     def decide(self, observed: Observed) -> Decision:
         """The machines that are not cordoned."""
         now = observed.at_us
-        self._fatal -= self._boots.new(observed)
+        booted = self._boots.new(observed)
+        missing = self._listed.missing(observed, booted)
+        self._fatal -= booted
         for xid in xids(observed.lines):
             if xid.code not in NOT_FATAL:
                 self._fatal.add(xid.place.node)
             self._note(xid, now)
         for node in [each for each, since in self._derived.items() if now - since >= PERSON_AFTER]:
             del self._derived[node]
-        blocked = set(self._fatal)
-        for node, seen in observed.seen.items():
-            states = seen.states or {}
-            if any(states.get(pci(slot)) == "unresponsive" for slot in range(8)):
-                blocked.add(node)
+        blocked = self._fatal | {node for node in observed.seen if lost(observed, node, missing)}
         if self._derived_cordons:
             blocked |= set(self._derived)
         reboot = self._drains.reboots(blocked, observed)
@@ -65,7 +63,7 @@ class NvSentinel:
             times[:] = [at for at in times if now - at <= 7 * D]
             if len(times) >= 5:
                 self._derived.setdefault(node, now)
-        return Decision(blocked=frozenset(blocked), reboot=reboot)
+        return Decision(missing, frozenset(blocked), reboot)
 
     def _note(self, xid: Xid, now: int) -> None:
         past = self._xids[xid.place]
@@ -84,9 +82,7 @@ def _bursts(past: list[Xid], code: int) -> int:
         if xid.code == 45 or (xid.code == 31) != (code == 31):
             continue
         near = before is not None and xid.at_us - before <= 180 * S
-        sticks = (
-            xid.code in _STICKY and sticky_at is not None and xid.at_us - sticky_at <= 3 * H
-        )
+        sticks = xid.code in _STICKY and sticky_at is not None and xid.at_us - sticky_at <= 3 * H
         if bursts and (near or sticks):
             bursts[-1].add(xid.code)
         else:

@@ -1,8 +1,8 @@
 """runledger itself, with its default policy: the only file here that imports a rule.
 
 Events are folded in the order of time as a ledger folds them, late ones in their place, and
-the decisions are those of the engine: `exclusions`, and a `preflight` for each machine. They
-are not stored, since a year has 36,000 of them and a stored one differs in nothing but its id.
+the decisions are those of the engine: `exclusions`, and a `preflight` of a step on each machine.
+They are not stored: a stored one differs in nothing but its id.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import msgspec
 from benchmarks.truth.judging import Decision, Observed
 from benchmarks.truth.layout import SLOTS, Machine, Place, pci
 from ledger import Event
-from rules.decide import Judge
+from ledger.errors import BadInput
+from rules.decide import Draft, Judge
 from rules.fleet import Fleet, parse_fleet
 from rules.policy import Policy, default_policy, with_settings
 from rules.state import State, dump_state, load_state
@@ -23,6 +24,7 @@ from rules.state import State, dump_state, load_state
 IN_FORCE = ("ok", "watch")
 """States of a card that may work."""
 MAY_START = ("go", "degraded")
+WHOLE_FLEET = "whole fleet"
 _SAVE_EVERY = 8
 _SAVES = 200
 
@@ -50,14 +52,30 @@ class Runledger:
             and (entry["state"] not in IN_FORCE or entry.get("needs_reset"))
         }
         blocked = set()
-        for machine in self._machines:
-            draft = self._judge.decide("preflight", {"step": machine.name}, state, observed.at_us)
+        whole = self._judge.decide("preflight", {"step": WHOLE_FLEET}, state, observed.at_us)
+        for node, entries in whole.outcome["excluded_gpus"].items():
+            slots = [self._slots[each["pci"]] for each in entries if each["pci"] in self._slots]
+            out.update(Place(self._numbers[node], slot) for slot in slots)
+        for name in self._doubted(whole):
+            draft = self._judge.decide("preflight", {"step": name}, state, observed.at_us)
             if draft.verdict not in MAY_START:
-                blocked.add(machine.number)
-            for entry in draft.outcome["excluded_gpus"].get(machine.name, ()):
-                if entry["pci"] in self._slots:
-                    out.add(Place(machine.number, self._slots[entry["pci"]]))
+                blocked.add(self._numbers[name])
         return Decision(frozenset(out), frozenset(blocked))
+
+    def _doubted(self, whole: Draft) -> set[str]:
+        """The machines of which a step on the whole fleet says something that could stop it.
+
+        Only these are asked about one by one: a year has 35,000 questions about single
+        machines, and for all others the answer is known from this one.
+        """
+        subjects = {
+            finding.subject
+            for finding in whole.findings
+            if finding.severity in ("block", "unknown")
+        }
+        if any(subject.partition("/")[0] not in ("node", "gpu") for subject in subjects):
+            return set(self._numbers)
+        return {subject.split("/")[1] for subject in subjects} & set(self._numbers)
 
 
 def policy_with(settings: list[str]) -> Policy:
@@ -68,9 +86,19 @@ def policy_with(settings: list[str]) -> Policy:
     return with_settings(policy, list(settings)) if settings else policy
 
 
+def problem_of(settings: list[str]) -> str | None:
+    """What is wrong with settings, in words; None: they are good."""
+    try:
+        policy_with(settings)
+    except BadInput as error:
+        return str(error)
+    return None
+
+
 def _fleet(machines: tuple[Machine, ...]) -> Fleet:
     names = [machine.name for machine in machines]
     text = "".join(f'[[nodes]]\nname = "{name}"\ngpus = {SLOTS}\n' for name in names)
+    text += f'[steps."{WHOLE_FLEET}"]\n'
     text += "".join(f'[steps."{name}"]\nnodes = ["{name}"]\n' for name in names)
     return parse_fleet(text)
 

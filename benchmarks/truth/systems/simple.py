@@ -58,15 +58,15 @@ class OneStrike:
         for place in observed.repaired:
             self._out.pop(place, None)
         for line in observed.lines:
-            place = place_of(line.node, line.text)
-            if place is not None and _ERROR.search(line.text):
-                self._out.setdefault(place, line.at_us)
+            named = place_of(line.node, line.text)
+            if named is not None and _ERROR.search(line.text):
+                self._out.setdefault(named, line.at_us)
         for node, seen in observed.seen.items():
             for slot in range(SLOTS):
                 if seen.states is not None and seen.states.get(pci(slot), "gone") != "ok":
                     self._out.setdefault(Place(node, slot), observed.at_us)
-        for place in [p for p, since in self._out.items() if observed.at_us - since > self._LOOKED_AT]:
-            del self._out[place]
+        latest = observed.at_us - self._LOOKED_AT
+        self._out = {place: since for place, since in self._out.items() if since >= latest}
         return Decision(frozenset(self._out))
 
 
