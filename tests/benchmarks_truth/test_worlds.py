@@ -127,9 +127,7 @@ def test_a_card_that_fails_is_named_by_its_kernel_where_that_kernel_names_cards(
 ) -> None:
     where = machine(dialect, number)
     lines = printing.said(where, 2, symptom, random.Random(1), well=False)  # type: ignore[arg-type]
-    found = [
-        each for _, text in lines if (each := classify(text, {port(2): pci(2)})) is not None
-    ]
+    found = [each for _, text in lines if (each := classify(text, {port(2): pci(2)})) is not None]
     assert found
     named = {each.pci for each in found} - {None}
     silent = where.generation.kernel == "5.4"
