@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--set", action="append", default=[], metavar="SECTION.KEY=VALUE",
-        help="a setting of runledger's policy, such as gpu.watch_days=14",
+        help="a setting of runledger's policy, may be given again",
     )  # fmt: skip
     parser.add_argument("--jobs", type=_positive, default=os.cpu_count() or 1, help="at a time")
     parser.add_argument("--json", type=Path, metavar="FILE", help="all figures, year by year")

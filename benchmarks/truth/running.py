@@ -6,16 +6,13 @@ import multiprocessing
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from benchmarks.truth.fate import draw
+from benchmarks.truth.drawing import draw
 from benchmarks.truth.layout import Dialect
 from benchmarks.truth.rates import rates_of
 from benchmarks.truth.scoring import Score
 from benchmarks.truth.systems import make
 from benchmarks.truth.systems.simple import Oracle
 from benchmarks.truth.world import World
-
-HARMFUL = ("psu", "switch", "network", "heat")
-"""Common causes for which it is worth keeping off a machine."""
 
 
 class Run(NamedTuple):
@@ -37,17 +34,7 @@ def live(run: Run) -> Score:
     system = make(run.system, fate.machines, list(run.settings))
     world = World(fate, rates, system)
     if isinstance(system, Oracle):
-        system.scene = world._scene
-
-        def harmful(at_us: int) -> frozenset[int]:
-            return frozenset(
-                node
-                for fault in world.active.values()
-                if fault.kind in HARMFUL and fault.first_us <= at_us
-                for node in fault.nodes
-            )
-
-        system.harmful = harmful
+        system.scene, system.harmful = world.scene, world.harmful
     return world.live()
 
 

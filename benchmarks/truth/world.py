@@ -7,117 +7,63 @@ at work where that matters. Machines crash, people reboot and repair them and fo
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import random
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
 
-from benchmarks.truth import printing
+from benchmarks.truth import kernels
 from benchmarks.truth.fate import ALL_SLOTS, Fate, Fault, Hit, Mishap, Span, Visit
-from benchmarks.truth.judging import Decision, KernelLine, NodeSeen, Observed, System
-from benchmarks.truth.layout import SLOTS, START, TICK, D, H, Machine, Place, S, pci
+from benchmarks.truth.hardware import OPENED, REBOOT, Hardware, Node
+from benchmarks.truth.judging import Decision, NodeSeen, Observed, System
+from benchmarks.truth.layout import SLOTS, START, TICK, D, H, Place, S
 from benchmarks.truth.looking import Looker, Shown
-from benchmarks.truth.reporting import Reporter, Written, job_name, job_words
+from benchmarks.truth.reporting import Reporter, job_name, job_words
 from benchmarks.truth.scoring import Counting, Scene, Score
 
 DECIDED_AFTER = 60 * S
 """From the looks to the decision; jobs begin as long after that again."""
-_REBOOT = 900 * S
-_OPENED = round(1.5 * H)
+HARMFUL = ("psu", "switch", "network", "heat")
 
 
-class Trouble(NamedTuple):
-    """A card that cannot work until its machine boots (``dead``: not then either)."""
-
-    state: Literal["off", "gone", "stuck", "hung", "dead"]
-    kind: str
-    undriven: bool = False
-
-
-@dataclass(slots=True)
-class Node:
-    """A machine as it is now."""
-
-    machine: Machine
-    cards: list[int | None]
-    jobs: list[int | None]
-    """When the job on each card began; None: idle."""
-    boot: int = 0
-    boot_us: int = START - 5 * D
-    up: bool = True
-    cut_until: int = 0
-    """Until when the network does not reach it."""
-    reboot_us: int | None = None
-    drained: bool = False
-    log: list[Written] = field(default_factory=list)
-    """Lines that the collector has not read."""
-    marked: set[int] = field(default_factory=set)
-    """Slots of which the unread log has controller errors."""
-
-
-class World:
+class World(Hardware):
     """Lives through a fate under a system; `live` may be called once."""
 
     def __init__(self, fate: Fate, rates: Mapping[str, float], system: System) -> None:
-        self.fate, self.rates, self.system = fate, rates, system
+        super().__init__(fate, rates)
+        self.system = system
         self.nvidia = fate.dialect == "nvidia"
-        self._card_numbers = itertools.count(1)
-        self.nodes = [
-            Node(machine, [self._new_card() for _ in ALL_SLOTS], [None] * SLOTS)
-            for machine in fate.machines
-        ]
-        self.where: dict[int, Place] = {
-            card: Place(number, slot)
-            for number, node in enumerate(self.nodes)
-            for slot, card in enumerate(node.cards)
-            if card is not None
-        }
-        self.trouble: dict[int, Trouble] = {}
         self.active: dict[int, Fault] = {}
         self.counting = Counting()
         self._looker, self._reporter = Looker(), Reporter()
-        self._observed = Observed(START)
         self._seen_rng = random.Random(f"{fate.name}/looks")
-        self._heap: list[tuple[int, int, str, Any]] = []
-        self._order = itertools.count()
         self._planned: set[tuple[int, int]] = set()
-        self._tick = 0
         self._plan()
 
-    def _new_card(self) -> int:
-        return next(self._card_numbers)
-
     # -- what is fated -------------------------------------------------------------------
-
-    def _push(self, at: int, what: str, argument: Any) -> None:
-        heapq.heappush(self._heap, (at, next(self._order), what, argument))
 
     def _plan(self) -> None:
         fate = self.fate
         for fault in fate.faults:
-            self._push(fault.begins_us, "begins", fault)
+            self.later(fault.begins_us, "begins", fault)
             for hit in fault.hits:
-                self._push(hit.at_us, "hit", (fault, hit))
+                self.later(hit.at_us, "hit", (fault, hit))
             for visit in fault.visits:
-                self._push(visit.at_us, "visit", (fault, visit))
+                self.later(visit.at_us, "visit", (fault, visit))
                 self._keep_free(visit.at_us, fault.nodes[0])
                 self._keep_free(visit.at_us + visit.empty_us, fault.nodes[0])
             if not fault.visits:
-                self._push(fault.ends_us, "ends", fault)
+                self.later(fault.ends_us, "ends", fault)
         for place, hit in fate.blips:
-            self._push(hit.at_us, "blip", (place, hit))
+            self.later(hit.at_us, "blip", (place, hit))
         for mishap in fate.mishaps:
-            self._push(mishap.at_us, "mishap", mishap)
+            self.later(mishap.at_us, "mishap", mishap)
         for span in fate.crashes:
-            self._push(span.from_us, "crash", span)
+            self.later(span.from_us, "crash", span)
         for span in fate.maintenance:
-            self._push(span.from_us, "maintenance", span)
+            self.later(span.from_us, "maintenance", span)
             self._keep_free(span.from_us, span.node)
         for at, node, one, other in fate.moves:
-            self._push(at, "move", (node, one, other))
+            self.later(at, "move", (node, one, other))
             self._keep_free(at, node)
 
     def _keep_free(self, at: int, node: int) -> None:
@@ -130,18 +76,18 @@ class World:
         """The whole year; the score."""
         begun = time.perf_counter()
         ticks = (self.fate.end_us - START) // TICK
-        for self._tick in range(ticks):
-            begins = START + self._tick * TICK
-            self._observed.at_us = begins + DECIDED_AFTER
-            decision = self.system.decide(self._observed)
-            self._observed = Observed(begins + TICK + DECIDED_AFTER)
+        for self.tick in range(ticks):
+            begins = START + self.tick * TICK
+            self.observed.at_us = begins + DECIDED_AFTER
+            decision = self.system.decide(self.observed)
+            self.observed = Observed(begins + TICK + DECIDED_AFTER)
             self._prepare(begins, decision)
-            self.counting.tick(self._scene(begins), decision)
+            self.counting.tick(self.scene(begins), decision)
             self._place_jobs(begins, decision)
-            self._happen(begins + TICK)
+            self.happen(begins + TICK)
             self._end_jobs(begins)
             self._look(begins + TICK)
-            self._observed.events = self._reporter.take()
+            self.observed.events = self._reporter.take()
         score = self.counting.score
         score.card_years = len(self.nodes) * SLOTS * (ticks * TICK / (365 * D))
         score.seconds = time.perf_counter() - begun
@@ -151,12 +97,13 @@ class World:
         for number in decision.reboot:
             node = self.nodes[number]
             if node.up and not any(node.jobs):
-                self._down(number, begins + DECIDED_AFTER, _REBOOT)
+                self.down(number, begins + DECIDED_AFTER, REBOOT)
         for number, node in enumerate(self.nodes):
             soon = node.reboot_us is not None and node.reboot_us < begins + TICK
-            node.drained = soon or (self._tick, number) in self._planned
+            node.drained = soon or (self.tick, number) in self._planned
 
-    def _scene(self, begins: int) -> Scene:
+    def scene(self, begins: int) -> Scene:
+        """The truth at a time at which jobs are placed."""
         faults: dict[Place, Fault] = {}
         sick: set[int] = set()
         for fault in self.active.values():
@@ -178,6 +125,17 @@ class World:
             if node.up and not node.drained and node.cut_until <= begins
         )
         return Scene(begins, faults, frozenset(sick), away, empty, ready)
+
+    def harmful(self, at_us: int) -> frozenset[int]:
+        """Machines with a fault of their own that has shown itself, and for which it is worth
+        keeping off them: no driver's, since the fleet would stand still.
+        """
+        return frozenset(
+            node
+            for fault in self.active.values()
+            if fault.kind in HARMFUL and fault.first_us <= at_us
+            for node in fault.nodes
+        )
 
     def _place_of(self, fault: Fault) -> Place | None:
         if fault.seat == "card":
@@ -204,9 +162,9 @@ class World:
                 trouble = self.trouble.get(card)
                 if trouble is not None:
                     waited = 3 * H if trouble.state in ("stuck", "hung") else 20 * S
-                    self._kill(place, starts + waited, trouble.kind, trouble.state)
+                    self.kill(place, starts + waited, trouble.kind, trouble.state)
 
-    def _kill(self, place: Place, at: int, kind: str, why: str) -> None:
+    def kill(self, place: Place, at: int, kind: str, why: str) -> None:
         """The job on a card, if there is one, is lost."""
         node = self.nodes[place.node]
         if node.jobs[place.slot] is None:
@@ -217,13 +175,13 @@ class World:
             score.own_failures += 1
         else:
             score.lost[kind] += 1
-        self._observed.failed.append((at, place))
+        self.observed.failed.append((at, place))
         if self.system.wants_events:
-            rng = random.Random(f"{self.fate.name}/job/{self._tick}/{place}")
+            rng = random.Random(f"{self.fate.name}/job/{self.tick}/{place}")
             named = rng.random() < self.rates["failure_names_card_share"]
             said = job_words(self.nvidia, why, rng)
             self._reporter.failed(
-                job_name(self._tick, place), node.machine, place.slot, at, said, named
+                job_name(self.tick, place), node.machine, place.slot, at, said, named
             )
 
     def _end_jobs(self, begins: int) -> None:
@@ -235,21 +193,15 @@ class World:
                     continue
                 node.jobs[slot] = None
                 # Between 85 and 98 % of the time there is, by a rule that needs no drawing.
-                part = (self._tick * 7919 + number * 31 + slot * 17) % 100
+                part = (self.tick * 7919 + number * 31 + slot * 17) % 100
                 if told and part < share * 100:
                     took = round(TICK / S * (0.85 + 0.0013 * part), 1)
                     place = Place(number, slot)
-                    job = job_name(self._tick, place)
+                    job = job_name(self.tick, place)
                     ends = started + round(took * S)
                     self._reporter.finished(job, node.machine, slot, ends, took)
 
     # -- what happens --------------------------------------------------------------------
-
-    def _happen(self, until: int) -> None:
-        heap = self._heap
-        while heap and heap[0][0] < until:
-            at, _, what, argument = heapq.heappop(heap)
-            getattr(self, f"_on_{what}")(at, argument)
 
     def _on_begins(self, at: int, fault: Fault) -> None:
         fault.card = None
@@ -271,156 +223,38 @@ class World:
             return
         place = self._place_of(fault)
         if place is not None:
-            self._strike(place, at, hit, fault.kind)
+            self.strike(place, at, hit, fault.kind)
             return
         if fault.seat in ("card", "place"):
             return
         number = hit.node if hit.node >= 0 else fault.nodes[0]
         if hit.symptom == "net":
-            self._cut(number, at, hit.down_us)
+            self.cut(number, at, hit.down_us)
         elif hit.symptom == "power":
-            self._power(number, at, hit)
+            self.power(number, at, hit)
         else:
             for slot in hit.slots:
-                self._strike(Place(number, slot), at, hit, fault.kind)
+                self.strike(Place(number, slot), at, hit, fault.kind)
 
     def _on_blip(self, at: int, argument: tuple[Place, Hit]) -> None:
         place, hit = argument
-        self._strike(place, at, hit, "blip")
+        self.strike(place, at, hit, "blip")
 
     def _on_mishap(self, at: int, mishap: Mishap) -> None:
         node = self.nodes[mishap.place.node]
         if node.jobs[mishap.place.slot] is None:
             return
-        for after, text in printing.program_fault(node.machine, mishap.place.slot, mishap.token):
-            self._write(mishap.place.node, at + round(after * S), text)
-        self._kill(mishap.place, at, "program", "program")
-
-    def _strike(self, place: Place, at: int, hit: Hit, kind: str) -> None:
-        """A symptom of the card in a place."""
-        node = self.nodes[place.node]
-        card = node.cards[place.slot]
-        if not node.up or card is None:
-            return
-        trouble = self.trouble.get(card)
-        if trouble is not None and trouble.state in ("off", "gone", "dead"):
-            return  # it is away already
-        if hit.needs_load and node.jobs[place.slot] is None:
-            return
-        rng = random.Random(f"{hit.token}/{place.slot}")
-        if not hit.wordless:
-            lines = printing.said(node.machine, place.slot, hit.symptom, rng, well=not hit.sticks)
-            for after, text in lines:
-                self._write(place.node, at + round(after * S), text)
-            if any("SMU" in text and pci(place.slot) in text for _, text in lines):
-                node.marked.add(place.slot)
-        if hit.sticks:
-            self.trouble[card] = Trouble(_state(hit, rng), kind, rng.random() < 0.5)
-            self._will_reboot(place.node, at + hit.reboot_us)
-        if hit.kills:
-            self._kill(place, at, kind, hit.symptom)
-        if hit.crashes:
-            self._crash(place.node, at + S, hit.down_us, kind, hit.token)
-
-    def _power(self, number: int, at: int, hit: Hit) -> None:
-        node = self.nodes[number]
-        loaded = sum(job is not None for job in node.jobs) / SLOTS
-        rng = random.Random(hit.token)
-        if not node.up or rng.random() > loaded:
-            return  # an idle machine draws little
-        for slot in hit.slots:
-            for after, text in printing.said(node.machine, slot, "power", rng, well=False)[:4]:
-                self._write(number, at + round(min(after, 1.0) * S), text)
-        self._crash(number, at + 2 * S, hit.down_us, "psu", hit.token)
-
-    def _cut(self, number: int, at: int, for_us: int) -> None:
-        node = self.nodes[number]
-        node.cut_until = max(node.cut_until, at + for_us)
-        for slot in ALL_SLOTS:
-            self._kill(Place(number, slot), at, "network", "net")
-        self._write(number, at, "igb 0000:01:00.0 eno1: igb: eno1 NIC Link is Down")
-
-    # -- machines go down and come back --------------------------------------------------
-
-    def _on_crash(self, at: int, span: Span) -> None:
-        if self.nodes[span.node].up:
-            self._crash(span.node, at, span.to_us - span.from_us, "machine", f"{at}")
-
-    def _crash(self, number: int, at: int, down_us: int, kind: str, token: str) -> None:
-        node = self.nodes[number]
-        for slot in ALL_SLOTS:
-            self._kill(Place(number, slot), at, kind, "crash")
-        if random.Random(f"{token}/words").random() < self.rates["lost_words_share"]:
-            node.log = [line for line in node.log if line.at_us < at - 60 * S]
-            kept = [
-                line
-                for line in self._observed.lines
-                if line.node != number or line.at_us < at - 60 * S
-            ]
-            self._observed.lines = kept
-        self._down(number, at, down_us)
-
-    def _down(self, number: int, at: int, for_us: int) -> None:
-        node = self.nodes[number]
-        if node.machine.log != "journal":
-            node.log.clear()  # the kernel's own buffer goes with the boot
-        node.up = False
-        self._push(at + max(_REBOOT, for_us), "boot", number)
-
-    def _on_boot(self, at: int, number: int) -> None:
-        node = self.nodes[number]
-        if node.up:
-            return
-        node.up = True
-        node.boot += 1
-        node.boot_us = at
-        node.reboot_us = None
-        node.marked.clear()
-        dead = []
-        for slot, card in enumerate(node.cards):
-            trouble = None if card is None else self.trouble.get(card)
-            if card is None or trouble is None:
-                continue
-            if trouble.state == "dead":
-                dead.append(slot)
-            else:
-                del self.trouble[card]
-        rng = random.Random(f"{self.fate.name}/boot/{number}/{node.boot}")
-        for after, text in printing.booted(node.machine, dead, rng):
-            self._write(number, at + round(after * S), text)
-
-    def _will_reboot(self, number: int, at: int) -> None:
-        node = self.nodes[number]
-        if node.reboot_us is None or at < node.reboot_us:
-            # Not in the slot that runs: its jobs are let end first.
-            at = max(at, START + (self._tick + 1) * TICK + 600 * S)
-            node.reboot_us = at
-            self._push(at, "reboot", number)
-
-    def _on_reboot(self, at: int, number: int) -> None:
-        node = self.nodes[number]
-        if node.up and node.reboot_us == at:
-            self._down(number, at, _REBOOT)
-
-    def _on_maintenance(self, at: int, span: Span) -> None:
-        if self.nodes[span.node].up:
-            self._down(span.node, at, span.to_us - span.from_us)
+        for after, text in kernels.program_fault(node.machine, mishap.place.slot, mishap.token):
+            self.write(mishap.place.node, at + round(after * S), text)
+        self.kill(mishap.place, at, "program", "program")
 
     # -- people --------------------------------------------------------------------------
 
     def _on_move(self, at: int, argument: tuple[int, int, int]) -> None:
         number, one, other = argument
-        self._exchange(number, one, other)
+        self.exchange(number, one, other)
         if self.nodes[number].up:
-            self._down(number, at, _OPENED)
-
-    def _exchange(self, number: int, one: int, other: int) -> None:
-        cards = self.nodes[number].cards
-        cards[one], cards[other] = cards[other], cards[one]
-        for slot in (one, other):
-            card = cards[slot]
-            if card is not None:
-                self.where[card] = Place(number, slot)
+            self.down(number, at, OPENED)
 
     def _on_visit(self, at: int, argument: tuple[Fault, Visit]) -> None:
         fault, visit = argument
@@ -429,33 +263,17 @@ class World:
             return
         node = self.nodes[place.node]
         if node.up:
-            self._down(place.node, at, _OPENED)
+            self.down(place.node, at, OPENED)
         if visit.fix == "swap":
-            self._swap(place, at, visit.empty_us)
+            self.swap(place, at, visit.empty_us)
         elif visit.fix == "move" and visit.other_slot != place.slot:
-            self._exchange(place.node, place.slot, visit.other_slot)
+            self.exchange(place.node, place.slot, visit.other_slot)
         if visit.fix in ("swap", "reseat"):
             self.active.pop(fault.number, None)
-        self._observed.repaired.append(place)
+        self.observed.repaired.append(place)
         if visit.told_us is not None:
             words = visit.fix.replace("_", " ")
-            self._push(visit.told_us, "told", (place, f"seen to: {words}"))
-
-    def _swap(self, place: Place, at: int, empty_us: int) -> None:
-        node = self.nodes[place.node]
-        old = node.cards[place.slot]
-        if old is not None:
-            self.where.pop(old, None)
-            self.trouble.pop(old, None)
-        node.cards[place.slot] = None
-        self._push(at + max(1, empty_us), "filled", place)
-
-    def _on_filled(self, at: int, place: Place) -> None:
-        if self.nodes[place.node].up:
-            self._down(place.node, at, _OPENED)
-        card = self._new_card()
-        self.nodes[place.node].cards[place.slot] = card
-        self.where[card] = place
+            self.later(visit.told_us, "told", (place, f"seen to: {words}"))
 
     def _on_told(self, at: int, argument: tuple[Place, str]) -> None:
         place, reason = argument
@@ -464,31 +282,26 @@ class World:
 
     # -- what is seen --------------------------------------------------------------------
 
-    def _write(self, number: int, at: int, text: str) -> None:
-        node = self.nodes[number]
-        node.log.append(Written(node.boot, node.boot_us, at, text))
-        self._observed.lines.append(KernelLine(at, number, text))
-
     def _look(self, at: int) -> None:
         rng = self._seen_rng
         for number, node in enumerate(self.nodes):
             answers = rng.random() >= self.rates["no_answer_share"]
             noise, talks = rng.random(), rng.random()
             if node.up and noise < 0.02:
-                for _, text in printing.harmless(random.Random(noise)):
-                    self._write(number, at - 600 * S, text)
+                for _, text in kernels.harmless(random.Random(noise)):
+                    self.write(number, at - 600 * S, text)
             if node.up and talks < 0.04:
-                for place in self.fate.chatty:
+                for place in sorted(self.fate.chatty):
                     if place.node == number:
-                        for after, text in printing.chatter(place.slot, random.Random(talks)):
-                            self._write(number, at - 3600 * S + round(after * S), text)
+                        for after, text in kernels.chatter(place.slot, random.Random(talks)):
+                            self.write(number, at - 3600 * S + round(after * S), text)
             reached = node.up and node.cut_until <= at
             self._see(number, node, at, reached and answers, reached)
 
     def _see(self, number: int, node: Node, at: int, answers: bool, well: bool) -> None:
         shown = [self._shown(node, slot) for slot in ALL_SLOTS]
         look = self._looker.look(node.machine, shown, node.cards)
-        self._observed.seen[number] = NodeSeen(
+        self.observed.seen[number] = NodeSeen(
             well, node.boot if well else None, look.states if well else None
         )
         if not self.system.wants_events:
@@ -522,16 +335,6 @@ class World:
         if trouble.state == "dead":
             return "undriven" if trouble.undriven else "gone"
         return trouble.state
-
-
-def _state(hit: Hit, rng: random.Random) -> Literal["off", "gone", "stuck", "hung", "dead"]:
-    if hit.symptom == "dead":
-        return "dead"
-    if hit.symptom == "gone":
-        return "gone"
-    if hit.symptom in ("bus", "aer_fatal"):
-        return "gone" if rng.random() < 0.25 else "off"
-    return "hung" if rng.random() < 0.2 else "stuck"
 
 
 def _in(spans: list[Span], node: int, at: int) -> Span | None:

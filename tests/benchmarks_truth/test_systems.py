@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from benchmarks.truth.fate import draw
+from benchmarks.truth.drawing import draw
 from benchmarks.truth.judging import Decision, KernelLine, NodeSeen, Observed, System
 from benchmarks.truth.layout import START, TICK, D, Dialect, H, Place, S, machines, pci
 from benchmarks.truth.rates import rates_of

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import benchmarks.truth
-from benchmarks.truth import printing
-from benchmarks.truth.fate import draw
+from benchmarks.truth import kernels
+from benchmarks.truth.drawing import draw
 from benchmarks.truth.judging import Decision, Observed
 from benchmarks.truth.layout import GENERATIONS, SLOTS, START, Dialect, Machine, pci, port
 from benchmarks.truth.looking import Looker, Shown
@@ -76,9 +76,8 @@ def test_episodes_and_their_bad_hours_are_the_same_whoever_decides(dialect: Dial
 def test_every_event_would_pass_the_ledgers_door(dialect: Dialect) -> None:
     events = heard(dialect).events
     for event in random.Random(1).sample(events, 1_500):
-        checked = new_event(
-            event.data, time_us=event.time_us, source=event.source, subject=event.subject, id=event.id
-        )  # fmt: skip
+        attributes = {"source": event.source, "subject": event.subject, "id": event.id}
+        checked = new_event(event.data, time_us=event.time_us, **attributes)
         assert asdict_of(checked) == asdict_of(event)
 
 
@@ -126,7 +125,7 @@ def test_a_card_that_fails_is_named_by_its_kernel_where_that_kernel_names_cards(
     dialect: Dialect, number: int, symptom: str
 ) -> None:
     where = machine(dialect, number)
-    lines = printing.said(where, 2, symptom, random.Random(1), well=False)  # type: ignore[arg-type]
+    lines = kernels.said(where, 2, symptom, random.Random(1), well=False)  # type: ignore[arg-type]
     found = [each for _, text in lines if (each := classify(text, {port(2): pci(2)})) is not None]
     assert found
     named = {each.pci for each in found} - {None}
@@ -137,7 +136,7 @@ def test_a_card_that_fails_is_named_by_its_kernel_where_that_kernel_names_cards(
 def test_harmless_lines_and_boots_of_healthy_machines_report_nothing_on_amd() -> None:
     for number in range(5):
         where = machine("amd", number)
-        lines = printing.booted(where, [], random.Random(1)) + printing.harmless(random.Random(2))
+        lines = kernels.booted(where, [], random.Random(1)) + kernels.harmless(random.Random(2))
         assert [text for _, text in lines if classify(text) is not None] == []
 
 

@@ -80,9 +80,8 @@ class Oracle:
     name = "oracle"
     wants_events = False
     scene: Callable[[int], Scene]
-    """Set by the runner."""
     harmful: Callable[[int], frozenset[int]]
-    """Nodes that are worth keeping off at a time; set by the runner."""
+    """The truth, as a world tells it; set by the runner."""
 
     def __init__(self, machines: tuple[Machine, ...]) -> None:
         pass
