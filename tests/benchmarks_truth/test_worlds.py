@@ -7,12 +7,14 @@ import random
 from collections import Counter
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import benchmarks.truth
 from benchmarks.truth import kernels
 from benchmarks.truth.drawing import draw
+from benchmarks.truth.fate import Symptom
 from benchmarks.truth.judging import Decision, Observed
 from benchmarks.truth.layout import GENERATIONS, SLOTS, START, Dialect, Machine, pci, port
 from benchmarks.truth.looking import Looker, Shown
@@ -122,15 +124,33 @@ def machine(dialect: Dialect, number: int) -> Machine:
     ("dialect", "number"), [("amd", n) for n in range(5)] + [("nvidia", n) for n in range(3)]
 )
 def test_a_card_that_fails_is_named_by_its_kernel_where_that_kernel_names_cards(
-    dialect: Dialect, number: int, symptom: str
+    dialect: Dialect, number: int, symptom: Symptom
 ) -> None:
     where = machine(dialect, number)
-    lines = kernels.said(where, 2, symptom, random.Random(1), well=False)  # type: ignore[arg-type]
+    lines = kernels.said(where, 2, symptom, random.Random(1), well=False)
     found = [each for _, text in lines if (each := classify(text, {port(2): pci(2)})) is not None]
     assert found
     named = {each.pci for each in found} - {None}
     silent = where.generation.kernel == "5.4"
     assert named == (set() if silent and symptom == "bus" else {pci(2)}) or silent
+
+
+@pytest.mark.parametrize("symptom", get_args(Symptom))
+@pytest.mark.parametrize(
+    ("dialect", "number"), [("amd", n) for n in range(5)] + [("nvidia", n) for n in range(3)]
+)
+def test_every_kernel_has_its_words_for_every_symptom_and_they_go_on_in_time(
+    dialect: Dialect, number: int, symptom: Symptom
+) -> None:
+    where = machine(dialect, number)
+    for token in range(30):
+        for well in (True, False):
+            lines = kernels.said(where, 2, symptom, random.Random(token), well=well)
+            moments = [after for after, _ in lines]
+            assert moments == sorted(moments)
+            assert all("\n" not in text for _, text in lines)
+            if symptom in ("gone", "timeout", "net"):
+                assert lines == []
 
 
 def test_harmless_lines_and_boots_of_healthy_machines_report_nothing_on_amd() -> None:

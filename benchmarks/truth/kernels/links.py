@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 
+from benchmarks.truth.kernels import nvidia
 from benchmarks.truth.kernels.said import Said
 from benchmarks.truth.layout import Machine, pci, port
 
