@@ -19,10 +19,12 @@ from benchmarks.truth.layout import Machine, pci, port
 def said(machine: Machine, slot: int, symptom: Symptom, rng: random.Random, *, well: bool) -> Said:
     """The lines of one symptom of the card in a slot; ``well``: it came back by itself."""
     if symptom in ("aer", "aer_fatal"):
-        return links.said(machine, slot, symptom == "aer_fatal", rng)
-    if machine.generation.device.startswith("10de"):
-        return nvidia.said(machine, slot, symptom, rng)
-    return amd.said(machine, slot, symptom, rng, well)
+        lines = links.said(machine, slot, symptom == "aer_fatal", rng)
+    elif machine.generation.device.startswith("10de"):
+        lines = nvidia.said(machine, slot, symptom, rng)
+    else:
+        lines = amd.said(machine, slot, symptom, rng, well)
+    return sorted(lines, key=lambda line: line[0])
 
 
 def program_fault(machine: Machine, slot: int, token: str) -> Said:
