@@ -274,7 +274,7 @@ def views() -> str:
         "not known is NULL.\n",
     ]
     with tempfile.TemporaryDirectory() as folder, open_ledger(Path(folder) / "l.db") as ledger:
-        inspector = inspect(ledger.engine)
+        inspector = inspect(ledger._backend.engine)
         assert set(inspector.get_view_names()) == set(_VIEWS)
         for name, what in _VIEWS.items():
             parts += [f"\n## {name}\n", f"{what}\n", "| column | type |", "|---|---|"]

@@ -17,7 +17,6 @@ from collectors.optuna import (
     import_studies,
 )
 from ledger import Ledger, Unavailable
-from runledger.appending import append_new
 from runledger.errors import BadInput, Missing
 
 _AT_ONCE = 10_000
@@ -65,7 +64,7 @@ def import_optuna(
 def _store(ledger: Ledger, study: ImportedStudy) -> TakenIn:
     stored = duplicates = 0
     for start in range(0, len(study.events), _AT_ONCE):
-        done = append_new(ledger, study.events[start : start + _AT_ONCE])
+        done = ledger.append_new(study.events[start : start + _AT_ONCE])
         stored += done.stored
         duplicates += done.duplicates
     return TakenIn(study.name, stored, duplicates, study.unfinished, study.refused, study.carried)
