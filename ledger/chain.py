@@ -24,32 +24,32 @@ def hash_input(row: Row) -> bytes:
     They are the canonical JSON (RFC 8785) of the event as `export` writes it,
     without ``hash``.
     """
-    return _canonical(row, "")
+    return _canonical(row[:-1], "")
 
 
 def row_hash(row: Row) -> str:
     """Lower-case hexadecimal SHA-256 of `hash_input`."""
-    return hashlib.sha256(_canonical(row, "")).hexdigest()
+    return hashlib.sha256(_canonical(row[:-1], "")).hexdigest()
 
 
 def chained(draft: Row, sequence: int, recorded_us: int, prevhash: str) -> Row:
     """A draft as it is stored at its position, after the event whose hash is ``prevhash``."""
     stored = (sequence, *draft[1:12], recorded_us, prevhash)
-    return Row(*stored, hashlib.sha256(_canonical((*stored, ""), "")).hexdigest())
+    return Row(*stored, hashlib.sha256(_canonical(stored, "")).hexdigest())
 
 
 def wire_line(row: Row) -> bytes:
     """The stored event as `export` writes it, in the canonical form, without a line end."""
-    return _canonical(row, f'"hash":{_quoted(row.hash)},')
+    return _canonical(row[:-1], f'"hash":{_quoted(row.hash)},')
 
 
-def _canonical(row: tuple[Any, ...], own_hash: str) -> bytes:
+def _canonical(hashed: tuple[Any, ...], own_hash: str) -> bytes:
     # Assembled by hand because the payload is stored in that form already. JSON
     # strings have one canonical spelling, and it is the standard library's.
     (
         sequence, id_, type_, source, subject, time_us, version, runid, step,
-        correlationid, causationid, data, recorded_us, prevhash, _,
-    ) = row  # fmt: skip
+        correlationid, causationid, data, recorded_us, prevhash,
+    ) = hashed  # fmt: skip
     optional = ""
     if correlationid is not None or causationid is not None:
         if causationid is not None:

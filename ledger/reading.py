@@ -21,6 +21,10 @@ from ledger.translation import translated
 
 Order = Literal["sequence", "time"]
 Pages = Iterator[list[Row]]
+_Values = Sequence[tuple[Any, ...]]
+"""The driver's own tuples, in the order of a row's columns: to name each costs a tenth."""
+
+_SEQUENCE, _TIME, _DATA = (Row._fields.index(name) for name in ("sequence", "time_us", "data"))
 
 FIRST_PAGE = 100
 _PAGE = 2000
@@ -59,7 +63,7 @@ class Narrowed(NamedTuple):
                 statement = statement.where(text(IS_DECIDING))
         return statement.where(any_clause(self.where)) if self.where else statement
 
-    def candidates(self, engine: Engine, order: Order) -> Pages:
+    def _candidates(self, engine: Engine, order: Order) -> Iterator[_Values]:
         """Rows that the database lets through; by time, ``upto`` must say where they end."""
         if order == "sequence":
             return _in_sequence(engine, self.statement())
@@ -70,20 +74,20 @@ class Narrowed(NamedTuple):
 
     def pages(self, engine: Engine) -> Pages:
         """Rows in the order of position, many at a time: for whoever would feel a step for each."""
-        pages = self.candidates(engine, "sequence")
+        pages = (list(map(Row._make, page)) for page in self._candidates(engine, "sequence"))
         if any_decided(self.where):
             return pages
         return ([row for row in page if any_matches(self.where, to_event(row))] for page in pages)
 
     def events(self, engine: Engine, order: Order) -> Iterator[Event]:
         """Typed events, one at a time."""
-        found = map(to_event, chain.from_iterable(self.candidates(engine, order)))
+        found = map(to_event, chain.from_iterable(self._candidates(engine, order)))
         if any_decided(self.where):
             return found
         return (event for event in found if any_matches(self.where, event))
 
 
-def _in_sequence(engine: Engine, statement: Select[Any]) -> Pages:
+def _in_sequence(engine: Engine, statement: Select[Any]) -> Iterator[_Values]:
     statement = statement.order_by(events.c.sequence)
     page, after = FIRST_PAGE, 0
     with translated("reading"):
@@ -98,11 +102,11 @@ def _in_sequence(engine: Engine, statement: Select[Any]) -> Pages:
                 yield rows
             if len(rows) < page:
                 return
-            after = rows[-1].sequence
-            page = next_page(page, rows)
+            after = rows[-1][_SEQUENCE]
+            page = _next_page(page, rows)
 
 
-def _sorted(engine: Engine, statement: Select[Any]) -> Pages:
+def _sorted(engine: Engine, statement: Select[Any]) -> Iterator[_Values]:
     """By (time, position), sorted and streamed.
 
     SQLite would rather walk the whole index on time, which costs what the
@@ -112,10 +116,10 @@ def _sorted(engine: Engine, statement: Select[Any]) -> Pages:
     with translated("reading"), engine.connect() as connection:
         result = connection.execution_options(stream_results=True).execute(statement)
         while rows := result.fetchmany(FIRST_PAGE):
-            yield list(map(Row._make, rows))
+            yield list(map(tuple, rows))
 
 
-def _in_time(engine: Engine, statement: Select[Any]) -> Pages:
+def _in_time(engine: Engine, statement: Select[Any]) -> Iterator[_Values]:
     """By (time, position), along the index."""
     statement = following = statement.order_by(events.c.time_us, events.c.sequence)
     page = FIRST_PAGE
@@ -125,14 +129,15 @@ def _in_time(engine: Engine, statement: Select[Any]) -> Pages:
         yield rows
         if len(rows) < page:
             return
-        last = tuple_(rows[-1].time_us, rows[-1].sequence)
+        last = tuple_(rows[-1][_TIME], rows[-1][_SEQUENCE])
         following = statement.where(tuple_(events.c.time_us, events.c.sequence) > last)
-        page = next_page(page, rows)
+        page = _next_page(page, rows)
 
 
-def _fetched(connection: Connection, statement: Select[Any]) -> list[Row]:
+def _fetched(connection: Connection, statement: Select[Any]) -> _Values:
     # The driver's own tuples: SQLAlchemy's rows cost as much again.
-    return list(map(Row._make, connection.execute(statement).cursor.fetchall()))
+    found: _Values = connection.execute(statement).cursor.fetchall()
+    return found
 
 
 def every_row(engine: Engine, at_most: int) -> Iterator[Row | None]:
@@ -155,15 +160,15 @@ def every_row(engine: Engine, at_most: int) -> Iterator[Row | None]:
                 return
             page, searching = 1, True  # find the very row
             continue
-        yield from rows
+        yield from map(Row._make, rows)
         if len(rows) < page:
             return
-        following = statement.where(events.c.sequence > rows[-1].sequence)
-        page = 1 if searching else next_page(page, rows, at_most)
+        following = statement.where(events.c.sequence > rows[-1][_SEQUENCE])
+        page = 1 if searching else _next_page(page, rows, at_most)
 
 
-def next_page(page: int, rows: Sequence[Row], at_most: int = _PAGE) -> int:
+def _next_page(page: int, rows: _Values, at_most: int = _PAGE) -> int:
     """More at a time while rows are small, fewer where they are large."""
-    if sum(len(row.data) for row in rows) > PAGE_BYTES:
+    if sum(len(row[_DATA]) for row in rows) > PAGE_BYTES:
         return max(1, page // 4)
     return min(at_most, page * 2)

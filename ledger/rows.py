@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ledger.errors import Conflict, Damaged
 from ledger.event import Event, payload_text
@@ -55,8 +55,8 @@ class StoredCheckpoint(NamedTuple):
     digest: str
 
 
-def to_event(row: Row) -> Event:
-    """The typed event in a row; raises `Damaged`."""
+def to_event(row: Row | tuple[Any, ...]) -> Event:
+    """The typed event in a row, or in its bare values; raises `Damaged`."""
     (
         sequence, id_, type_, source, subject, time_us, version, runid, step,
         correlationid, causationid, data, recorded_us, prevhash, hash_,

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ledger import Filter, Ledger, Row
+from ledger.canonical import CANONICAL_FORM
 from ledger.new_files import new_file
 from ledger.times import format_time
 from runledger.errors import Missing
@@ -140,7 +141,8 @@ def _schema(pa: Any) -> Any:
     }
     optional = {"runid", "step", "correlationid", "causationid"}
     return pa.schema(
-        [pa.field(name, kinds.get(name, pa.string()), name in optional) for name in COLUMNS]
+        [pa.field(name, kinds.get(name, pa.string()), name in optional) for name in COLUMNS],
+        {"canonicalform": str(CANONICAL_FORM)},
     )
 
 
