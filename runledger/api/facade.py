@@ -20,7 +20,8 @@ from ledger.payloads import (
     OverrideSet,
     Payload,
 )
-from rules.decide import Draft
+from rules.kinds import EXCLUSIONS, PARAMETERS, PREFLIGHT, Draft, Kind
+from rules.kinds.preflight import no_node
 from rules.proposal import whole_number
 from runledger.api.collecting import Collecting
 from runledger.api.guarding import Guarding
@@ -170,15 +171,15 @@ class Runledger(Collecting, Searching, Guarding, Recalling):
             seed_count=_count("seed_count", seed_count),
         )
         try:
-            return self._decide("preflight", question, at, as_of)
+            return self._decide(PREFLIGHT, question, at, as_of)
         except RunledgerError:
             raise
         except Exception as error:  # our own fault must not read as "go"
-            return self._failed("preflight", question, error, at)
+            return self._failed(PREFLIGHT, question, error, at)
 
     def exclusions(self, *, at: Time = None, as_of: int | None = None) -> DecisionPayload:
         """Which GPUs must sit out."""
-        return self._decide("exclusions", {}, at, as_of)
+        return self._decide(EXCLUSIONS, {}, at, as_of)
 
     def next_parameters(
         self,
@@ -195,7 +196,7 @@ class Runledger(Collecting, Searching, Guarding, Recalling):
             scope=scope_texts(scope) or None,
             step=None if step is None else str(step),
         )
-        return self._decide("parameters", question, at, as_of)
+        return self._decide(PARAMETERS, question, at, as_of)
 
     def propose(
         self,
@@ -229,11 +230,11 @@ class Runledger(Collecting, Searching, Guarding, Recalling):
         )
         event = self.note(payload, at=at, subject=f"study/{study}" if study else "fleet")
         question["proposal"] = {**proposal, "event": event.id}
-        return self._decide("parameters", question, at, as_of, cause=event.id)
+        return self._decide(PARAMETERS, question, at, as_of, cause=event.id)
 
     def _decide(
         self,
-        kind: str,
+        kind: Kind,
         question: dict[str, Any],
         at: Time,
         as_of: int | None,
@@ -245,7 +246,7 @@ class Runledger(Collecting, Searching, Guarding, Recalling):
         policy, fleet = self.policy, self.fleet
         self.catalog.activate(policy, fleet, now_us=self._clock(), source=SOURCE)
         return self._decider.decide(
-            kind,
+            kind.name,
             question,
             policy=policy,
             fleet=fleet,
@@ -255,7 +256,7 @@ class Runledger(Collecting, Searching, Guarding, Recalling):
         )
 
     def _failed(
-        self, kind: str, question: dict[str, Any], error: Exception, at: Time
+        self, kind: Kind, question: dict[str, Any], error: Exception, at: Time
     ) -> DecisionPayload:
         finding = Finding(
             rule=OWN_FAILURE,
@@ -265,11 +266,10 @@ class Runledger(Collecting, Searching, Guarding, Recalling):
             remedy="report it with the output of: runledger doctor",
             evidence=(),
         )
-        outcome: dict[str, Any] = {"nodes": [], "excluded_nodes": [], "excluded_gpus": {}}
         return self._decider.record_draft(
-            kind,
+            kind.name,
             question,
-            Draft("unknown", (finding,), outcome),
+            Draft("unknown", (finding,), no_node()),
             policy=self.policy,
             fleet=self.fleet,
             at_us=self._time(at),

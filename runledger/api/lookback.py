@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from ledger import Event, NotFound, parse_filters
 from ledger.payloads import DecisionPayload
+from rules.kinds import DECIDED_TYPES
 from runledger.api.session import Opened, Time
 from runledger.errors import Missing
-from runledger.replaying.replay import DECIDED_TYPES, Replayed, replay
+from runledger.replaying.replay import Replayed, replay
 
 if TYPE_CHECKING:
     import pandas

@@ -235,10 +235,11 @@ def _print(decision: Any, arguments: argparse.Namespace) -> int:
     from runledger.cli.decision_text import print_decision
     from runledger.cli.output import print_json
     from runledger.cli.streams import reader_may_leave
+    from runledger.kinds import SHOWN
 
     with reader_may_leave():  # a no-go is none the less one for being piped to `head`
         if arguments.json:
             print_json(msgspec.to_builtins(decision))
         else:
             print_decision(decision)
-    return exits.VERDICTS.get(decision.verdict, exits.DONE)
+    return SHOWN[decision.kind].verdicts[decision.verdict].exit_code

@@ -15,7 +15,8 @@ from runledger.cli.ledger_options import opened
 from runledger.cli.output import colour, counted, plain, print_json, say, talk
 from runledger.cli.progress import progress
 from runledger.errors import BadInput
-from runledger.replaying.whatif import Change, WhatIf, changed_json, effect, what_if
+from runledger.kinds import SHOWN
+from runledger.replaying.whatif import Change, WhatIf, changed_json, what_if
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -151,17 +152,4 @@ def _totals(totals: dict[str, Any]) -> None:
 
 
 def _lines(decision: DecisionPayload) -> list[str]:
-    outcome: dict[str, Any] = decision.outcome
-    if decision.kind == "preflight":
-        cards = [f"{node} {pci}" for node, pci in effect(decision)[3]]
-        left_out = [*outcome["excluded_nodes"], *cards]
-        return [
-            f"{decision.verdict}; nodes {', '.join(outcome['nodes']) or 'none'}"
-            + (f"; without {', '.join(left_out)}" if left_out else "")
-        ]
-    if decision.kind == "exclusions":
-        return [
-            ", ".join(f"{gpu['node']} {gpu['pci']} {gpu['state']}" for gpu in outcome["gpus"])
-            or "no card watched or out"
-        ]
-    return [f"{decision.verdict}: {outcome['trials']:,} trials x {outcome['seed_count']:,} seeds"]
+    return [SHOWN[decision.kind].effect(decision)]
