@@ -22,9 +22,8 @@ from typing import Any
 
 import msgspec
 
-from ledger import Conflict, Event, InvalidEvents, parse_ndjson
+from ledger import Conflict, Event, InvalidEvents, once_each, parse_ndjson
 from ledger.event_checks import nearest
-from ledger.rows import once_each
 from ledger.times import InvalidTime, parse_time
 from rules.decide import Draft, Judge
 from rules.fleet import Fleet, InvalidFleet, parse_fleet

@@ -12,10 +12,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ledger import Event, Filter, Ledger, NotFound
+from ledger import Event, Filter, Ledger, NotFound, once_each
 from ledger.filters import any_matches
 from ledger.payloads import DecisionPayload
-from ledger.rows import once_each
 from rules.decide import Judge
 from rules.kinds import KINDS
 from rules.policy import Policy, default_policy, with_settings

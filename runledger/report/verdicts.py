@@ -11,7 +11,6 @@ from ledger.payloads import Finding
 from rules.ruleset import SEVERITIES
 from runledger.kinds import SHOWN
 from runledger.report.decision_entries import Verdict
-from runledger.report.gathering import events_by_id
 from runledger.report.headlines import gist
 
 _FINDINGS_SHOWN = 40
@@ -58,7 +57,7 @@ def tell(ledger: Ledger, verdicts: Iterable[Verdict]) -> list[Told]:
     for _, findings in worst:
         for finding in findings:
             wanted |= dict.fromkeys(_shown(finding))
-    events = {id: _evidence(event) for id, event in events_by_id(ledger, list(wanted)).items()}
+    events = {id: _evidence(event) for id, event in ledger.get_many(wanted).items()}
     return [
         Told(
             verdict,
