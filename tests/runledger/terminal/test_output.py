@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runledger.cli import output
+from runledger.terminal import output
 from tests.typing_at import Type
 
 
