@@ -6,13 +6,13 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import tomli_w
 
 from collectors.jobs.redact import redact_value
-from ledger import AlreadyThere, Event, Filter, from_wire, to_wire
+from ledger import AlreadyThere, Event, Filter, Ledger, from_wire, to_wire
 from ledger.canonical import canonical
 from ledger.payloads import DecisionPayload
 from ledger.times import format_time
@@ -21,11 +21,9 @@ from rules.fleet import fleet_text
 from rules.fold import FOLDED_TYPES
 from rules.policy import policy_text
 from runledger.cases.case import CASE, EVENTS, FLEET, POLICY, folded, said
+from runledger.config.catalog import Catalog
 from runledger.kinds import SHOWN
 from runledger.replaying.replay import recorded_cut
-
-if TYPE_CHECKING:
-    from runledger.api.facade import Runledger
 
 _HOUR_US = 3_600_000_000
 _WINDOWS_H = (1, 6, 24, 7 * 24, 31 * 24, 366 * 24)
@@ -44,8 +42,9 @@ class CutOut(NamedTuple):
 
 
 def cut_case(
-    runledger: Runledger,
-    id: str,
+    ledger: Ledger,
+    catalog: Catalog,
+    decided: Event,
     folder: Path,
     *,
     progress: Callable[[int], None] = lambda _: None,
@@ -54,18 +53,17 @@ def cut_case(
 
     Where today's rules decide otherwise, the case holds what they decide. The
     slice is as small as leaving out one event after the other makes it, in a
-    bounded number of tries. Raises `Missing` for an unknown decision and
-    `AlreadyThere` where the folder exists.
+    bounded number of tries. Raises `AlreadyThere` where the folder exists.
     """
     if folder.exists():
         raise AlreadyThere(f"{folder} is there already: name a new folder with --output")
-    decision = runledger.decision(id).data
+    decision = decided.data
     assert isinstance(decision, DecisionPayload)
-    judge = runledger.catalog.judge(
-        runledger.catalog.policy(decision.policy.digest),
-        runledger.catalog.fleet(decision.fleet.digest),
+    judge = catalog.judge(
+        catalog.policy(decision.policy.digest),
+        catalog.fleet(decision.fleet.digest),
     )
-    cutter = _Cutter(runledger, judge, decision, progress)
+    cutter = _Cutter(ledger, judge, decision, progress)
     events = [_without_secrets(event) for event in cutter.smallest()]
     at_us = recorded_cut(decision)[1]
     question = redact_value(decision.question)
@@ -79,12 +77,12 @@ class _Cutter:
 
     def __init__(
         self,
-        runledger: Runledger,
+        ledger: Ledger,
         judge: Judge,
         decision: DecisionPayload,
         progress: Callable[[int], None],
     ) -> None:
-        self._ledger = runledger.ledger
+        self._ledger = ledger
         self._judge = judge
         self._decision = decision
         self._sequence, self._at_us = recorded_cut(decision)

@@ -87,7 +87,7 @@ def _decisions(arguments: argparse.Namespace) -> int:
 
     from rules.words import to_the_second
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import note_no_match, print_json, table, talk
+    from runledger.terminal.output import note_no_match, print_json, table, talk
 
     with opened(arguments, create=False) as runledger:
         found: list[Any] = [event.data for event in runledger.decisions(*arguments.where)]
@@ -129,8 +129,8 @@ def _why(arguments: argparse.Namespace) -> int:
 
 def _replay(arguments: argparse.Namespace) -> int:
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import colour, counted, plain, print_json, say
     from runledger.cli.progress import progress
+    from runledger.terminal.output import colour, counted, plain, print_json, say
 
     with opened(arguments, create=False) as runledger, progress("replaying") as advance:
         result = runledger.replay(*arguments.decisions, progress=advance)

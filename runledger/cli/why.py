@@ -11,12 +11,12 @@ import msgspec
 from ledger import Event
 from rules.explain import NearMiss
 from runledger.cli import exits
-from runledger.cli.decision_text import print_decision
 from runledger.cli.ledger_options import opened
-from runledger.cli.output import colour, cut, plain, print_json, say, width, wrapped
 from runledger.cli.progress import progress
 from runledger.explaining.explanation import Explanation, FiredRule, explain, explanation_json
 from runledger.kinds import SHOWN
+from runledger.terminal.decision_text import print_decision
+from runledger.terminal.output import colour, cut, plain, print_json, say, width, wrapped
 
 _NEAR = 0.5
 """What is further from its limit than this share of it is left to ``--json``."""
@@ -28,7 +28,13 @@ _LONGEST = 200
 def run(arguments: argparse.Namespace) -> int:
     """The command."""
     with opened(arguments, create=False) as runledger, progress("asking") as advance:
-        found = explain(runledger, arguments.decision, minimal=arguments.minimal, progress=advance)
+        found = explain(
+            runledger.ledger,
+            runledger.catalog,
+            runledger.decision(arguments.decision),
+            minimal=arguments.minimal,
+            progress=advance,
+        )
     if arguments.json:
         print_json(explanation_json(found))
     elif arguments.dot:

@@ -10,9 +10,9 @@ says so. Making it records nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ledger.times import format_time, parse_time
+from ledger.times import format_time
 from rules.decide import Draft, Judge
 from rules.facts.budget import median_trial_s
 from rules.facts.gpus import CardStanding
@@ -23,13 +23,10 @@ from rules.kinds import EXCLUSIONS, PARAMETERS
 from rules.policy import policy_digest
 from rules.standings import standings
 from rules.state import Run, State
+from runledger.config.session import Session, Time
 from runledger.deciding.folding import History
 from runledger.llm.untrusted import name, untrusted, wrapped
-from runledger.studies.space import scope_texts
-
-if TYPE_CHECKING:
-    from runledger.api.facade import Runledger
-    from runledger.api.session import Time
+from runledger.studies.json_values import scope_texts
 
 RUNS_SHOWN = 10
 INCIDENTS_SHOWN = 20
@@ -47,7 +44,7 @@ ABOUT = (
 
 
 def proposal_context(
-    runledger: Runledger,
+    session: Session,
     *,
     study: str | None = None,
     scope: Mapping[str, Any] | None = None,
@@ -59,11 +56,11 @@ def proposal_context(
     asked = scope_texts(scope)
     question = {"study": study, "scope": asked or None, "step": step}
     question = {key: value for key, value in question.items() if value is not None}
-    at_us = runledger.now() if at is None else at if isinstance(at, int) else parse_time(at)
-    head = runledger.ledger.head().sequence
+    at_us = session.time(at)
+    head = session.ledger.head().sequence
     sequence = head if as_of is None else min(as_of, head)
-    judge = runledger.catalog.judge(runledger.policy, runledger.fleet)
-    state = History(runledger.ledger, judge.fold, persist=True).state_at(sequence, at_us)
+    judge = session.catalog.judge(session.policy, session.fleet)
+    state = History(session.ledger, judge.fold, persist=True).state_at(sequence, at_us)
     cards = standings(judge.rules, state, at_us).cards
     decided = judge.decide(PARAMETERS.name, question, state, at_us)
     runs = ended_runs(state, study, asked, at_us)

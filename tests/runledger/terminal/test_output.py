@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rules import words
-from runledger.cli import output
+from runledger.terminal import output
 from tests.typing_at import Type
 
 
