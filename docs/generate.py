@@ -316,13 +316,14 @@ _SQL_TYPES = {"BIGINT": "integer", "INTEGER": "integer", "INT": "integer", "TEXT
 # -- the facade ------------------------------------------------------------------
 
 _PARTS = {
-    "Opened": "What it is opened with",
-    "Runledger": "Telling, and asking for decisions",
-    "Collecting": "Looking at machines, and taking in what others wrote",
-    "Recalling": "Looking back",
-    "Guarding": "Guarding jobs",
-    "Searching": "Searching with Optuna",
+    "now": "What it is opened with",
+    "close": "Telling, and asking for decisions",
+    "prober": "Looking at machines, and taking in what others wrote",
+    "decisions": "Looking back",
+    "job": "Guarding jobs",
+    "optuna_callback": "Searching with Optuna",
 }
+"""The headings, by the method of `Runledger` that comes first under each."""
 
 
 def facade() -> str:
@@ -348,12 +349,10 @@ def facade() -> str:
         "\n## An open ledger\n",
         "`runledger.open()` gives a `Runledger`; close it, or use `with`.\n",
     ]
-    classes = {cls.__name__: cls for cls in runledger.Runledger.__mro__}
-    for name, title in _PARTS.items():
-        parts += [f"\n### {title}\n", "| | |", "|---|---|"]
-        for method, thing in vars(classes[name]).items():
-            if method.startswith("_"):
-                continue
+    for method, thing in vars(runledger.Runledger).items():
+        if method in _PARTS:
+            parts += [f"\n### {_PARTS[method]}\n", "| | |", "|---|---|"]
+        if not method.startswith("_"):
             called = method + (_signature(thing) if inspect.isfunction(thing) else "")
             parts.append(f"| `{_cell(called)}` | {_cell(_first(thing))} |")
     return "\n".join(parts) + "\n"

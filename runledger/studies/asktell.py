@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from ledger.event import Event, new_event
 from ledger.payloads import Payload, TrialStarted
+from runledger.studies.json_values import json_value
 from runledger.studies.recording import Recorder
-from runledger.studies.trials import SOURCE, json_value, study_name, trial_event
+from runledger.studies.trials import SOURCE, study_name, trial_event
 
 if TYPE_CHECKING:
     import optuna

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from runledger.facade import Runledger
 
 import runledger
 from ledger import Head, export_lines, open_ledger, parse_ndjson, restore, verify
