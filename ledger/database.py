@@ -18,7 +18,7 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool, QueuePool
 
-from ledger.errors import InvalidLocation, LedgerError, NotFound
+from ledger.errors import InvalidLocation, MissingExtra, NotFound
 from ledger.translation import translated
 
 __all__ = ["BUSY_TIMEOUT_S", "after_fork", "connect", "translated"]
@@ -49,9 +49,7 @@ def _connect_postgres(url: URL, *, readonly: bool) -> Engine:
         # once it holds the lock, not as it was when its transaction began.
         engine = create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED")
     except ModuleNotFoundError as error:
-        raise LedgerError(
-            f"PostgreSQL needs {error.name}: pip install 'runledger[postgres]'"
-        ) from error
+        raise MissingExtra("PostgreSQL", str(error.name), "postgres") from error
     if readonly:
 
         @event.listens_for(engine, "connect")
