@@ -25,7 +25,7 @@ from migrations.columns import (
     since,
     study,
 )
-from migrations.words import Postgres, Sqlite, Words
+from migrations.dialects import Postgres, Sqlite, Words
 
 revision = "0002"
 down_revision = "0001"

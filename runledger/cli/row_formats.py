@@ -16,8 +16,8 @@ import msgspec
 from runledger.exporting.tabular import csv_writer, safe_cell
 from runledger.querying import Rows
 from runledger.querying.values import presented
-from runledger.terminal.columns import padded, shortened, width_of
 from runledger.terminal.output import plain
+from runledger.terminal.widths import padded, shortened, width_of
 
 _WIDEST = 60
 _WIDEST_LAST = 240  # plans and messages; nothing stands to the right of it

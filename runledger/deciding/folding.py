@@ -108,7 +108,7 @@ class History:
             return False  # something folded lies beyond the question's cut
         if from_sequence == sequence:
             return True
-        # One that judges another anew comes at the time of that one, and before it; and
+        # One that corrects another comes at the time of that one, and before it; and
         # added events come after all others of their time.
         tied = events.c.time_us == newest_us
         if self._edit is None:

@@ -112,7 +112,7 @@ def asked(question: dict[str, Any]) -> str:
 
 
 def outcome(kind: str, result: dict[str, Any]) -> str:
-    """What came of it, in words."""
+    """The outcome, in words."""
     if kind == "parameters":
         size = (
             f"{_number(result.get('trials'))} trials of {_number(result.get('seed_count'))} seeds"

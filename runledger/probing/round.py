@@ -11,9 +11,9 @@ from collectors.reach import NodeResult
 from ledger import Ledger
 from runledger.intake.appending import append_new
 from runledger.probing.node_locks import Turns
+from runledger.probing.outcome import NodeLook
 from runledger.probing.plan import Ask, Known
 from runledger.probing.results import Answer, answer
-from runledger.probing.summary import NodeLook
 from runledger.probing.targets import Target
 
 Progress = Callable[[int], None]
