@@ -12,6 +12,7 @@ from runledger.cli.parser import Commands, command, count, deciding, moment, sco
 
 def add(commands: Commands) -> None:
     """Declare the commands."""
+    # Long: a list of commands with their options, one after another.
     parser = command(
         commands,
         "preflight",

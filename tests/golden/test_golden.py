@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from runledger.facade import Runledger
 
 import runledger
 from ledger import Head, export_lines, open_ledger, parse_ndjson, restore, verify
