@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from benchmarks.truth.fate import ALL_SLOTS, Fate, Fault, Fix, Hit, Mishap, Span, Symptom, Visit
+from benchmarks.truth.fate import ALL_SLOTS, Fate, Fault, Hit, Mishap, Span, Symptom
 from benchmarks.truth.layout import (
     GENERATIONS,
     NODES_IN_ROOM,
@@ -22,6 +22,7 @@ from benchmarks.truth.layout import (
     machines,
 )
 from benchmarks.truth.rates import CARD_KINDS
+from benchmarks.truth.repairs import visits_to
 
 
 def draw(
@@ -90,7 +91,7 @@ class _Draw:
     def _episode(
         self, rng: random.Random, kind: str, machine: Machine, slot: int, begins: int
     ) -> Fault:
-        visits = list(self._visits(rng, kind, slot, begins))
+        visits = list(visits_to(kind, slot, begins, self.rates, rng))
         ends = visits[-1].at_us
         in_place = kind == "riser" or (kind == "link_storms" and rng.random() < 0.6)
         seat: Literal["card", "place"] = "place" if in_place else "card"
@@ -102,34 +103,6 @@ class _Draw:
                 self._symptom(rng, kind, at) for at in self._times(rng, kind, begins, ends)
             ]
         return fault
-
-    def _visits(self, rng: random.Random, kind: str, slot: int, begins: int) -> Iterator[Visit]:
-        median = self.rates.get(f"repair_days.{kind}", self.rates["repair_days"])
-        fixes: tuple[Fix, ...] = ("swap", "reseat", "move", "nothing_found")
-        weights = [self.rates[f"fix.{fix}"] for fix in fixes]
-        at = begins
-        for attempt in range(6):
-            days = min(150.0, max(3.0, rng.lognormvariate(math.log(median), 0.7)))
-            at += round(days * D)
-            fix = rng.choices(fixes, weights)[0] if attempt < 5 else "swap"
-            if kind == "dead" and fix in ("reseat", "move", "nothing_found"):
-                fix = "swap"
-            if kind in ("riser", "link_storms") and fix == "swap":
-                fix = "reseat"  # of the riser or the cable
-            if kind == "riser" and fix == "move":
-                fix = "nothing_found"
-            told = rng.random()
-            late = self.rates["told_at_once"] + self.rates["told_late"]
-            when: int | None = None
-            if told < self.rates["told_at_once"]:
-                when = at + round(rng.uniform(1, 8) * H)
-            elif told < late:
-                when = at + round(rng.uniform(2, 14) * D)
-            empty = round(rng.uniform(2, 9) * D) if fix == "swap" and rng.random() < 0.3 else 0
-            other = rng.choice([each for each in ALL_SLOTS if each != slot])
-            yield Visit(at, fix, empty, None if when is None else when + empty, other)
-            if fix in ("swap", "reseat"):
-                return
 
     def _times(self, rng: random.Random, kind: str, begins: int, ends: int) -> Iterator[int]:
         mean = self.rates[f"gap_days.{kind}"]
