@@ -159,14 +159,12 @@ class Hardware(ABC):
         node = self.nodes[number]
         for slot in ALL_SLOTS:
             self.kill(Place(number, slot), at, kind, "crash")
-        if random.Random(f"{token}/words").random() < self.rates["lost_words_share"]:
-            node.log = [line for line in node.log if line.at_us < at - 60 * S]
-            kept = [
-                line
-                for line in self.observed.lines
-                if line.node != number or line.at_us < at - 60 * S
-            ]
-            self.observed.lines = kept
+        lost = random.Random(f"{token}/words").random() < self.rates["lost_words_share"]
+        last = at - 60 * S if lost else at  # what was to be said after the crash never is
+        node.log = [line for line in node.log if line.at_us <= last]
+        self.observed.lines = [
+            line for line in self.observed.lines if line.node != number or line.at_us <= last
+        ]
         self.down(number, at, down_us)
 
     def down(self, number: int, at: int, for_us: int) -> None:

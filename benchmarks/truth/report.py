@@ -19,7 +19,7 @@ from benchmarks.truth.scoring import Episode, Score
 
 Results = Mapping[Run, Score]
 NOT_OF_A_FAULT = ("blip", "machine")
-"""Jobs that nobody could have saved: a single hiccup of a well card, a crash of no card's."""
+"""What no fault is behind: a single hiccup of a well card, a machine's own crash."""
 
 
 class Pooled:
