@@ -21,7 +21,7 @@ from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 
 from ledger.backends.forking import forget_connections
 from ledger.backends.protocol import BUSY_TIMEOUT_S, Backend
-from ledger.errors import InvalidLocation, LedgerError, NotFound
+from ledger.errors import InvalidLocation, NotFound
 from ledger.new_files import linked, remove_database
 from ledger.node_locks import FileLocks
 from ledger.rows import Row
@@ -92,11 +92,6 @@ class Sqlite(Backend):
                 linked(part, path)
         finally:
             remove_database(part)
-
-    @staticmethod
-    def translate(error: BaseException, what: str, text: str) -> LedgerError | None:
-        """General words say it all."""
-        return None
 
     def commit(self, connection: Any) -> None:
         """The transaction is ours, and so is its end."""

@@ -9,7 +9,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, NamedTuple
 
 from runledger.cli import exits
-from runledger.cli.output import colour, counted, plain, print_json, say
+from runledger.terminal.output import colour, counted, plain, print_json, say
 
 if TYPE_CHECKING:
     from ledger import Ledger

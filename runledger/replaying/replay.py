@@ -23,7 +23,6 @@ from runledger.deciding.folding import Edit
 from runledger.errors import RunledgerError
 from runledger.replaying.playback import Cut, Playback
 
-DECIDED_TYPES = ("preflight_decided", "exclusions_decided", "parameters_decided")
 COMPARED = ("kind", "question", "as_of", "policy", "fleet", "verdict", "findings", "outcome")
 
 _sorted = msgspec.json.Encoder(order="sorted")

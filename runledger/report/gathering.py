@@ -16,10 +16,13 @@ from ledger.payloads import DecisionPayload, Finding
 from rules.decide import Judge
 from rules.facts.gpus import CardStanding
 from rules.fold import RECLASSIFIED
+from rules.kinds.kind import findings
+from rules.standings import standings
 from rules.state import State
 from runledger.deciding.folding import History
 from runledger.report.cards import CardMap
 from runledger.report.collect import Collected
+from runledger.report.decision_entries import LEADING_TO_RUNS
 from runledger.report.selection import Selection
 
 _LOOKED_BACK_US = 14 * 86_400 * 1_000_000
@@ -76,19 +79,20 @@ def read(
             cards.take(event)
     while not cards.done:
         _sample(judge, state, cards)
-    standings, _ = judge.standings(state, selection.until_us)
+    cards_at_end = standings(judge.rules, state, selection.until_us)
     return Pass(
         collected=collected,
         cards=cards,
         state=state,
-        standings=sorted(standings.values(), key=lambda each: (each.card.node, each.card.pci)),
-        findings=judge.exclusions(state, selection.until_us).findings,
+        standings=sorted(
+            cards_at_end.cards.values(), key=lambda each: (each.card.node, each.card.pci)
+        ),
+        findings=findings(cards_at_end.fired),
     )
 
 
 def _sample(judge: Judge, state: State, cards: CardMap) -> None:
-    standings, _ = judge.standings(state, cards.end_us)
-    cards.sample(standings.values())
+    cards.sample(standings(judge.rules, state, cards.end_us).cards.values())
 
 
 def _judged_anew(ledger: Ledger, selection: Selection) -> frozenset[str]:
@@ -107,7 +111,7 @@ def _earlier_decisions(ledger: Ledger, selection: Selection, collected: Collecte
         upto=selection.upto,
         since_us=selection.since_us - _LOOKED_BACK_US,
         until_us=selection.since_us - 1,
-        types=("parameters_decided", "preflight_decided"),
+        types=[kind.payload.event_type for kind in LEADING_TO_RUNS],
         order="time",
     )
     for event in before:

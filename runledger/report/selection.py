@@ -15,8 +15,8 @@ from ledger.filters import Filter
 from ledger.payloads import DecisionPayload, RunStarted
 from ledger.times import SECOND_US, format_time
 from rules.fleet import Fleet
+from rules.kinds import DECIDED_TYPES
 from runledger.errors import BadInput, Missing
-from runledger.replaying.replay import DECIDED_TYPES
 
 DAY_US = 86_400 * SECOND_US
 DEFAULT_PERIOD_US = 30 * DAY_US

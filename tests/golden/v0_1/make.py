@@ -16,6 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import msgspec
+from runledger.facade import Runledger
+from runledger.settings import Settings
 
 from ledger import export_lines, new_event, open_ledger, parse_ndjson
 from ledger.backup import backup
@@ -52,8 +54,6 @@ from ledger.payloads import (
 from rules.fleet import parse_fleet
 from rules.policy import default_policy, parse_policy
 from runledger import history, story
-from runledger.facade import Runledger
-from runledger.settings import Settings
 
 FLEET = (
     story.FLEET_TOML

@@ -8,6 +8,7 @@ import msgspec
 
 from ledger import open_ledger
 from rules.policy import default_policy
+from rules.standings import standings
 from runledger.api.facade import Runledger
 from runledger.config.settings import Settings
 from runledger.deciding.folding import History
@@ -28,8 +29,8 @@ def test_card_states_equal_those_folded_from_scratch_for_each_day(month: Runledg
     for at, column in enumerate(cards.columns):
         end = min(column.end_us - 1, END) if at < 27 else END
         history = History(month.ledger, judge.fold, persist=False)
-        standings, _ = judge.standings(history.state_at(selection.upto, end), end)
-        expected = {(each.card.node, each.card.pci): each.state for each in standings.values()}
+        found = standings(judge.rules, history.state_at(selection.upto, end), end).cards
+        expected = {(each.card.node, each.card.pci): each.state for each in found.values()}
         shown = {
             place: row.cells[at].ladder
             for place, row in cards.rows.items()
