@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from ledger.payloads import Finding
-from rules.engine import Engine
+from rules.engine import Name, chosen, evaluator
 from rules.facts.advice import advise
 from rules.facts.budget import budget_fact
 from rules.facts.failures import failure_facts, weighing
@@ -31,9 +31,10 @@ from rules.facts.proposals import judge_proposal
 from rules.fleet import Fleet
 from rules.fold import Fold
 from rules.folds.context import Context
+from rules.in_force import resolve
 from rules.ladder import Standing, worst
 from rules.policy import Policy
-from rules.ruleset import SEVERITIES, Fact, Fired, Rule, Severity, resolve
+from rules.ruleset import SEVERITIES, Fact, Fired, Rule, Severity
 from rules.rulesets import ALL_RULES
 from rules.state import State
 
@@ -62,15 +63,24 @@ class Judge:
     """Decides under one policy and fleet.
 
     ``watch`` sees every fact and what fired for it: that is how a decision is
-    explained by the very code that makes it.
+    explained by the very code that makes it. ``engine`` names the evaluator, where
+    it shall not be the one that was chosen for this process.
     """
 
-    def __init__(self, policy: Policy, fleet: Fleet, *, watch: Watch | None = None) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        fleet: Fleet,
+        *,
+        watch: Watch | None = None,
+        engine: Name | None = None,
+    ) -> None:
         self.policy = policy
         self.fleet = fleet
         self.fold = Fold(policy, fleet)
         self._context = Context(policy, fleet)
-        self._engine = Engine(resolve(ALL_RULES, policy))
+        self.engine = engine or chosen()
+        self._rules = evaluator(resolve(ALL_RULES, policy), self.engine)
         self._watch = watch
 
     def decide(self, kind: str, question: Question, state: State, at_us: int) -> Draft:
@@ -82,6 +92,11 @@ class Judge:
         if kind == "parameters":
             return self.parameters(question, state, at_us)
         raise ValueError(f"no decision of kind {kind!r}")
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules in force, each limit a value."""
+        return self._rules.rules
 
     # -- which cards sit out ---------------------------------------------------
 
@@ -237,8 +252,8 @@ class Judge:
     # -- rules -------------------------------------------------------------------
 
     def _fired(self, facts: Sequence[Fact]) -> list[list[Fired]]:
-        hits = self._engine.fired([(fact.kind, fact.features) for fact in facts])
-        rules = self._engine.rules
+        hits = self._rules.fired([(fact.kind, fact.features) for fact in facts])
+        rules = self.rules
         if self._watch is not None:
             for fact, positions in zip(facts, hits, strict=True):
                 self._watch(fact, [rules[position] for position in positions])

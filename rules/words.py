@@ -27,6 +27,12 @@ def age(seconds: float) -> str:
     raise AssertionError("a duration is at least a number of seconds")
 
 
+def older_than(seconds: float, limit_s: float) -> str:
+    """An age beyond a limit, never in the same words as the limit: ``over 10 minutes``."""
+    text = age(seconds)
+    return f"over {text}" if text == span(limit_s) else text
+
+
 def number(value: float) -> str:
     """A number without a fraction where it has none, else with at most three digits of it."""
     return f"{value:,.3f}".rstrip("0").rstrip(".")

@@ -19,9 +19,10 @@ from ledger.payloads import (
 )
 from ledger.times import format_time
 from rules.decide import Draft, Judge
+from rules.engine import version
 from rules.fleet import Fleet, fleet_digest
 from rules.policy import Policy, policy_digest
-from rules.rulesets import all_rules_digest
+from rules.sources import judge_digest
 from runledger.catalog import Catalog
 from runledger.history import History
 from runledger.version import __version__
@@ -124,7 +125,7 @@ def compose(
         as_of=cut,
         policy=PolicyRef(name=judge.policy.name, digest=policy_digest(judge.policy)),
         fleet=FleetRef(digest=fleet_digest(judge.fleet)),
-        engine=EngineRef(version=__version__, rules=all_rules_digest()),
+        engine=EngineRef(version=f"{__version__} ({version(judge.engine)})", rules=judge_digest()),
         verdict=draft.verdict,
         findings=draft.findings,
         outcome=draft.outcome,

@@ -14,8 +14,7 @@ import msgspec
 from ledger import Event, NotFound
 from ledger.canonical import canonical
 from ledger.payloads import DecisionPayload
-from rules.explain import Account, NearMiss, Watched, conditions
-from rules.policy import Policy
+from rules.explain import Account, NearMiss, Watched
 from rules.ruleset import Fact, Rule
 from runledger.history import order
 from runledger.minimal import Minimal, Search
@@ -26,7 +25,10 @@ if TYPE_CHECKING:
 
 
 class Compared(msgspec.Struct, frozen=True):
-    """One condition of a rule that fired; ``key`` is the policy key of ``limit``, or ""."""
+    """One condition of a rule that fired; ``key`` is the policy key of ``limit``, or "".
+
+    For ``exists`` and ``missing`` there is no limit.
+    """
 
     feature: str
     value: Any
@@ -97,7 +99,7 @@ def explain(
         decision=decision,
         same=_same(decision, account),
         fired=tuple(
-            _fired(rule, spoken.fact, policy) for spoken in account.spoken for rule in spoken.rules
+            _fired(rule, spoken.fact) for spoken in account.spoken for rule in spoken.rules
         ),
         nearly=account.nearly,
         evidence=_events(runledger, list(named)),
@@ -112,7 +114,7 @@ def _same(decision: DecisionPayload, account: Account) -> bool:
     )
 
 
-def _fired(rule: Rule, fact: Fact, policy: Policy) -> FiredRule:
+def _fired(rule: Rule, fact: Fact) -> FiredRule:
     return FiredRule(
         rule=rule.name,
         severity=rule.severity,
@@ -120,8 +122,14 @@ def _fired(rule: Rule, fact: Fact, policy: Policy) -> FiredRule:
         message=rule.message.format_map(fact.show),
         remedy=rule.remedy.format_map(fact.show),
         conditions=tuple(
-            Compared(feature, fact.features[feature], operator, limit, key)
-            for (feature, operator, limit), key in conditions(rule, policy)
+            Compared(
+                each.feature,
+                fact.features.get(each.feature),
+                each.operator,
+                each.limit,
+                each.key,
+            )
+            for each in rule.when
         ),
         evidence=fact.evidence,
     )
