@@ -20,10 +20,6 @@ Operator = Literal["==", "!=", "<", "<=", ">", ">=", "exists", "missing"]
 ORDERED = frozenset({"<", "<=", ">", ">="})
 """The operators that ask which of two numbers is larger."""
 
-NEGATED: dict[str, str] = {"==": "!=", "<": ">=", "<=": ">", "exists": "missing"}
-NEGATED |= {right: left for left, right in NEGATED.items()}
-"""The operator that holds where another does not, of a feature that has a value."""
-
 _NAME = r"[a-z][a-z0-9_]*"
 _PRESENCE = re.compile(rf"(exists|missing)\(\s*({_NAME})\s*\)")
 _COMPARISON = re.compile(rf"({_NAME})\s*(==|!=|<=|>=|<|>)\s*(\S.*)", re.DOTALL)

@@ -10,13 +10,16 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from rules.conditions import NEGATED, ORDERED
+from rules.conditions import ORDERED
 from rules.decide import Draft, Judge, Question
 from rules.engine.plain import holds
 from rules.fleet import Fleet
 from rules.policy import Policy
 from rules.ruleset import Fact, Rule
 from rules.state import State
+
+_PASSED = {"<": ">=", "<=": ">"}
+"""What is said of a limit that was passed, by the operator that asks to stay below it."""
 
 
 class Spoken(msgspec.Struct, frozen=True):
@@ -109,8 +112,8 @@ def _misses(spoken: Spoken, rules: Sequence[Rule]) -> Iterator[NearMiss]:
         # Nothing of something, or a limit of nothing (which often means none), is no distance.
         if condition.operator not in ORDERED or not value or not limit:
             continue
-        # Where trouble was found, that it was not less is no news.
-        if (condition.feature, NEGATED[condition.operator], limit) in worse:
+        # That trouble, once there is some, was not less is no news.
+        if (condition.feature, _PASSED.get(condition.operator), limit) in worse:
             continue
         assert isinstance(value, int | float)
         assert isinstance(limit, int | float)

@@ -4,29 +4,31 @@ What it is kept from doing, and why: its host would start timer threads that
 dispatch rules by the wall clock, so ours starts none; a fact that no rule
 matches can crash the process, so a catch-all rule of lowest priority matches
 every fact; an exception inside an action is swallowed, so the actions only
-note what fired and anything noted by the engine is raised; values it refuses
-or mismatches (NaN, infinities, nothing) are refused before it sees them. It
-never frees a compiled set of rules: an engine that is let go sees to that.
+note what fired and anything noted by the engine is raised; its parser of JSON
+crashes the process on 1e-06 and holds no whole number beyond 63 bits, so it is
+given ranks, which compare as the numbers do. It never frees a compiled set of
+rules: an engine that is let go sees to that.
 """
 
 from __future__ import annotations
 
 import itertools
-import sys
 import threading
 import weakref
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
-from rules.conditions import Condition, Scalar
+from rules.conditions import Scalar
 from rules.engine.evaluator import EngineFailure, Given, checked
 from rules.ruleset import Rule
 
 _RULESET = "runledger"
 _COMPARE = {"!=": "$neq", "<": "$lt", "<=": "$lte", ">": "$gt", ">=": "$gte"}
 _PRESENCE = {"exists": "$ex", "missing": "$nex"}
+
+_Sort = tuple[str, tuple[tuple[str, str | int], ...]]
 
 
 def why_not_loaded() -> str:
@@ -54,8 +56,8 @@ class DurableEvaluator:
     def __init__(self, rules: Sequence[Rule], *, remember: int = 100_000) -> None:
         self.rules = tuple(rules)
         self._remember = remember
-        self._compared = _compared(self.rules)
-        self._known: dict[tuple[Any, ...], tuple[int, ...]] = {}
+        self._limits = _limits(self.rules)
+        self._known: dict[_Sort, tuple[int, ...]] = {}
         self._sessions = itertools.count()
         self._fired: dict[str, set[int]] = {}
         self._one_at_a_time = threading.Lock()
@@ -64,35 +66,30 @@ class DurableEvaluator:
 
     def fired(self, facts: Sequence[Given]) -> list[tuple[int, ...]]:
         """For each fact, the positions of the rules that hold."""
-        sorts = [self._sort(kind, checked(features)) for kind, features in facts]
+        sorts = [self.sort(kind, checked(features)) for kind, features in facts]
         with self._one_at_a_time:
-            new = {
-                sort: fact
-                for sort, fact in zip(sorts, facts, strict=True)
-                if sort not in self._known
-            }
+            new = dict.fromkeys(sort for sort in sorts if sort not in self._known)
             if new:
                 if len(self._known) + len(new) > self._remember:
                     self._known.clear()
-                    new = dict(zip(sorts, facts, strict=True))
-                self._known.update(zip(new, self.evaluate(list(new.values())), strict=True))
+                    new = dict.fromkeys(sorts)
+                self._known.update(zip(new, self.evaluate(list(new)), strict=True))
             return [self._known[sort] for sort in sorts]
 
-    def evaluate(self, facts: Sequence[Given]) -> list[tuple[int, ...]]:
-        """What fires for each fact, asked of durable-rules whatever is remembered."""
+    def sort(self, kind: str, features: Mapping[str, Scalar]) -> _Sort:
+        """The sort of a fact: its kind, and each feature that rules look at by its rank."""
+        return kind, tuple(
+            (feature, _rank(limits, features[feature]))
+            for feature, limits in self._limits.get(kind, {}).items()
+            if feature in features
+        )
+
+    def evaluate(self, sorts: Sequence[_Sort]) -> list[tuple[int, ...]]:
+        """What fires for each sort of fact, asked of durable-rules whatever is remembered."""
         session = f"s{next(self._sessions)}"
         batch = [
-            {
-                "id": str(number),
-                "sid": session,
-                "kind": kind,
-                **{
-                    each: features[each]
-                    for each in self._compared.get(kind, ())
-                    if each in features
-                },
-            }
-            for number, (kind, features) in enumerate(facts)
+            {"id": str(number), "sid": session, "kind": kind, **dict(ranks)}
+            for number, (kind, ranks) in enumerate(sorts)
         ]
         self._fired = {str(number): set() for number in range(len(batch))}
         try:
@@ -109,19 +106,10 @@ class DurableEvaluator:
             self._host.delete_state(_RULESET, session)
         return [tuple(sorted(self._fired[str(number)])) for number in range(len(batch))]
 
-    def _sort(self, kind: str, features: Mapping[str, Scalar]) -> tuple[Any, ...]:
-        """The sort of a fact: where its features lie between the limits of the rules about it."""
-        compared = self._compared.get(kind)
-        if compared is None:
-            return (kind,)
-        return kind, *(
-            _between(limits, features.get(feature)) for feature, limits in compared.items()
-        )
-
     def _definition(self) -> dict[str, Any]:
         rules: dict[str, Any] = {
             f"r{position}": {
-                "all": [{"m": {"$and": [{"kind": rule.about}, *map(_expression, rule.when)]}}],
+                "all": [{"m": {"$and": [{"kind": rule.about}, *self._expressions(rule)]}}],
                 "run": self._note(position),
             }
             for position, rule in enumerate(self.rules)
@@ -133,6 +121,17 @@ class DurableEvaluator:
         }
         return {_RULESET: rules}
 
+    def _expressions(self, rule: Rule) -> Iterator[dict[str, Any]]:
+        for each in rule.when:
+            if each.limit is None:
+                yield {_PRESENCE[each.operator]: {each.feature: 1}}
+                continue
+            rank = _rank(self._limits[rule.about][each.feature], each.limit)
+            if each.operator == "==":
+                yield {each.feature: rank}
+            else:
+                yield {_COMPARE[each.operator]: {each.feature: rank}}
+
     def _note(self, position: int) -> Callable[[Any], None]:
         def run(context: Any) -> None:
             self._fired[context.m.id].add(position)
@@ -140,13 +139,13 @@ class DurableEvaluator:
         return run
 
 
-def _compared(rules: Sequence[Rule]) -> dict[str, dict[str, list[int | float]]]:
-    """By kind of fact, the features that rules look at, with the numbers they compare them to."""
+def _limits(rules: Sequence[Rule]) -> dict[str, dict[str, list[int | float]]]:
+    """By kind of fact and feature that rules look at, the numbers it is compared to, in order."""
     found: dict[str, dict[str, set[int | float]]] = {}
     for rule in rules:
         for each in rule.when:
             limits = found.setdefault(rule.about, {}).setdefault(each.feature, set())
-            if isinstance(each.limit, int | float):  # true compares as 1
+            if isinstance(each.limit, int | float):  # false and true are 0 and 1
                 limits.add(each.limit)
     return {
         kind: {feature: sorted(limits) for feature, limits in features.items()}
@@ -154,23 +153,14 @@ def _compared(rules: Sequence[Rule]) -> dict[str, dict[str, list[int | float]]]:
     }
 
 
-def _between(limits: Sequence[int | float], value: Scalar | None) -> Any:
-    """A number by its place among the limits: below, at or above each; else the value itself."""
-    if value is None or isinstance(value, str | bool):
+def _rank(limits: Sequence[int | float], value: Scalar) -> str | int:
+    """A number by its place among some limits: odd at one of them, even between; text as it is.
+
+    Ranks compare as the numbers do, and are whole and small.
+    """
+    if isinstance(value, str):
         return value
-    return "number", bisect_left(limits, value) + bisect_right(limits, value)
-
-
-def _expression(condition: Condition) -> dict[str, Any]:
-    feature, limit = condition.feature, condition.limit
-    if condition.operator in _PRESENCE:
-        return {_PRESENCE[condition.operator]: {feature: 1}}
-    if type(limit) is int and abs(limit) >= 2**63:
-        # Beyond what its parser holds, and beyond every whole number in a fact.
-        limit = float(limit) if abs(limit) < sys.float_info.max else sys.float_info.max
-    if condition.operator == "==":
-        return {feature: limit}
-    return {_COMPARE[condition.operator]: {feature: limit}}
+    return bisect_left(limits, value) + bisect_right(limits, value)
 
 
 def _host(definition: dict[str, Any]) -> Any:

@@ -12,8 +12,6 @@ from rules.ruleset import Rule
 Given = tuple[str, Mapping[str, Scalar]]
 """A fact as an evaluator takes it: its kind and its features."""
 
-_LARGEST = 2**63 - 1
-
 
 class EngineFailure(Exception):
     """An evaluator failed, or was about to be given what it cannot hold."""
@@ -37,8 +35,6 @@ def checked(features: Mapping[str, Scalar]) -> Mapping[str, Scalar]:
             raise EngineFailure(f"feature {name!r} is a {type(value).__name__}")
         if type(value) is float and not math.isfinite(value):
             raise EngineFailure(f"feature {name!r} is {value}")
-        if type(value) is int and abs(value) > _LARGEST:
-            raise EngineFailure(f"feature {name!r} has more than 63 bits: {value}")
         if name in ("id", "sid", "kind") or name.startswith("$"):
             raise EngineFailure(f"a feature must not be called {name!r}")
     return features

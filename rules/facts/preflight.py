@@ -197,13 +197,13 @@ class PreflightFacts:
         newest_us = max((each.time_us for each in seen.errors), default=None)
         if newest_us is None or self.at_us - newest_us >= self.context.incident_gap_us:
             return
-        if common_cause(seen.errors, cards, self.context):
+        if cards and common_cause(seen.errors, cards, self.context):
             return  # a newer boot ended it, or the node shows fewer cards than it did then
         failing = len({each.card for each in seen.errors})
         yield Fact(
             kind="common",
             subject=node_subject(node.name),
-            features={"cards": failing, "share": share_of(failing, cards)},
+            features=known(cards=failing, share=share_of(failing, cards) if cards else None),
             show=self._show(node),
             evidence=tuple(each.event for each in seen.errors),
         )

@@ -18,8 +18,6 @@ from rules.state import State
 
 _DAY_US = 86_400 * SECOND_US
 _SHOWN_CHARACTERS = 60
-_MOST = 2**62
-"""What evaluators can hold, and beyond any budget."""
 
 
 class Judged(msgspec.Struct, kw_only=True):
@@ -108,7 +106,7 @@ def judge_proposal(
             **known(
                 runs_since_change=since,
                 # No budget is no limit: then there is nothing to compare with it.
-                day_trial_seeds=min(spent + asked, _MOST) if limits.daily_budget else None,
+                day_trial_seeds=spent + asked if limits.daily_budget else None,
             ),
         },
         show={

@@ -59,9 +59,7 @@ def test_every_kind_of_fact_and_every_feature_says_what_it_is() -> None:
 
 
 def _rule(*texts: str, about: str = "card") -> Rule:
-    return Rule(
-        name="r", about=about, when=when(*texts), severity="info", message="m", remedy="r"
-    )
+    return Rule(name="r", about=about, when=when(*texts), severity="info", message="m", remedy="r")
 
 
 @pytest.mark.parametrize(

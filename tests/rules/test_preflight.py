@@ -289,7 +289,9 @@ def test_a_common_cause_is_as_far_away_as_decimals_say_it_is() -> None:
         events = burst(Story(fleet), at=0, cards=cards).events
         state = watched.judge.fold.run(events)
         nearly = watched.decide("preflight", {"step": "1"}, state, NOON + M).nearly
-        return [(each.what, each.value, each.limit) for each in nearly if each.rule == "common_cause"]
+        return [
+            (each.what, each.value, each.limit) for each in nearly if each.rule == "common_cause"
+        ]
 
     assert near(3) == [("share", 0.15, 0.55)]
     assert near(10) == [("share", 0.5, 0.55)]
