@@ -224,13 +224,11 @@ KINDS: dict[str, Kind] = {
         features={
             "survivors": _count("Survivors it found."),
             "completed_trials": _count("Trials that ran to a result."),
-            "trials": _count("Trials it was asked for."),
-            "seed_count": _count("Seeds a trial."),
         },
     ),
     "note": Kind(
         title="Parameters: runs that do not speak",
-        says="One fact for the last run, and for each newer one that ended or was counted in part.",
+        says="One fact for each run since the last that speaks, and for that one if it lost nodes.",
         features={
             "uncounted_share": _number("The part of it not counted; left out where none was."),
             "survivors": _count("Survivors that were counted."),

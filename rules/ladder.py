@@ -45,8 +45,9 @@ class Standing(msgspec.Struct, kw_only=True):
 
     def quiet_us(self, at_us: int) -> int | None:
         """On watch: how long nothing has happened to it that keeps it there."""
-        kept = [each for each in (self.newest_us, self.anchor_us) if each is not None]
-        return at_us - max(kept) if self.rules == "watch" and kept else None
+        if self.rules != "watch":
+            return None
+        return at_us - max(self.newest_us or 0, self.anchor_us or 0)
 
 
 def climb(card: Card, context: Context, at_us: int) -> Standing:

@@ -27,10 +27,10 @@ def age(seconds: float) -> str:
     raise AssertionError("a duration is at least a number of seconds")
 
 
-def older_than(seconds: float, limit_s: float) -> str:
+def older_than(seconds: float, limit: str) -> str:
     """An age beyond a limit, never in the same words as the limit: ``over 10 minutes``."""
     text = age(seconds)
-    return f"over {text}" if text == span(limit_s) else text
+    return f"over {text}" if text == limit else text
 
 
 def number(value: float) -> str:

@@ -28,7 +28,10 @@ _RULESET = "runledger"
 _COMPARE = {"!=": "$neq", "<": "$lt", "<=": "$lte", ">": "$gt", ">=": "$gte"}
 _PRESENCE = {"exists": "$ex", "missing": "$nex"}
 
-_Sort = tuple[str, tuple[tuple[str, str | int], ...]]
+_NONE: dict[str, list[int | float]] = {}
+
+_Sort = tuple[str | int | None, ...]
+"""A kind of fact, and the rank of each feature that rules about it look at; None: unknown."""
 
 
 def why_not_loaded() -> str:
@@ -77,19 +80,19 @@ class DurableEvaluator:
             return [self._known[sort] for sort in sorts]
 
     def sort(self, kind: str, features: Mapping[str, Scalar]) -> _Sort:
-        """The sort of a fact: its kind, and each feature that rules look at by its rank."""
-        return kind, tuple(
-            (feature, _rank(limits, features[feature]))
-            for feature, limits in self._limits.get(kind, {}).items()
-            if feature in features
-        )
+        """The sort of a fact: its kind, and the rank of each feature that rules look at."""
+        sort: list[str | int | None] = [kind]
+        for feature, limits in self._limits.get(kind, _NONE).items():
+            value = features.get(feature)
+            sort.append(None if value is None else _rank(limits, value))
+        return tuple(sort)
 
     def evaluate(self, sorts: Sequence[_Sort]) -> list[tuple[int, ...]]:
         """What fires for each sort of fact, asked of durable-rules whatever is remembered."""
         session = f"s{next(self._sessions)}"
         batch = [
-            {"id": str(number), "sid": session, "kind": kind, **dict(ranks)}
-            for number, (kind, ranks) in enumerate(sorts)
+            {"id": str(number), "sid": session, "kind": kind, **self._ranks(kind, ranks)}
+            for number, (kind, *ranks) in enumerate(sorts)
         ]
         self._fired = {str(number): set() for number in range(len(batch))}
         try:
@@ -105,6 +108,10 @@ class DurableEvaluator:
         finally:
             self._host.delete_state(_RULESET, session)
         return [tuple(sorted(self._fired[str(number)])) for number in range(len(batch))]
+
+    def _ranks(self, kind: Any, ranks: Sequence[str | int | None]) -> dict[str, str | int]:
+        named = zip(self._limits.get(kind, _NONE), ranks, strict=True)
+        return {feature: rank for feature, rank in named if rank is not None}
 
     def _definition(self) -> dict[str, Any]:
         rules: dict[str, Any] = {

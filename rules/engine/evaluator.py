@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Protocol
 
 from rules.conditions import Scalar
@@ -11,6 +11,8 @@ from rules.ruleset import Rule
 
 Given = tuple[str, Mapping[str, Scalar]]
 """A fact as an evaluator takes it: its kind and its features."""
+
+_SCALARS = frozenset({str, int, bool})
 
 
 class EngineFailure(Exception):
@@ -31,10 +33,9 @@ class Evaluator(Protocol):
 def checked(features: Mapping[str, Scalar]) -> Mapping[str, Scalar]:
     """The features, every one of which both evaluators can hold; raises `EngineFailure`."""
     for name, value in features.items():
-        if type(value) not in (str, int, float, bool):
+        if type(value) is float:
+            if not isfinite(value):
+                raise EngineFailure(f"feature {name!r} is {value}")
+        elif type(value) not in _SCALARS:
             raise EngineFailure(f"feature {name!r} is a {type(value).__name__}")
-        if type(value) is float and not math.isfinite(value):
-            raise EngineFailure(f"feature {name!r} is {value}")
-        if name in ("id", "sid", "kind") or name.startswith("$"):
-            raise EngineFailure(f"a feature must not be called {name!r}")
     return features

@@ -11,11 +11,12 @@ from rules.ruleset import Fact, known
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """For which step evidence is wanted, when, and how old it may be (seconds)."""
+    """For which step evidence is wanted, when, and how old it may be, in seconds and in words."""
 
     step: str
     at_us: int
     max_age_s: float
+    max_age: str
 
     def is_fresh(self, time_us: int) -> bool:
         """Whether evidence of that time may still be relied on."""
@@ -49,8 +50,8 @@ class Asked(msgspec.Struct, frozen=True):
                 "node": node or "the controller",
                 "what": what,
                 "problem": unreadable,
-                "age": "" if age_s is None else words.older_than(age_s, self.max_age_s),
-                "max_age": words.span(self.max_age_s),
+                "age": "" if age_s is None else words.older_than(age_s, self.max_age),
+                "max_age": self.max_age,
                 "step": self.step,
                 "mend": f"{mend}, then " if mend else "",
             },

@@ -110,11 +110,8 @@ class CardFacts:
             show["reason"] = standing.reason
             evidence += standing.evidence
         card = self._state.cards.get(place.key)
-        incidents = [
-            each
-            for each in (card.incidents if card is not None else ())
-            if each.time_us > self._oldest_us
-        ]
+        known_incidents = card.incidents if card is not None else ()
+        incidents = [each for each in known_incidents if each.time_us > self._oldest_us]
         return Fact(
             kind="card",
             subject=gpu_subject(self._node.name, place.pci),

@@ -111,8 +111,6 @@ def last_run_fact(found: History) -> Fact:
         features={
             "survivors": counted.survivors,
             "completed_trials": counted.completed_trials,
-            "trials": counted.trials,
-            "seed_count": counted.seed_count,
         },
         show={
             "run": run_label(run),
@@ -125,8 +123,9 @@ def last_run_fact(found: History) -> Fact:
 
 
 def note_facts(found: History) -> list[Fact]:
-    """Runs that do not speak, and the last that does: a lost node may have caused its zero."""
-    runs = found.silent if found.last is None else [*found.silent, found.last]
+    """Runs that do not speak, and the last that does where nodes of it were lost meanwhile."""
+    last = found.last
+    runs = [*found.silent, last] if last is not None and last.losses else found.silent
     return [_note(run) for run in runs]
 
 

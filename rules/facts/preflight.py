@@ -58,7 +58,8 @@ class PreflightFacts:
         self.step: Step | None = context.fleet.steps.get(self.step_name)
         self.nodes: tuple[Node, ...] = context.fleet.nodes_of(self.step_name)
         self.preflight = context.policy.preflight
-        self._asked = Asked(self.step_name, at_us, self.preflight.evidence_max_age_s)
+        max_age_s = self.preflight.evidence_max_age_s
+        self._asked = Asked(self.step_name, at_us, max_age_s, words.span(max_age_s))
         self._unreachable = sum(
             self.reachable(node.name) is False and self.sits_out(node.name) is None
             for node in self.nodes
