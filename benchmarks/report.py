@@ -22,9 +22,9 @@ from ledger.payloads import RunFinished, RunStarted, SmuError, SurvivorsCounted,
 from ledger.times import format_time
 from rules.fleet import fleet_text
 from rules.policy import default_policy
-from runledger.facade import Runledger
+from runledger.api.facade import Runledger
+from runledger.config.settings import Settings
 from runledger.report import report_of
-from runledger.settings import Settings
 
 FLEET = fleet(26)
 DAY_US = 86_400_000_000
@@ -65,7 +65,7 @@ def _typed(folder: Path, month: str, days: tuple[int, int], rounds: int) -> None
 def _inside(year: Runledger, month: str, days: tuple[int, int], rounds: int) -> None:
     since, until = (BEGIN_US + day * DAY_US for day in days)
     ours, verdicts = in_turns(
-        lambda: seconds(lambda: report_of(year, since=since, until=until)),
+        lambda: seconds(lambda: report_of(year.session, since=since, until=until)),
         lambda: seconds(lambda: [year.preflight("1", at=END_US) for _ in range(10)]),
         rounds=rounds,
     )

@@ -80,7 +80,7 @@ class Watched:
         self._spoken.clear()
         draft = self.judge.decide(kind, question, state, at_us)
         spoken = tuple(self._spoken)
-        return Account(draft, spoken, tuple(_nearly(spoken, self.judge.rules)))
+        return Account(draft, spoken, tuple(_nearly(spoken, self.judge.rules.in_force)))
 
 
 def _nearly(spoken: Sequence[Spoken], rules: Sequence[Rule]) -> list[NearMiss]:

@@ -28,7 +28,7 @@ class Feature(msgspec.Struct, frozen=True):
     """What a text may be, where that is known."""
 
 
-class Kind(msgspec.Struct, frozen=True, kw_only=True):
+class FactKind(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of fact."""
 
     title: str
@@ -67,8 +67,8 @@ _TIME_BUDGET = {
     "fits": _count("How many trials would fit."),
 }
 
-KINDS: dict[str, Kind] = {
-    "question": Kind(
+FACTS: dict[str, FactKind] = {
+    "question": FactKind(
         title="Preflight: the question",
         says="One fact: what was asked.",
         features={
@@ -77,7 +77,7 @@ KINDS: dict[str, Kind] = {
             "seed_count": _count("Seeds a trial, as asked for."),
         },
     ),
-    "node": Kind(
+    "node": FactKind(
         title="Preflight: nodes",
         says="One fact a node of the step.",
         features={
@@ -88,7 +88,7 @@ KINDS: dict[str, Kind] = {
             "uptime_s": _number("How long it has been up, where a probe told.", "s"),
         },
     ),
-    "common": Kind(
+    "common": FactKind(
         title="Preflight: a common cause",
         says="One fact where cards of a node failed together.",
         features={
@@ -96,7 +96,7 @@ KINDS: dict[str, Kind] = {
             "share": _number("Their share of the node's cards."),
         },
     ),
-    "evidence": Kind(
+    "evidence": FactKind(
         title="Preflight: evidence",
         says="One fact for each kind of evidence a node must have.",
         features={
@@ -105,7 +105,7 @@ KINDS: dict[str, Kind] = {
             "readable": _yes("Whether it says what it should; left out where there is none."),
         },
     ),
-    "hung": Kind(
+    "hung": FactKind(
         title="Preflight: tools that hung",
         says="One fact for each card or node that a tool hung on.",
         features={
@@ -113,22 +113,22 @@ KINDS: dict[str, Kind] = {
             "out": _yes("Whether the card sits out."),
         },
     ),
-    "cleanup": Kind(
+    "cleanup": FactKind(
         title="Preflight: the clean-up",
         says="One fact for the newest clean-up of a node since boot.",
         features={"warnings": _count("Warnings it gave.")},
     ),
-    "orphan": Kind(
+    "orphan": FactKind(
         title="Preflight: memory left behind",
         says="One fact for each card that the newest clean-up since boot left memory on.",
         features={"orphaned_vram_mib": _number("Memory that no process owns.", "MiB")},
     ),
-    "node_smu": Kind(
+    "node_smu": FactKind(
         title="Preflight: SMU errors of no card",
         says="One fact where a node logged an error that names no card.",
         features={"since_boot": _yes("Whether the newest is since the node's last boot.")},
     ),
-    "card": Kind(
+    "card": FactKind(
         title="Preflight: cards",
         says="One fact for each card that the newest probe shows, or misses while it sits out.",
         features={
@@ -140,7 +140,7 @@ KINDS: dict[str, Kind] = {
             "crashes": _count("Those of them that took its node down."),
         },
     ),
-    "incident": Kind(
+    "incident": FactKind(
         title="Preflight: incidents",
         says="One fact for each card with one since its node's boot.",
         features={
@@ -148,7 +148,7 @@ KINDS: dict[str, Kind] = {
             "since_boot": _count("Its incidents since the node's last boot."),
         },
     ),
-    "shortage": Kind(
+    "shortage": FactKind(
         title="Preflight: missing cards",
         says="One fact where a node shows too few cards.",
         features={
@@ -158,7 +158,7 @@ KINDS: dict[str, Kind] = {
             "unexplained": _count("Missing cards that do not: expected less the other two."),
         },
     ),
-    "file": Kind(
+    "file": FactKind(
         title="Preflight: files",
         says="One fact for each file of the step that was looked for.",
         features={
@@ -169,12 +169,12 @@ KINDS: dict[str, Kind] = {
             "since_boot": _yes("Whether it was looked for since the node's last boot."),
         },
     ),
-    "budget": Kind(
+    "budget": FactKind(
         title="Preflight: time",
         says="One fact where there are trials and a timeout.",
         features=_TIME_BUDGET,
     ),
-    "run": Kind(
+    "run": FactKind(
         title="Preflight: the run",
         says="One fact where the question names a run that began.",
         features={
@@ -185,7 +185,7 @@ KINDS: dict[str, Kind] = {
             "survivors": _count("Survivors, where it was counted."),
         },
     ),
-    "fleet": Kind(
+    "fleet": FactKind(
         title="Preflight: the fleet",
         says="One fact, after all others.",
         features={
@@ -193,7 +193,7 @@ KINDS: dict[str, Kind] = {
             "usable": _count("Those of them that are left."),
         },
     ),
-    "gpu": Kind(
+    "gpu": FactKind(
         title="Exclusions",
         says="One fact for each card with a record: where it stands on the ladder.",
         features={
@@ -208,17 +208,17 @@ KINDS: dict[str, Kind] = {
             "taken_out": _yes("Whether an operator took it out."),
         },
     ),
-    "gpu_word": Kind(
+    "gpu_word": FactKind(
         title="Exclusions: words",
         says="One fact for each card that an operator set a state of.",
         features={"word": _text("What the operator said.", "watch", "exclude", "retire")},
     ),
-    "gpu_failures": Kind(
+    "gpu_failures": FactKind(
         title="Exclusions: failed jobs",
         says="One fact for each card that jobs failed on by its own fault.",
         features={"failures": _count("How many, within the window.")},
     ),
-    "last_run": Kind(
+    "last_run": FactKind(
         title="Parameters: the last run",
         says="One fact: the newest run that was counted whole; without any, it has no features.",
         features={
@@ -226,7 +226,7 @@ KINDS: dict[str, Kind] = {
             "completed_trials": _count("Trials that ran to a result."),
         },
     ),
-    "note": Kind(
+    "note": FactKind(
         title="Parameters: runs that do not speak",
         says="One fact for each run since the last that speaks, and for that one if it lost nodes.",
         features={
@@ -235,12 +235,12 @@ KINDS: dict[str, Kind] = {
             "lost_nodes": _count("Nodes of it that were lost during it."),
         },
     ),
-    "next_budget": Kind(
+    "next_budget": FactKind(
         title="Parameters: time",
         says="One fact where a step was named.",
         features=_TIME_BUDGET,
     ),
-    "proposal": Kind(
+    "proposal": FactKind(
         title="Proposals",
         says="One fact: what was asked, against the policy.",
         features={
@@ -259,7 +259,7 @@ KINDS: dict[str, Kind] = {
             ),
         },
     ),
-    "failure": Kind(
+    "failure": FactKind(
         title="Causes of failed jobs",
         says="The first rule that holds is the cause.",
         features={
@@ -274,7 +274,7 @@ KINDS: dict[str, Kind] = {
 """Every kind of fact, in the order of the docs."""
 
 
-def rule_problems(rule: Rule, kinds: Mapping[str, Kind] = KINDS) -> Iterator[str]:
+def rule_problems(rule: Rule, kinds: Mapping[str, FactKind] = FACTS) -> Iterator[str]:
     """Everything that keeps a rule from ever being judged as it is meant."""
     kind = kinds.get(rule.about)
     if kind is None:

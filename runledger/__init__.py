@@ -13,18 +13,18 @@ next to nothing.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from runledger import moved
+from runledger.lazy import loaded
 from runledger.version import __version__
 
 if TYPE_CHECKING:
     from ledger import Event, LedgerError, new_event
     from ledger.payloads import DecisionPayload as Decision
+    from runledger.api.facade import Runledger, next_parameters, open, run
+    from runledger.api.guarding import guarded, job
     from runledger.errors import BadInput, Missing, RunledgerError
-    from runledger.facade import Runledger, next_parameters, open
-    from runledger.guarding import guarded, job
-    from runledger.searching import run
 
 _HOMES = {
     "BadInput": "runledger.errors",
@@ -32,14 +32,14 @@ _HOMES = {
     "Event": "ledger",
     "LedgerError": "ledger",
     "Missing": "runledger.errors",
-    "Runledger": "runledger.facade",
+    "Runledger": "runledger.api.facade",
     "RunledgerError": "runledger.errors",
-    "guarded": "runledger.guarding",
-    "job": "runledger.guarding",
+    "guarded": "runledger.api.guarding",
+    "job": "runledger.api.guarding",
     "new_event": "ledger",
-    "next_parameters": "runledger.facade",
-    "open": "runledger.facade",
-    "run": "runledger.searching",
+    "next_parameters": "runledger.api.facade",
+    "open": "runledger.api.facade",
+    "run": "runledger.api.facade",
 }
 
 __all__ = [
@@ -60,11 +60,8 @@ __all__ = [
 ]
 
 
+moved.install()
+
+
 def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module 'runledger' has no attribute {name!r}")
-    module, _, attribute = home.partition(":")
-    value = getattr(import_module(module), attribute or name)
-    globals()[name] = value
-    return value
+    return loaded(globals(), name, _HOMES.get(name))

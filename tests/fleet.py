@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import runledger
-from runledger.facade import Runledger
+from runledger.api.facade import Runledger
 from tests.rigs import Rig
 from tests.sshd import Sshd, sshd_path
 
@@ -41,7 +41,6 @@ class Fleet:
         self.folder = folder
         self.home = folder / "home"
         self.home.mkdir(parents=True)
-        self.ledger_path = self.home / "runledger.db"
         self.addresses = dict(rigs)
         self.gpus = gpus
         self.rigs = {name: Rig(folder / name, gpus) for name in rigs}

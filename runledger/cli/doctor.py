@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from runledger.cli import exits
-from runledger.cli.output import colour, counted, plain, print_json, say
+from runledger.terminal.output import colour, counted, plain, print_json, say
 
 if TYPE_CHECKING:
     from ledger import Ledger
     from ledger.errors import RunledgerError
-    from runledger.settings import Settings
+    from runledger.config.settings import Settings
 
 
 class _Check(NamedTuple):
@@ -42,7 +42,7 @@ def _checks(arguments: argparse.Namespace) -> Iterator[_Check]:
     from pysqlite3 import dbapi2
 
     from ledger.errors import RunledgerError
-    from runledger.settings import load_settings
+    from runledger.config.settings import load_settings
     from runledger.version import __version__
 
     versions = f"runledger {__version__}, Python {platform.python_version()}"
@@ -81,8 +81,8 @@ def _engine_checks() -> Iterator[_Check]:
 def _ledger_checks(arguments: argparse.Namespace) -> Iterator[_Check]:
     from ledger.errors import RunledgerError
     from rules.fold import Fold
-    from runledger.facade import open
-    from runledger.history import check_checkpoints
+    from runledger.api.facade import open
+    from runledger.deciding.folding import check_checkpoints
 
     try:
         # To write, too: what waits in the spool is delivered.
@@ -103,8 +103,7 @@ def _ledger_checks(arguments: argparse.Namespace) -> Iterator[_Check]:
 
 
 def _storage_checks(ledger: Ledger) -> Iterator[_Check]:
-    from ledger import verify
-    from ledger.guards import broken_parts, missing_guards
+    from ledger import broken_parts, missing_guards, verify
 
     result = verify(ledger)
     whole = f"whole, head {result.head.sequence}:{result.head.hash}"
@@ -122,7 +121,7 @@ def _failed(name: str, error: RunledgerError) -> _Check:
 
 
 def _spool_check(settings: Settings) -> _Check:
-    from runledger.spooling import spools
+    from runledger.intake.spooling import spools
 
     waiting = refused = 0
     where = []

@@ -13,8 +13,8 @@ import runledger
 from ledger import Event, Ledger, export_lines, new_event, open_ledger, parse_filters, restore
 from ledger.payloads import GpuProbe, ProbedGpu, RunFinished, RunStarted, SurvivorsCounted
 from ledger.testing import NIGHT_US
+from runledger.api.facade import Runledger
 from runledger.errors import BadInput
-from runledger.facade import Runledger
 from runledger.querying import query
 from tests.postgres import NewDatabase
 from tests.runledger.report.month import Month
@@ -57,7 +57,7 @@ def _plain(row: tuple[object, ...]) -> tuple[object, ...]:
 
 def test_both_databases_show_the_same(sqlite: Ledger, postgres: Ledger) -> None:
     for view in VIEWS:
-        ours, theirs = (inspect(ledger.engine) for ledger in (sqlite, postgres))
+        ours, theirs = (inspect(ledger._backend.engine) for ledger in (sqlite, postgres))
         names = [column["name"] for column in ours.get_columns(view)]
         assert names == [column["name"] for column in theirs.get_columns(view)], view
         rows = _rows(sqlite, f"SELECT * FROM {view}")
@@ -95,7 +95,7 @@ def test_the_story_answers_the_questions_as_it_was_told(sqlite: Ledger) -> None:
 
 @pytest.fixture
 def opened(sqlite: Ledger) -> Iterator[Runledger]:
-    with runledger.open(str(sqlite.engine.url.database)) as opened:
+    with runledger.open(str(sqlite._backend.engine.url.database)) as opened:
         yield opened
 
 
@@ -117,7 +117,7 @@ def test_duckdb_reads_the_ledger(sqlite: Ledger, tmp_path: Path) -> None:
     """Its SQLite reader is an extension that is fetched on first use: Parquet needs none."""
     duckdb = pytest.importorskip("duckdb", reason="needs duckdb")
     pytest.importorskip("pyarrow", reason="needs pyarrow")
-    from runledger.tabular import write_parquet
+    from runledger.exporting.tabular import write_parquet
 
     write_parquet(sqlite, (), tmp_path / "e.parquet", lambda _: None)
     counted = f"SELECT type, count(*) FROM '{tmp_path}/e.parquet' GROUP BY type"
@@ -131,7 +131,7 @@ def test_datasette_opens_it(sqlite: Ledger) -> None:
     app = pytest.importorskip("datasette.app", reason="needs datasette")
 
     async def ask() -> list[dict[str, object]]:
-        site = app.Datasette([str(sqlite.engine.url.database)], immutables=[])
+        site = app.Datasette([str(sqlite._backend.engine.url.database)], immutables=[])
         await site.invoke_startup()
         sql = "select verdict, count(*) as n from v_decisions group by verdict order by 1"
         answer = await site.client.get("/month.json", params={"sql": sql, "_shape": "array"})

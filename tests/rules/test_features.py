@@ -8,7 +8,7 @@ import pytest
 
 from rules.conditions import ORDERED, when
 from rules.decide import Judge
-from rules.features import KINDS, Feature, Kind, checked_rules, rule_problems
+from rules.features import FACTS, FactKind, Feature, checked_rules, rule_problems
 from rules.policy import default_policy
 from rules.ruleset import Fact, Rule
 from rules.rulesets import ALL_RULES
@@ -44,14 +44,14 @@ def test_a_fact_carries_only_what_is_declared_of_its_kind(seed: int) -> None:
     story = eventful(seed, 2)
     story.override("node/zeus", "exclude", D).run("R1", 30 * H, 5)
     for fact in _judged(story, 2 * D - 3 * M):
-        declared = KINDS[fact.kind].features
+        declared = FACTS[fact.kind].features
         for name, value in fact.features.items():
             assert type(value) in _TYPES[declared[name].type], (fact.kind, name, value)
             assert not declared[name].words or value in (*declared[name].words, "not shown")
 
 
 def test_every_kind_of_fact_and_every_feature_says_what_it_is() -> None:
-    for name, kind in KINDS.items():
+    for name, kind in FACTS.items():
         assert kind.title
         assert kind.says.endswith("."), name
         for feature in kind.features.values():
@@ -82,7 +82,7 @@ def test_a_rule_that_no_fact_can_meet_is_refused(rule: Rule, problem: str) -> No
 
 
 def test_a_rule_over_what_there_is_passes_in_kinds_of_ones_own() -> None:
-    kinds = {"card": Kind(title="t", says="s", features={"hot": Feature("integer", "Hot.")})}
+    kinds = {"card": FactKind(title="t", says="s", features={"hot": Feature("integer", "Hot.")})}
     assert not list(rule_problems(_rule("hot >= 3"), kinds))
 
 

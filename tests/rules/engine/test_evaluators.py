@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rules.conditions import Condition, Scalar
 from rules.engine import EVALUATORS, EngineFailure, Evaluator, evaluator, problem_of, why_not
 from rules.engine.plain import PlainEvaluator
-from rules.features import KINDS
+from rules.features import FACTS
 from rules.in_force import resolve
 from rules.policy import default_policy
 from rules.ruleset import Rule
@@ -48,9 +48,9 @@ def _near(limits: list[Scalar]) -> list[Scalar]:
 @st.composite
 def _facts(draw: st.DrawFn) -> tuple[str, dict[str, Scalar]]:
     """A fact of a kind that there is, each feature near what it is compared to, or left out."""
-    kind = draw(st.sampled_from(sorted(KINDS)))
+    kind = draw(st.sampled_from(sorted(FACTS)))
     features: dict[str, Scalar] = {}
-    for name, feature in KINDS[kind].features.items():
+    for name, feature in FACTS[kind].features.items():
         limits = [
             each.limit
             for rule in RULES
