@@ -17,12 +17,12 @@ from msgspec import Meta
 from ledger.canonical import digest
 from ledger.errors import BadInput
 from ledger.event_checks import nearest
-from rules.names import RULE_NAMES
+from rules.rulesets import RULE_NAMES
 from rules.toml import check, parse_toml
 
 Seconds = Annotated[int, Meta(ge=0, le=10**12)] | Annotated[float, Meta(ge=0, le=1e12)]
 Share = Annotated[int, Meta(ge=0, le=1)] | Annotated[float, Meta(ge=0, le=1)]
-Positive = Annotated[int, Meta(gt=0)] | Annotated[float, Meta(gt=0)]
+Positive = Annotated[int, Meta(gt=0, le=10**12)] | Annotated[float, Meta(gt=0, le=1e12)]
 PriorTrials = (
     Annotated[int, Meta(ge=1, le=1_000_000)] | Annotated[float, Meta(ge=0.001, le=1_000_000)]
 )

@@ -27,6 +27,12 @@ def age(seconds: float) -> str:
     raise AssertionError("a duration is at least a number of seconds")
 
 
+def older_than(seconds: float, limit: str) -> str:
+    """An age beyond a limit, never in the same words as the limit: ``over 10 minutes``."""
+    text = age(seconds)
+    return f"over {text}" if text == limit else text
+
+
 def to_the_second(time: str) -> str:
     """A time as people read it; JSON has it to the microsecond."""
     head, _, fraction = time.rpartition(".")

@@ -9,7 +9,7 @@ from rules import words
 from rules.facts.evidence import Asked
 from rules.fleet import FileCheck, Step
 from rules.folds.boots import since_boot
-from rules.ruleset import Fact
+from rules.ruleset import Fact, known
 from rules.state import File, NodeState
 
 
@@ -67,16 +67,21 @@ def _file(
     asked: Asked, node: str, role: str, check: FileCheck, file: File, seen: NodeState
 ) -> Fact:
     wanted = check.sha256 or file.expected_sha256
-    there = "no" if not file.present else "empty" if file.size == 0 else "yes"
-    changed = bool(
-        file.present and wanted and file.sha256 and wanted.lower() != file.sha256.lower()
-    )
-    rebooted = role == "ramdisk" and not since_boot(seen, file.time_us)
-    boot = [seen.boot.event] if rebooted and seen.boot is not None else []
+    as_expected = None
+    if file.present and wanted and file.sha256:
+        as_expected = wanted.lower() == file.sha256.lower()
+    current = since_boot(seen, file.time_us)
+    boot = [] if role != "ramdisk" or current or seen.boot is None else [seen.boot.event]
     return Fact(
         kind="file",
         subject=node_subject(node or "localhost"),
-        features={"role": role, "there": there, "changed": changed, "rebooted": rebooted},
+        features=known(
+            role=role,
+            present=file.present,
+            bytes=file.size,
+            as_expected=as_expected,
+            since_boot=current,
+        ),
         show={
             "node": node or "the controller",
             "path": check.path,
