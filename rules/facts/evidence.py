@@ -6,7 +6,7 @@ import msgspec
 
 from ledger.identifiers import node_subject
 from ledger.times import SECOND_US
-from rules import words
+from ledger.text import humanize
 from rules.ruleset import Fact, Margin
 
 
@@ -45,7 +45,7 @@ class Asked(msgspec.Struct, frozen=True):
         elif unreadable:
             status, problem = "unreadable", unreadable
         elif not self.is_fresh(time_us):
-            age, limit = words.age(age_s), words.span(self.max_age_s)
+            age, limit = humanize.age(age_s), humanize.span(self.max_age_s)
             age = f"over {age}" if age == limit else age
             status, problem = "stale", f"is {age} old (at most {limit})"
         margin = Margin(

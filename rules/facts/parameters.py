@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from ledger.times import SECOND_US
-from rules import words
+from ledger.text import humanize
 from rules.folds.runs import scope_text
 from rules.policy import Policy
 from rules.ruleset import Fact
@@ -139,7 +139,7 @@ def _note(name: str, run: Run, evidence: tuple[str, ...]) -> Fact:
     own = [counted.event] if counted is not None else []
     ended = run.finished_event or run.started_event
     own += [ended] if counted is None and ended else []
-    outcome = run.outcome or f"its timeout of {words.number(run.timeout_s or 0)} s is over"
+    outcome = run.outcome or f"its timeout of {humanize.number(run.timeout_s or 0)} s is over"
     return Fact(
         kind="note",
         subject=subject_of(run),
@@ -148,7 +148,7 @@ def _note(name: str, run: Run, evidence: tuple[str, ...]) -> Fact:
             "run": run_label(run),
             "outcome": f"{outcome}: {run.reason}" if run.reason else outcome,
             "partial": counted.partial if counted is not None else "",
-            "lost": words.listed([loss.node for loss in run.losses]),
+            "lost": humanize.listed([loss.node for loss in run.losses]),
         },
         evidence=(*own, *evidence),
     )

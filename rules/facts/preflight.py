@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from ledger.identifiers import node_subject
-from rules import words
+from ledger.text import humanize
 from rules.facts import files
 from rules.facts.budget import budget_fact
 from rules.facts.evidence import Asked
@@ -141,7 +141,7 @@ class PreflightFacts:
             show=self._show(node)
             | {
                 "why": "" if lost is None else _why(lost),
-                "since": f" at {words.moment(lost.time_us)}" if lost is not None and old else "",
+                "since": f" at {humanize.moment(lost.time_us)}" if lost is not None and old else "",
                 "mend": "probe again, that look is old" if old else _mend(node, lost),
                 "allowance": self.preflight.allow_missing_nodes,
                 "operator_says": operator_says(word),
@@ -171,7 +171,7 @@ class PreflightFacts:
             kind="common",
             subject=node_subject(node.name),
             features={"cards": common.cards},
-            show=self._show(node) | {"cards": common.cards, "since": words.moment(common.since_us)},
+            show=self._show(node) | {"cards": common.cards, "since": humanize.moment(common.since_us)},
             evidence=tuple(common.evidence),
         )
 
@@ -213,7 +213,7 @@ class PreflightFacts:
                 kind="cleanup",
                 subject=subject,
                 features={"warnings": len(cleanup.warnings)},
-                show=show | {"warnings": words.listed(cleanup.warnings)},
+                show=show | {"warnings": humanize.listed(cleanup.warnings)},
                 evidence=(cleanup.event,),
             )
         if smu is not None:
@@ -255,7 +255,7 @@ class PreflightFacts:
             kind="run",
             subject=f"run/{run.id}",
             features={"dropped": bool(run.dropped)},
-            show={"run": run.id, "dropped": words.listed(run.dropped)},
+            show={"run": run.id, "dropped": humanize.listed(run.dropped)},
             evidence=(run.started_event,),
         )
 

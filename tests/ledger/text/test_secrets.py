@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from collectors.jobs.redact import environment_secrets, redact, redact_value, redact_words
+from ledger.text.secrets import environment_secrets, redact, redact_value, redact_words
 
 # Put together here, so that no scanner takes this file for a leak.
 S = "s3cr3tV4lue"
