@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 import collectors.script
+import runledger.cleanup
 
 FOLDER = Path(collectors.script.__file__).parents[1]
 LIBRARY = [FOLDER / "script/bounded.sh", FOLDER / "script/cards.sh"]
 PROGRAMS = {
     "probe": [*LIBRARY, FOLDER / "probe/kernel_log.sh", FOLDER / "probe/probe.sh"],
-    "cleanup": [*LIBRARY, FOLDER / "cleanup/cleanup.sh"],
+    "cleanup": [*LIBRARY, Path(runledger.cleanup.__file__).with_name("cleanup.sh")],
 }
 
 
