@@ -15,6 +15,7 @@ from typing import Any
 from ledger.payloads import Json
 from ledger.registry import PAYLOAD_TYPES
 from ledger.strict_json import shown, shown_key
+from ledger.text.characters import CONTROL, UNSTORABLE
 
 Wrong = Callable[[str, str, str], None]
 """Reports one problem: field, what is wrong, what to do."""
@@ -36,9 +37,6 @@ ATTRIBUTES = (
     "data",
     *LEDGER_ATTRIBUTES,
 )
-
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 _MAX_ATTRIBUTE_BYTES = 1024
 _HEX_HASH = re.compile(r"[0-9a-f]{64}\Z")

@@ -62,7 +62,7 @@ def storable(text: str) -> str:
 
 
 def spelt_out(text: str) -> str:
-    r"""Free text as a ledger can hold it, what cannot be stored written as ``\x00`` and the like."""
+    r"""Free text as a ledger can hold it, the rest written as ``\x00`` and the like."""
     return UNSTORABLE.sub(lambda match: ascii(match[0])[1:-1], text)
 
 

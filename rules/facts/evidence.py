@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from ledger.identifiers import node_subject
-from ledger.times import SECOND_US
 from ledger.text import humanize
+from ledger.times import SECOND_US
 from rules.ruleset import Fact, Margin
 
 

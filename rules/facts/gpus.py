@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import msgspec
 
 from ledger.identifiers import gpu_subject
-from ledger.times import format_time
 from ledger.text import humanize
+from ledger.times import format_time
 from rules.facts.failures import counting
 from rules.folds.context import Context
 from rules.folds.identity import identifying

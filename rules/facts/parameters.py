@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from ledger.times import SECOND_US
 from ledger.text import humanize
+from ledger.times import SECOND_US
 from rules.folds.runs import scope_text
 from rules.policy import Policy
 from rules.ruleset import Fact

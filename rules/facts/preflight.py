@@ -171,7 +171,8 @@ class PreflightFacts:
             kind="common",
             subject=node_subject(node.name),
             features={"cards": common.cards},
-            show=self._show(node) | {"cards": common.cards, "since": humanize.moment(common.since_us)},
+            show=self._show(node)
+            | {"cards": common.cards, "since": humanize.moment(common.since_us)},
             evidence=tuple(common.evidence),
         )
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from ledger.times import SECOND_US
 from ledger.text import humanize
+from ledger.times import SECOND_US
 from rules.facts.parameters import History, Numbers, numbers_of, subject_of
 from rules.policy import Policy
 from rules.proposal import LARGEST, whole_number

@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any
 
 from ledger import Ledger
-from ledger.times import to_datetime
 from ledger.text import humanize
+from ledger.times import to_datetime
 from rules.decide import Judge
 from rules.facts.gpus import CardStanding
 from rules.policy import policy_digest

@@ -14,7 +14,6 @@ another file, is not the same study, and its trials must not pass for known.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from numbers import Integral, Real
@@ -25,6 +24,8 @@ from ledger.canonical import canonical
 from ledger.event import Event, new_event
 from ledger.identifiers import normalize_pci
 from ledger.payloads import TrialCompleted
+from ledger.text.characters import printable, storable
+from ledger.text.secrets import redact, redact_value
 from ledger.times import from_datetime
 
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ _MAX_COUNT = 2**53
 _MAX_NAME_BYTES = 900
 _MAX_TEXT = 16_384
 _MAX_DEPTH = 16
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 
 def is_finished(trial: FrozenTrial) -> bool:
@@ -54,6 +53,18 @@ def begun_since(trial: FrozenTrial, since_us: int) -> bool:
     """
     start = trial.datetime_start
     return start is not None and from_datetime(_aware(start.replace(fold=1), None)) >= since_us
+
+
+def died_since(trial: FrozenTrial, since_us: int) -> bool:
+    """Whether a trial was found to have failed then or later, whenever it began.
+
+    A program that dies leaves its trial running; by heartbeats another program
+    finds it dead, which is when it ends.
+    """
+    end = trial.datetime_complete
+    if trial.state.name != "FAIL" or end is None:
+        return False
+    return from_datetime(_aware(end.replace(fold=1), None)) >= since_us
 
 
 def trial_event(
@@ -84,7 +95,9 @@ def trial_event(
         study=study_name(study),
         number=trial.number,
         state=trial.state.name,  # type: ignore[arg-type]  # one of the three, see above
-        params={_key(name): json_value(value) for name, value in trial.params.items()},
+        params=redact_value(
+            {_key(name): json_value(value) for name, value in trial.params.items()}
+        ),
         values=None if trial.values is None else tuple(_number(v) for v in trial.values),
         duration_s=_duration_s(began_us, ended_us),
         survivors=whole_count(attrs.get("survivors")),
@@ -104,7 +117,7 @@ def trial_event(
 
 def study_name(name: str) -> str:
     """A study's name as the ledger can hold it: printable, and short enough for a subject."""
-    plain = _UNPRINTABLE.sub("\ufffd", name) or "(unnamed)"
+    plain = printable(redact(name)) or "(unnamed)"
     if len(plain.encode()) <= _MAX_NAME_BYTES:
         return plain
     start = plain.encode()[: _MAX_NAME_BYTES - 40].decode(errors="ignore")
@@ -116,7 +129,7 @@ def json_value(value: Any, depth: int = 0) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return _UNSTORABLE.sub("\ufffd", value[:_MAX_TEXT])
+        return storable(value[:_MAX_TEXT])
     if isinstance(value, Integral):
         whole = int(value)
         return whole if abs(whole) <= _MAX_COUNT else str(whole)
@@ -128,7 +141,7 @@ def json_value(value: Any, depth: int = 0) -> Any:
         return [json_value(item, depth + 1) for item in value]
     if depth < _MAX_DEPTH and isinstance(value, Mapping):
         return {_key(name): json_value(item, depth + 1) for name, item in value.items()}
-    return _UNSTORABLE.sub("\ufffd", str(value)[:_MAX_TEXT])
+    return storable(str(value)[:_MAX_TEXT])
 
 
 def whole_count(value: Any) -> int | None:
@@ -191,7 +204,7 @@ def _number(value: float) -> Any:
 
 
 def _key(name: Any) -> str:
-    return _UNPRINTABLE.sub("\ufffd", str(name))
+    return printable(str(name))
 
 
 def _name(value: Any) -> str | None:

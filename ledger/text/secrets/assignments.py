@@ -55,7 +55,7 @@ _SET = re.compile(
 _OPAQUE = re.compile(r"^\s*kind\s*:\s*[\"']?Secret\b", re.MULTILINE)
 _OPAQUE_DATA = re.compile(r"^(?P<indent>[ \t]*)(?:data|stringData)\s*:[ \t]*\n", re.MULTILINE)
 _OPAQUE_VALUE = re.compile(r"[ \t]+[\w.\"'-]+[ \t]*:[ \t]*(?P<secret>[^\s|>][^\n]*)\n?")
-_LINE_START = re.compile(r"[\s\-]*[\"']?\Z")
+_LINE_START = re.compile(r"[\s\-]*[\"']?")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9]*_(?:[A-Z0-9]+_)*(?:KEY|PAT|OTP|PIN|AUTH|SAS|SID)\Z")
 
 
@@ -93,17 +93,22 @@ def _assigned(text: str, match: re.Match[str]) -> Value | None:
     if kind is None:
         return None
     quoted = bool(match["close"])
-    starts_line = _LINE_START.search(text, max(0, text.rfind("\n", max(0, start - 80), start) + 1), start)
-    at_start = starts_line is not None and (starts_line.start() == 0 or text[starts_line.start() - 1] == "\n")
+    line = text.rfind("\n", max(0, start - 80), start) + 1
+    at_start = (line > 0 or start < 80) and bool(_LINE_START.fullmatch(text, line, start))
     colon = separator == ":"
-    whole = kind is Telling.HEADER or (kind is Telling.PASSWORD and colon and at_start and not quoted)
+    of_yaml = kind is Telling.PASSWORD and colon and at_start and not quoted
+    whole = kind is Telling.HEADER or of_yaml
     if kind is Telling.SHORT and colon and not (quoted or at_start):
         return None
     value = value_at(text, match.end(), Place(start, separator, in_query, whole))
     if value is None:
         return None
     if kind is Telling.WEAK and name.lower().lstrip("_-") == "auth":
-        return value if _is_login(value.bare) or value.bare[:1] == "(" or looks_random(value.bare) else None
+        return (
+            value
+            if _is_login(value.bare) or value.bare[:1] == "(" or looks_random(value.bare)
+            else None
+        )
     secret = is_secret(kind, value.bare, of_variable=bool(_VARIABLE.match(name)))
     return value if secret else None
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from ledger.text.secrets.names import Telling, is_secret, telling
+from ledger.text.secrets.names import Telling, is_secret, telling, words_of
 
 
 class Program(NamedTuple):
@@ -67,7 +67,7 @@ _PROGRAMS: dict[str, Program] = {
     "wpa_passphrase": Program(words=(), nth=2),
     "rabbitmqctl": Program(words=("add_user",), nth=2),
     "gh": Program(options=("-b",), only_with="secret"),
-    "mc": Program(words=("alias", "set"), nth=3),
+    "mc": Program(words=("alias", "set"), nth=4),
     "nmcli": Program(words=("password",)),
 }  # fmt: skip
 _ALSO = {
@@ -77,15 +77,18 @@ _ALSO = {
 }
 
 _SHELL = frozenset(("|", "||", "&&", ";", "&"))
-_PROSE = frozenset(
-    "a an and argument as be before flag for from has if in instead is it may must not of on"
-    " option or requires that the to was which with you".split()
+_PROSE = words_of(
+    """
+    a an and argument as be before flag for from has if in instead is it may must not of on
+    option or requires that the to was which with you
+    """
 )
 _NO_SCHEME = frozenset(("basic", "digest", "none", "oauth", "kerberos", "ntlm", "any", "true"))
 _OPTION = re.compile(r"--?[A-Za-z][\w.-]*\Z")
 
 _TRIGGER = re.compile(
-    r"(?<![\w.-])(?:" + "|".join(sorted(map(re.escape, _PROGRAMS), key=len, reverse=True))
+    r"(?<![\w.-])(?:"
+    + "|".join(sorted(map(re.escape, _PROGRAMS), key=len, reverse=True))
     + r")(?:\.exe)?(?=[\s'\"])"
 )
 _OPTION_IN_TEXT = re.compile(r"(?<![\w-])--?[A-Za-z][\w.-]*+(?=['\"]?(?:\s|,|\\\n))")
@@ -157,15 +160,22 @@ def _of_program(program: Program, words: Sequence[str]) -> Iterator[tuple[int, i
         following = words[at + 1] if at + 1 < len(words) else ""
         if word in program.options and following:
             yield at + 1, 0
-        elif word in program.logins and following:
-            cut = max(following.find(":"), following.find("%"))
-            if cut >= 0 and not following.startswith(("http:", "https:")):
-                yield at + 1, cut + 1
+        elif word in program.logins and (cut := _login(following)) > 0:
+            yield at + 1, cut
+        option, equals, login = word.partition("=")
+        if option in program.logins and equals and (cut := _login(login)) > 0:
+            yield at, len(option) + 1 + cut
         for option in (*program.joined, *(each for each in program.options if len(each) == 2)):
             if word.startswith(option) and len(word) > len(option) and not word.startswith("--"):
                 yield at, len(option) + (word[len(option)] == "=")
                 break
     yield from _after_words(program, words)
+
+
+def _login(word: str) -> int:
+    """Where the secret of ``user:secret`` begins; 0 where there is none."""
+    cut = max(word.find(":"), word.find("%"))
+    return 0 if cut < 0 or word.startswith(("http:", "https:")) else cut + 1
 
 
 def _after_words(program: Program, words: Sequence[str]) -> Iterator[tuple[int, int]]:

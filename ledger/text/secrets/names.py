@@ -15,7 +15,13 @@ from functools import lru_cache
 REDACTED = "<redacted>"
 
 _LONGEST_NAME = 96
+_LONG_NUMBER = 8
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+", re.ASCII)
+
+
+def words_of(text: str) -> frozenset[str]:
+    """The words of a text, for tables that are read like one."""
+    return frozenset(text.split())
 
 
 class Telling(Enum):
@@ -32,63 +38,77 @@ _PASSWORDS = (
     "password", "passwd", "passphrase", "passcode", "passwrd", "pswd", "passwort", "kennwort",
     "contrasena", "motdepasse", "seedphrase", "mnemonic", "recoverycode", "wachtwoord",
 )  # fmt: skip
-_TOKENS = frozenset(
-    "apikey appkey authkey creds cred credential credentials secret secrets secretkey jwt bearer"
-    " cookie cookies psk passkey sessionid sessid phpsessid jsessionid sessiontoken otp totp"
-    " authtoken privatekey accesskey sharedkey signingkey webhook sastoken csrf xsrf".split()
+_TOKENS = words_of(
+    """
+    apikey appkey authkey creds cred credential credentials secret secrets secretkey jwt bearer
+    cookie cookies psk passkey sessionid sessid phpsessid jsessionid sessiontoken otp totp
+    authtoken privatekey accesskey sharedkey signingkey webhook sastoken csrf xsrf
+    """
 )
 _SHORT = frozenset(("pass", "pwd", "pw", "psw", "passw", "pword", "pin"))
-_NO_SHORT = frozenset(
-    "bypass compass trespass encompass surpass multipass singlepass lowpass highpass bandpass"
-    " subpass renderpass allpass overpass underpass".split()
+_NO_SHORT = words_of(
+    """
+    bypass compass trespass encompass surpass multipass singlepass lowpass highpass bandpass
+    subpass renderpass allpass overpass underpass
+    """
 )
 _WEAK = frozenset(("key", "keys", "auth", "pat", "sid", "sas", "sig", "tokens", "license"))
 # "key" after one of these opens something; after others (primary, cache, sort) it finds something.
-_KEYED = frozenset(
-    "access account admin api app application auth client consumer crypt cryptographic data"
-    " deploy encrypt encryption decrypt decryption enc functions hmac host identity integration"
-    " jwt license licence master pem personal private priv product rsa secret security server"
-    " service session shared sign signing ssh ssl storage subscription tls webhook write"
-    " ed25519 ecdsa dsa root wallet primaryaccess secondaryaccess".split()
+_KEYED = words_of(
+    """
+    access account admin api app application auth client consumer crypt cryptographic data
+    deploy encrypt encryption decrypt decryption enc functions hmac host identity integration
+    jwt license licence master pem personal private priv product rsa secret security server
+    service session shared sign signing ssh ssl storage subscription tls webhook write ed25519
+    ecdsa dsa root wallet primaryaccess secondaryaccess
+    """
 )
-_VENDORS = frozenset(
-    "adafruit adobe airtable algolia alibaba anthropic apify asana atlassian aws azure bitbucket"
-    " brave cerebras clearml cloudflare codecov cohere comet confluent contentful databricks"
-    " datadog dd deepgram deepseek digitalocean discord dropbox elevenlabs exa facebook fastly"
-    " finnhub fireworks firebase flickr gcp gemini github gitlab google grafana groq gsk heroku hf"
-    " hubspot huggingface intercom jfrog jina jira kaggle kraken kucoin langfuse langsmith"
-    " launchdarkly linear linkedin mailchimp mailgun mapbox mistral neptune netlify newrelic ngc"
-    " notion npm nvidia okta openai openrouter openweather paypal perplexity pinecone plaid"
-    " postman pypi replicate roboflow runpod segment sendgrid sentry serpapi shodan shopify slack"
-    " snowflake sonar splunk spotify square stability stripe supabase tailscale tavily telegram"
-    " together travis trello twilio twitch twitter vastai vault vercel voyage wandb weaviate xai"
-    " youtube zendesk".split()
+_VENDORS = words_of(
+    """
+    adafruit adobe airtable algolia alibaba anthropic apify asana atlassian aws azure bitbucket
+    brave cerebras clearml cloudflare codecov cohere comet confluent contentful databricks
+    datadog dd deepgram deepseek digitalocean discord dropbox elevenlabs exa facebook fastly
+    finnhub fireworks firebase flickr gcp gemini github gitlab google grafana groq gsk heroku hf
+    hubspot huggingface intercom jfrog jina jira kaggle kraken kucoin langfuse langsmith
+    launchdarkly linear linkedin mailchimp mailgun mapbox mistral neptune netlify newrelic ngc
+    notion npm nvidia okta openai openrouter openweather paypal perplexity pinecone plaid
+    postman pypi replicate roboflow runpod segment sendgrid sentry serpapi shodan shopify slack
+    snowflake sonar splunk spotify square stability stripe supabase tailscale tavily telegram
+    together travis trello twilio twitch twitter vastai vault vercel voyage wandb weaviate xai
+    youtube zendesk
+    """
 )
 # What such a word is followed by where the thing itself is not meant.
-_ABOUT = frozenset(
-    "age algorithm at attempts audience batch budget bytes cache char chars class classes config"
-    " cost count counter counts created date delimiter dim dims dir directory embedding"
-    " embeddings enabled endpoint error errors exists expired expires expiration expiry expire"
-    " field fields file filename files format func function header headers helper helpers hint"
-    " host index indices invalid issuer kind label lifetime len length lengths level limit loss"
-    " manager mask max method min missing mode model module name names namespace needed num"
-    " number option optional params path paths per policy pool port position positions prefix"
-    " present prob probs process processor prompt provider rate ratio ref reference refresh"
-    " refs regex region required reset rotation rotated scope scopes second seconds size sizes"
-    " source speed state status step store strategy strength suffix throughput time timeout total"
-    " ttl type types unit updated uri url usage use used user username valid validator vector"
-    " version vocab warning weight weights window".split()
+_ABOUT = words_of(
+    """
+    age algorithm at attempts audience batch budget bytes cache char chars class classes config
+    cost count counter counts created date delimiter dim dims dir directory embedding embeddings
+    enabled endpoint error errors exists expired expires expiration expiry expire field fields
+    file filename files format func function header headers helper helpers hint host index
+    indices invalid issuer kind label lifetime len length lengths level limit loss manager mask
+    max method min missing mode model module name names namespace needed num number option
+    optional params path paths per policy pool port position positions prefix present prob probs
+    process processor prompt provider rate ratio ref reference refresh refs regex region
+    required reset rotation rotated scope scopes second seconds size sizes source speed state
+    status step store strategy strength suffix throughput time timeout total ttl type types unit
+    updated uri url usage use used user username valid validator vector version vocab warning
+    weight weights window
+    """
 )
 # Words of language models: their tokens are pieces of text.
-_PIECES = frozenset(
-    "bos cls current dtype eos end eot first generated image input last mask max min new next num"
-    " output pad padding per prefix prompt sep special start stop str string subword target text"
-    " total trailing unk unexpected vocab word n".split()
+_PIECES = words_of(
+    """
+    bos cls current dtype eos end eot first generated image input last mask max min new next num
+    output pad padding per prefix prompt sep special start stop str string subword target text
+    total trailing unk unexpected vocab word n
+    """
 )
 _SECRET_IDS = frozenset(("access", "secret", "session", "sess"))
-_NOTHING = frozenset(
-    "none null nil true false undefined unset empty missing n/a na yes no on off str bytes int"
-    " bool float string optional any ... *** ****** xxx".split()
+_NOTHING = words_of(
+    """
+    none null nil true false unset empty missing n/a na yes no on off str bytes int bool float
+    string any ... *** ****** xxx
+    """
 )
 _NUMBER = re.compile(r"[-+]?\d{1,6}(?:[.,_]\d{1,6})*%?\Z")
 _HEX = re.compile(r"(?:0x)?[0-9a-fA-F]+\Z|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
@@ -163,7 +183,7 @@ def is_secret(kind: Telling, value: str, *, of_variable: bool = False) -> bool:
         return False
     if bare.startswith(REDACTED) or kind in (Telling.PASSWORD, Telling.HEADER):
         return True
-    number = bool(_NUMBER.match(bare.rstrip(",;)]}")))
+    number = len(bare) < _LONG_NUMBER and bool(_NUMBER.match(bare.rstrip(",;)]}")))
     if kind is Telling.TOKEN:
         return not number
     if kind is Telling.SHORT:

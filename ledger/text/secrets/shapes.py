@@ -45,24 +45,24 @@ _TOKENS: tuple[str, ...] = (
     rf"dapi{_HEX}{{16,}}(?:-\d)?|dose{_HEX}{{32,}}|hv[sbr]\.{_WORDS}{{16,}}|4b1d{_ALNUM}{{38}}",
     rf"tskey-[a-z]+-{_WORDS}{{10,}}|dp\.(?:pt|st|ct|sa|scim|audit)\.[\w.-]{{20,}}",
     rf"[A-Za-z0-9]{{14}}\.atlasv1\.{_WORDS}{{40,}}|dt0[a-z]\d\d\.[A-Z0-9]{{8,}}(?:\.[A-Z0-9]{{20,}})?",
-    rf"gl(?:c|sa)_[A-Za-z0-9+/_]{{24,}}={{0,3}}|NR(?:AK|II|JS|AL|RA)-[A-Za-z0-9-]{{16,}}",
+    r"gl(?:c|sa)_[A-Za-z0-9+/_]{24,}={0,3}|NR(?:AK|II|JS|AL|RA)-[A-Za-z0-9-]{16,}",
     rf"sntry[su]_[A-Za-z0-9+/_=]{{24,}}|lin_(?:api|oauth)_{_ALNUM}{{24,}}|ico-{_ALNUM}{{32}}",
     rf"pn[ub]_{_ALNUM}{{30,}}|sha256~{_WORDS}{{40,}}|[ps]at\.{_WORDS}{{22}}\.{_ALNUM}{{24}}\.{_ALNUM}{{20}}",
     r"ops_eyJ[A-Za-z0-9+/=]{40,}|A3-[A-Z0-9]{6}-[A-Z0-9-]{20,}",
     r"AGE-SECRET-KEY-1[0-9A-Z]{30,}|AGE-PLUGIN-[0-9A-Z-]{30,}",
     # messages, shops and the rest
-    rf"xox[a-z](?:\.xox[a-z])?-[A-Za-z0-9-]{{10,}}|xapp-[A-Za-z0-9-]{{10,}}|xwfp-[A-Za-z0-9-]{{10,}}",
+    r"xox[a-z](?:\.xox[a-z])?-[A-Za-z0-9-]{10,}|xapp-[A-Za-z0-9-]{10,}|xwfp-[A-Za-z0-9-]{10,}",
     rf"[MNO]{_WORDS}{{23,27}}\.{_WORDS}{{6}}\.{_WORDS}{{27,}}|\d{{5,16}}:A[A-Za-z0-9_-]{{33,}}",
     rf"SG\.{_WORDS}{{16,}}\.{_WORDS}{{16,}}|xkeysib-[\w-]{{30,}}|xsmtpsib-[\w-]{{30,}}",
     rf"key-{_HEX}{{32}}|{_HEX}{{32}}-us\d{{1,2}}|SK{_HEX}{{32}}|re_{_ALNUM}{{8}}_{_ALNUM}{{20,}}",
     rf"shp(?:at|ca|pa|ss|tka|ua)_{_HEX}{{24,}}|sq0[a-z]{{3}}-{_WORDS}{{20,}}|EAAA{_WORDS}{{40,}}",
-    rf"EAA[A-Za-z0-9]{{90,}}|whsec_[A-Za-z0-9+/=]{{24,}}|access-(?:sandbox|development|production)-[0-9a-f-]{{36}}",
+    r"EAA[A-Za-z0-9]{90,}|whsec_[A-Za-z0-9+/=]{24,}|access-(?:sandbox|development|production)-[0-9a-f-]{36}",
     rf"EZ[AT]K{_ALNUM}{{50,}}|FLWSECK(?:_TEST)?-{_ALNUM}{{12,}}(?:-X)?|shippo_(?:live|test)_{_HEX}{{24,}}",
     rf"figd_{_WORDS}{{24,}}|ntn_{_ALNUM}{{30,}}|secret_{_ALNUM}{{40,}}|CFPAT-{_WORDS}{{24,}}",
-    rf"tfp_[\w.=-]{{30,}}|fio-u-[\w=-]{{40,}}|duffel_(?:test|live)_[\w=-]{{24,}}|p8e-[a-z0-9]{{32}}",
+    r"tfp_[\w.=-]{30,}|fio-u-[\w=-]{40,}|duffel_(?:test|live)_[\w=-]{24,}|p8e-[a-z0-9]{32}",
     rf"pat{_ALNUM}{{14}}\.{_HEX}{{40,}}|sm_[aps]at_{_ALNUM}{{16,}}|{_ALNUM}{{6}}_{_ALNUM}{{29}}_mmk",
     rf"s-s4t2(?:ud|af)-{_HEX}{{40,}}|[sp]k\.eyJ{_WORDS}{{20,}}\.{_WORDS}{{16,}}|y[01]_{_WORDS}{{40,}}",
-    rf"[A-Za-z0-9_~.]{{3}}\dQ~[A-Za-z0-9_~.-]{{24,}}|(?:sc|ext|scauth|authress)_[a-z0-9]{{5,30}}\.[a-z0-9]{{4,6}}\.acc[_-][\w.+/=-]{{30,}}",
+    r"[A-Za-z0-9_~.]{3}\dQ~[A-Za-z0-9_~.-]{24,}|(?:sc|ext|scauth|authress)_[a-z0-9]{5,30}\.[a-z0-9]{4,6}\.acc[_-][\w.+/=-]{30,}",
     r"\d{15,16}\|[A-Za-z0-9_-]{24,}|t1\.[A-Za-z0-9_-]{8,}={0,2}\.[A-Za-z0-9_-]{60,}={0,2}",
     # hashes of passwords, and what carries its name in base64
     r"eyJrIjoi[A-Za-z0-9+/=]{24,}",
@@ -73,9 +73,7 @@ _TOKEN = re.compile(
     r"(?<![A-Za-z0-9])(?=[A-Za-z0-9$][\w~.:+/=|$,-]{15})(?:" + "|".join(_TOKENS) + ")", re.ASCII
 )
 # A signed statement; its first part is taken whole, so that each run is read once.
-_SIGNED = re.compile(
-    r"(?<![\w-])[\w-]*+(?<=[\w-]{10})\.ey[\w-]{8,}(?:\.[\w-]*){0,3}", re.ASCII
-)
+_SIGNED = re.compile(r"(?<![\w-])[\w-]*+(?<=[\w-]{10})\.ey[\w-]{8,}(?:\.[\w-]*){0,3}", re.ASCII)
 
 # Keys in armour, also where the text begins or ends within one.
 _ARMOURED = re.compile(
@@ -84,7 +82,7 @@ _ARMOURED = re.compile(
     re.DOTALL,
 )
 _ARMOUR_CUT = re.compile(
-    r"\A[A-Za-z0-9+/=\s\\>|:-]*?[A-Za-z0-9+/=\s\\]*-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
+    r"\A[A-Za-z0-9+/=\s\\>|:-]{0,65536}?-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
 )
 _PUTTY = re.compile(
     r"PuTTY-User-Key-File-\d:[^\n]{0,200}\n(?P<secret>.*?)(?=Private-MAC|\Z)", re.DOTALL
@@ -117,7 +115,7 @@ _HOOKS = re.compile(
     r"|[\w-]+\.webhook\.office\.com/webhookb2|outlook\.office(?:365)?\.com/webhook"
     r"|hooks\.zapier\.com/hooks/catch|maker\.ifttt\.com/trigger/\w{1,64}/with/key"
     r"|[\w.-]{1,100}\.logic\.azure\.com(?::443)?/workflows|open\.feishu\.cn/open-apis/bot/v2/hook"
-    r"|hc-ping\.com|api\.telegram\.org/(?=bot))/(?P<secret>[^\s'\"<>`),;\]}]+)",
+    r"|hc-ping\.com|api\.telegram\.org(?=/bot))/(?P<secret>[^\s'\"<>`),;\]}]+)",
     re.IGNORECASE,
 )
 
@@ -135,14 +133,15 @@ _AUTH_LINE = re.compile(
 )
 # host:port:database:user:password
 _PGPASS = re.compile(
-    r"^[\w.*/-]{1,253}:(?:\d{2,5}|\*):[^\s:]{1,63}:[^\s:]{1,63}:(?P<secret>\S{1,256})$", re.MULTILINE
+    r"^[\w.*/-]{1,253}:(?:\d{2,5}|\*):[^\s:]{1,63}:[^\s:]{1,63}:(?P<secret>\S{1,256})$",
+    re.MULTILINE,
 )
 _NETRC = re.compile(
     r"\b(?:login\s{1,20}\S{1,256}\s{1,20}(?:account\s{1,20}\S{1,256}\s{1,20})?"
     r"|(?:machine\s{1,20}\S{1,256}|default)\s{1,20})password\s{1,20}(?P<secret>\S+)"
 )
 _SQL = re.compile(
-    r"\b(?:password|identified\s{1,9}by(?:\s{1,9}password)?|passphrase)\s{0,9}\(?\s{0,9}"
+    r"\b(?:password|identified\s{1,9}by(?:\s{1,9}password)?|passphrase)(?:\s{1,9}|\s{0,9}\(\s{0,9})"
     r"(?P<secret>'[^'\n]*'?|\"[^\"\n]+\")",
     re.IGNORECASE,
 )

@@ -139,8 +139,10 @@ def _inside(text: str, at: int) -> str:
 
 def _indented(text: str, at: int, place: Place, *, always: bool) -> Value | None:
     """The lines below that are indented more than their key: a block, a scalar or a list."""
-    line = text.rfind("\n", 0, place.name) + 1 if place.name - 400 < 0 else (
-        text.rfind("\n", place.name - 400, place.name) + 1
+    line = (
+        text.rfind("\n", 0, place.name) + 1
+        if place.name - 400 < 0
+        else (text.rfind("\n", place.name - 400, place.name) + 1)
     )
     indent = _end(_BLANKS, text, line) - line
     if text.startswith("- ", line + indent):
