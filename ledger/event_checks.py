@@ -35,6 +35,7 @@ ATTRIBUTES = (
     "correlationid",
     "causationid",
     "data",
+    "redacted",
     *LEDGER_ATTRIBUTES,
 )
 
@@ -77,6 +78,8 @@ def check_attributes(wire: Json, wrong: Wrong, *, stored: bool) -> None:
     for name in _TEXT_ATTRIBUTES:
         if wire.get(name) is not None:
             check_text_attribute(name, wire[name], wrong)
+    if not isinstance(_given(wire, "redacted", False), bool):
+        wrong("redacted", instead(wire["redacted"], "a boolean"), "leave it out: exports say so")
     _check_type_and_version(wire, wrong)
     if stored:
         _check_ledger_attributes(wire, wrong)

@@ -96,11 +96,11 @@ def _none(policy: Policy, found: History, last: Run) -> tuple[Numbers | None, Ad
     more = (
         "no number of trials makes a find likely"
         if opinion.more_trials is None
-        else f"{humanize.count(opinion.more_trials, 'more trial')} would find a survivor with "
+        else f"{humanize.counted(opinion.more_trials, 'more trial')} would find a survivor with "
         f"{humanize.percent(priors.find_probability)} probability"
     )
     dead = humanize.percent(opinion.probability_dead)
-    tried = f"{humanize.count(trials, 'finished trial')} without a survivor"
+    tried = f"{humanize.counted(trials, 'finished trial')} without a survivor"
     if len(barren) > 1:
         tried += f" in {len(barren)} runs"
     limits = policy.proposal

@@ -108,7 +108,7 @@ class _About:
                 "incidents": _incidents(standing.because),
                 "exclusions": len(standing.exclusions),
                 "window": humanize.span(gpu.window_s),
-                "exclude_after": humanize.count(gpu.exclude_after_incidents, "incident"),
+                "exclude_after": humanize.counted(gpu.exclude_after_incidents, "incident"),
                 "clean": gpu.reinstate_clean_probes,
                 "clean_span": humanize.span(gpu.reinstate_after_s),
                 "reinstated_by": _reinstated_by(reinstated),
@@ -152,7 +152,7 @@ def _incidents(because: list[Incident]) -> str:
     if crashes and len(said) > 1:
         what = f"{crashes} of them {what}"
     return (
-        f"{humanize.count(len(said), 'incident')}{f', {what}' if crashes else ''}: "
+        f"{humanize.counted(len(said), 'incident')}{f', {what}' if crashes else ''}: "
         f"{humanize.listed(said, 3)}"
     )
 

@@ -20,6 +20,7 @@ from ledger.payloads import (
     OverrideSet,
     Payload,
 )
+from ledger.redaction import redacted
 from rules.decide import Draft
 from rules.proposal import whole_number
 from runledger.api.collecting import Collecting
@@ -101,7 +102,7 @@ class Runledger(Collecting, Searching, Guarding, Recalling):
         self, payload: Payload, *, source: str = SOURCE, at: Time = None, **attributes: Any
     ) -> Event:
         """Append one event made of a payload, and return it; ``attributes`` as `new_event`."""
-        event = new_event(payload, time_us=self._time(at), source=source, **attributes)
+        event = redacted(new_event(payload, time_us=self._time(at), source=source, **attributes))
         self.ledger.append(event)
         return event
 

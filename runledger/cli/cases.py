@@ -36,8 +36,10 @@ def add(commands: Commands) -> None:
 def _test(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
+    from ledger.text.characters import plain
+    from ledger.text.humanize import counted
     from runledger.cases.case import find_cases, run_case
-    from runledger.cli.output import colour, counted, plain, print_json, say
+    from runledger.cli.output import colour, print_json, say
     from runledger.cli.progress import progress
     from runledger.cli.whatif_change import read_policy
 
@@ -73,9 +75,11 @@ def _test(arguments: argparse.Namespace) -> int:
 def _case(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
+    from ledger.text.characters import plain
+    from ledger.text.humanize import counted
     from runledger.cases.case_slices import cut_case
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import counted, plain, print_json, say, talk
+    from runledger.cli.output import print_json, say, talk
     from runledger.cli.progress import progress
 
     # An id may be any text, and must not lead out of the folder.

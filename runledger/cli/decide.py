@@ -200,9 +200,10 @@ def _question(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _override(arguments: argparse.Namespace) -> int:
     from ledger import to_wire
+    from ledger.text.characters import plain
     from ledger.times import parse_time
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import plain, print_json, say, talk
+    from runledger.cli.output import print_json, say, talk
     from runledger.errors import BadInput
 
     if arguments.action == "waive" and arguments.expires is None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from ledger.payloads import DecisionPayload, Finding
-from runledger.cli.output import colour, plain, say, table, to_the_second, wrapped, wrapped_remedy
+from ledger.text.characters import plain
+from runledger.cli.output import colour, say, table, to_the_second, wrapped, wrapped_remedy
 
 _WORDS = {
     "go": ("GO", "good"),

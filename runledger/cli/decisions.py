@@ -135,8 +135,10 @@ def _why(arguments: argparse.Namespace) -> int:
 
 
 def _replay(arguments: argparse.Namespace) -> int:
+    from ledger.text.characters import plain
+    from ledger.text.humanize import counted
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import colour, counted, plain, print_json, say
+    from runledger.cli.output import colour, print_json, say
     from runledger.cli.progress import progress
 
     with opened(arguments, create=False) as runledger, progress("replaying") as advance:

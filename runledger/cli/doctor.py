@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from importlib import metadata
 from typing import TYPE_CHECKING, NamedTuple
 
+from ledger.text.characters import plain
+from ledger.text.humanize import counted
 from runledger.cli import exits
-from runledger.cli.output import colour, counted, plain, print_json, say
+from runledger.cli.output import colour, print_json, say
 
 if TYPE_CHECKING:
     from ledger import Ledger

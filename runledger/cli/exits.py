@@ -31,7 +31,7 @@ VERDICTS = {
 
 def report(message: str, code: int) -> int:
     """Say what went wrong on stderr; returns the code."""
-    from runledger.cli.output import plain
+    from ledger.text.characters import plain
 
     print(f"runledger: {plain(message, keep_lines=True)}", file=sys.stderr)
     return code

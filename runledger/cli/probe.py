@@ -83,7 +83,8 @@ def _probe(arguments: argparse.Namespace) -> int:
 
 
 def _show(probed: Probed) -> None:
-    from runledger.cli.output import counted, say, table
+    from ledger.text.humanize import counted
+    from runledger.cli.output import say, table
 
     table(["NODE", "ANSWERED", "CARDS", "NOT OK"], [_row(look) for look in probed.looks])
     say(f"stored {counted(probed.stored, 'event')}; {counted(probed.smu_reads, 'read')} of SMUs")
@@ -108,8 +109,9 @@ def _complain(probed: Probed) -> None:
 
 
 def _cleanup(arguments: argparse.Namespace) -> int:
+    from ledger.text.characters import plain
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import colour, plain, print_json, say
+    from runledger.cli.output import colour, print_json, say
     from runledger.cli.progress import progress
 
     with opened(arguments, create=True) as runledger, progress("nodes cleaned up") as advance:

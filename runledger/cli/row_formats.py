@@ -12,8 +12,8 @@ from typing import Any, BinaryIO, TextIO
 
 import msgspec
 
+from ledger.text.characters import plain
 from runledger.cli.columns import padded, shortened, width_of
-from runledger.cli.output import plain
 from runledger.exporting.tabular import csv_writer, safe_cell
 from runledger.querying import Rows
 from runledger.querying.values import presented

@@ -138,8 +138,9 @@ def _identity(arguments: argparse.Namespace) -> Any:
 def _check(arguments: argparse.Namespace) -> int:
     import msgspec
 
+    from ledger.text.characters import plain
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import plain, print_json, say
+    from runledger.cli.output import print_json, say
     from runledger.studies.persistence import check_study
 
     program = _identity(arguments)
@@ -165,9 +166,10 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _define(arguments: argparse.Namespace) -> int:
     from ledger import to_wire
+    from ledger.text.characters import plain
     from ledger.times import parse_time
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import plain, print_json, say
+    from runledger.cli.output import print_json, say
     from runledger.studies.persistence import define_study
 
     identity = _identity(arguments)
@@ -195,7 +197,8 @@ def _json(value: Any) -> str:
 
 
 def _show_context(context: dict[str, Any]) -> None:
-    from runledger.cli.output import plain, say, table
+    from ledger.text.characters import plain
+    from runledger.cli.output import say, table
 
     limits, data, following = context["limits"], context["data"], context["next"]
     for key in ("trials", "seed_count"):

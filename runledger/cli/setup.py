@@ -42,8 +42,10 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 def _init(arguments: argparse.Namespace) -> int:
     from ledger.location import locate, shown
+    from ledger.text.characters import plain
+    from ledger.text.humanize import counted
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import counted, plain, print_json, say
+    from runledger.cli.output import print_json, say
     from runledger.config.settings import CONFIG_NAME
     from runledger.config.starter import starter
 

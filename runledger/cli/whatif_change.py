@@ -8,11 +8,13 @@ from typing import Any
 
 from ledger import Event, InvalidEvents, parse_filters, parse_ndjson
 from ledger.payloads import DecisionPayload, Finding
+from ledger.text.characters import plain
+from ledger.text.humanize import counted
 from ledger.times import parse_time
 from rules.policy import InvalidPolicy, Policy, parse_policy
 from runledger.cli import exits
 from runledger.cli.ledger_options import opened
-from runledger.cli.output import colour, counted, plain, print_json, say, talk
+from runledger.cli.output import colour, print_json, say, talk
 from runledger.cli.progress import progress
 from runledger.errors import BadInput
 from runledger.replaying.whatif import Change, WhatIf, changed_json, effect, what_if

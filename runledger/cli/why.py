@@ -9,11 +9,12 @@ from typing import Any
 import msgspec
 
 from ledger import Event
+from ledger.text.characters import plain
 from rules.explain import NearMiss
 from runledger.cli import exits
 from runledger.cli.decision_text import print_decision
 from runledger.cli.ledger_options import opened
-from runledger.cli.output import colour, cut, plain, print_json, say, width, wrapped
+from runledger.cli.output import colour, cut, print_json, say, width, wrapped
 from runledger.cli.progress import progress
 from runledger.explaining.explanation import Explanation, FiredRule, explain, explanation_json
 

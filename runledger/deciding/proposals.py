@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from ledger.payloads import ParametersProposed
 from ledger.text.characters import printable, storable
+from ledger.text.secrets import redact
 from rules.proposal import LARGEST, whole_number
 
 _RATIONALE_CHARACTERS = 50_000
@@ -80,7 +81,7 @@ def _text(value: Any, most: int) -> str:
         text = str(value)
     except Exception:  # an integer of thousands of digits, say
         text = f"a {type(value).__name__} that cannot be written out"
-    text = storable(text)
+    text = redact(storable(text))
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 

@@ -15,11 +15,12 @@ from ledger.backup import backup
 from ledger.export import export_lines
 from ledger.payloads import DecisionPayload
 from ledger.restore import restore
+from ledger.text.humanize import counted
 from rules.fleet import parse_fleet
 from rules.policy import default_policy
 from runledger.api.facade import Runledger
 from runledger.cli.decision_text import print_decision
-from runledger.cli.output import colour, counted, print_json, say
+from runledger.cli.output import colour, print_json, say
 from runledger.cli.whatif_change import show
 from runledger.config.settings import Settings
 from runledger.demo import story

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from collectors.reach import NodeResult
 from ledger import Ledger
+from ledger.redaction import redacted
 from runledger.intake.appending import append_new
 from runledger.probing.node_locks import Turns
 from runledger.probing.plan import Ask, Known
@@ -82,7 +83,7 @@ class Round:
         return answer(ask, result, now_us=now_us, observer=self._observer, step=self._step)
 
     def _store(self, answers: Sequence[Answer]) -> None:
-        events = [event for each in answers for event in each.events]
+        events = [redacted(event) for each in answers for event in each.events]
         done = append_new(self._ledger, events)
         self.stored += done.stored
         self.duplicates += done.duplicates

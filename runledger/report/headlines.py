@@ -37,7 +37,7 @@ def _gpu_probe(data: Any) -> str:
     states = Counter(gpu.state for gpu in data.gpus)
     bad = [gpu.pci for gpu in data.gpus if gpu.state != "ok"]
     told = ", ".join(f"{amount} {state}" for state, amount in states.most_common())
-    return f"{humanize.count(len(data.gpus), 'card')}: {told or 'none'}" + (
+    return f"{humanize.counted(len(data.gpus), 'card')}: {told or 'none'}" + (
         f" ({humanize.listed(bad, 3)})" if bad else ""
     )
 
@@ -46,7 +46,7 @@ def _files(data: Any) -> str:
     gone = [file.path for file in data.files if not file.present]
     if gone:
         return f"missing: {humanize.listed(gone, 3)}"
-    return f"{humanize.count(len(data.files), 'file')} there"
+    return f"{humanize.counted(len(data.files), 'file')} there"
 
 
 def _trial(data: Any) -> str:
@@ -103,6 +103,9 @@ _TELL: dict[str, Callable[[Any], str]] = {
     "step_finished": _finished,
     "override_set": _override,
     "parameters_proposed": _proposal,
+    "history_redacted": lambda data: (
+        f"history without secrets, from a ledger whose head was {data.sequence:,}"
+    ),
     "policy_activated": lambda data: f"policy {data.name}",
     "fleet_configured": lambda data: f"fleet {data.name}",
 }

@@ -186,7 +186,7 @@ def cell_title(row: Row, cell: Cell, column: Column) -> str:
     if cell.reason:
         parts.append(f"{cell.ladder}: {cell.reason}")
     if cell.errors:
-        parts.append(humanize.count(cell.errors, "error"))
-    seen = humanize.count(cell.probes, "probe")
+        parts.append(humanize.counted(cell.errors, "error"))
+    seen = humanize.counted(cell.probes, "probe")
     parts.append(f"{seen}, {cell.bad_probes} of them bad" if cell.bad_probes else seen)
     return "; ".join(parts)

@@ -85,7 +85,7 @@ def _sit_out(out: list[CardStanding]) -> Line:
         [card_label(each.card.node, each.card.pci, each.card.index) for each in out], 4
     )
     verb = "sits" if len(out) == 1 else "sit"
-    return Line(f"{humanize.count(len(out), 'card')} {verb} out: {cards}.", "poor")
+    return Line(f"{humanize.counted(len(out), 'card')} {verb} out: {cards}.", "poor")
 
 
 def _todo(
@@ -134,7 +134,7 @@ def _headline(
     if down:
         return f"{humanize.listed(sorted(down), 3)} does not answer", "bad"
     if out:
-        return f"Running on, with {humanize.count(len(out), 'card')} sitting out", "poor"
+        return f"Running on, with {humanize.counted(len(out), 'card')} sitting out", "poor"
     if not newest:
         return "No preflight on record", "unsure"
     return "Clear to start", "good"
