@@ -69,6 +69,8 @@ def redact_value(value: Any, secrets: Sequence[str] = ()) -> Any:
             for key, each in value.items()
         }
     if isinstance(value, list | tuple):
+        if all(isinstance(each, str) for each in value):
+            return redact_words(value, secrets)  # it may be a command line
         return [redact_value(each, secrets) for each in value]
     return value
 
