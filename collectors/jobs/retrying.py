@@ -57,7 +57,7 @@ class Retries:
         if self.retries < 0:
             raise ValueError(f"retries={self.retries}: give 0 or more")
 
-    def options(self, first_attempt: int) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """tenacity's arguments."""
         on = self.on if isinstance(self.on, retry_base) else retry_if_exception_type(self.on)
 
@@ -106,7 +106,7 @@ def guarded(
             retrying = Retrying(
                 before=course.begin,
                 before_sleep=course.will_retry,
-                **policy.options(attempt),
+                **policy.options(),
             )
             try:
                 result = retrying(function, *args, **kwargs)
@@ -147,9 +147,7 @@ async def _run(function: Callable[[], Awaitable[Any]], course: _Course, policy: 
     async def before_sleep(state: RetryCallState) -> None:
         await in_thread(lambda: course.will_retry(state), None)
 
-    retrying = AsyncRetrying(
-        before=course.begin, before_sleep=before_sleep, **policy.options(course.attempt)
-    )
+    retrying = AsyncRetrying(before=course.begin, before_sleep=before_sleep, **policy.options())
     try:
         result: Any = await retrying(function)
     except BaseException as raised:

@@ -47,9 +47,9 @@ def _backtest(arguments: argparse.Namespace) -> int:
     from runledger.backtest import backtest
     from runledger.backtest.plot import check_drawable, plot
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import print_json
     from runledger.cli.progress import progress
     from runledger.errors import BadInput
+    from runledger.terminal.output import print_json
 
     if arguments.plot and not arguments.sweep:
         raise BadInput("--plot draws a sweep: give --sweep KEY=A..B")
@@ -127,7 +127,7 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
 
 def _show(result: Backtest) -> None:
     from ledger.text.characters import plain
-    from runledger.cli.output import say, table
+    from runledger.terminal.output import say, table
 
     say(
         plain(

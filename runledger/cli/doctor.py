@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ledger.text.characters import plain
 from ledger.text.humanize import counted
 from runledger.cli import exits
-from runledger.cli.output import colour, print_json, say
+from runledger.terminal.output import colour, print_json, say
 
 if TYPE_CHECKING:
     from ledger import Ledger
@@ -92,8 +92,7 @@ def _ledger_checks(arguments: argparse.Namespace) -> Iterator[_Check]:
 
 
 def _storage_checks(ledger: Ledger) -> Iterator[_Check]:
-    from ledger import verify
-    from ledger.guards import broken_parts, missing_guards
+    from ledger import broken_parts, missing_guards, verify
 
     result = verify(ledger)
     whole = f"whole, head {result.head.sequence}:{result.head.hash}"

@@ -18,9 +18,9 @@ from ledger.text.humanize import counted
 from ledger.text.secrets import environment_secrets
 from runledger.cli import exits
 from runledger.cli.ledger_options import opened
-from runledger.cli.output import note_no_match, talk
 from runledger.cli.progress import progress
 from runledger.errors import BadInput
+from runledger.terminal.output import note_no_match, talk
 
 
 def export(arguments: argparse.Namespace) -> int:

@@ -31,7 +31,7 @@ def add(commands: Commands) -> None:
 def _record(arguments: argparse.Namespace) -> int:
     from ledger.text.humanize import counted
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import print_json, say
+    from runledger.terminal.output import print_json, say
 
     events = _events(arguments.files)
     with opened(arguments, create=True) as runledger:
@@ -55,7 +55,7 @@ def _events(files: list[str]) -> list[Event]:
     from dataclasses import replace
 
     from ledger import InvalidEvents, Problem, parse_ndjson
-    from runledger.cli.output import talk
+    from runledger.terminal.output import talk
 
     events: list[Event] = []
     problems: list[Problem] = []

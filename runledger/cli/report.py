@@ -46,15 +46,15 @@ def _report(arguments: argparse.Namespace) -> int:
     from ledger.text.characters import plain
     from ledger.text.humanize import counted
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import print_json, say, talk
     from runledger.cli.progress import progress
     from runledger.report import report_of
+    from runledger.terminal.output import print_json, say, talk
 
     path = Path(arguments.output)
     check_free(path, "report")
     with opened(arguments, create=False) as runledger, progress("reading") as advance:
         made = report_of(
-            runledger,
+            runledger.session,
             run=arguments.run_id,
             node=arguments.node,
             since=arguments.since,

@@ -45,9 +45,9 @@ def _init(arguments: argparse.Namespace) -> int:
     from ledger.text.characters import plain
     from ledger.text.humanize import counted
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import print_json, say
     from runledger.config.settings import CONFIG_NAME
     from runledger.config.starter import starter
+    from runledger.terminal.output import print_json, say
 
     config = Path(arguments.config or CONFIG_NAME)
     node_file = None

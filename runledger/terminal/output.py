@@ -16,9 +16,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ledger.text.characters import plain
-from runledger.cli.columns import padded, shortened, width_of
+from runledger.terminal.widths import padded, shortened, width_of
 
-_FRACTION = re.compile(r"\.\d+Z\Z")
 _COMMAND = re.compile(r"(?:(?<=: )|\A)runledger [^;]*")
 _KEPT = "\ue000"  # stands for a space at which a line is not to be broken
 _WIDEST = 96
@@ -83,11 +82,6 @@ def wrapped_remedy(text: object, *, first: str, rest: str) -> list[str]:
     """What to do, with each command whole on one line, to be copied from there."""
     kept = _COMMAND.sub(lambda match: match[0].replace(" ", _KEPT), plain(text))
     return [line.replace(_KEPT, " ") for line in _wrap(kept, first, rest)]
-
-
-def to_the_second(time: str) -> str:
-    """A time as people read it; JSON has it to the microsecond."""
-    return _FRACTION.sub("Z", time)
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
