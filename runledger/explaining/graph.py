@@ -101,10 +101,6 @@ class _Box(NamedTuple):
         return _COLUMNS[self.column]
 
     @property
-    def top(self) -> float:
-        return self.y - self.height / 2
-
-    @property
     def width(self) -> int:
         return _BOX[0]
 

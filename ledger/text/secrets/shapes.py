@@ -82,7 +82,7 @@ _ARMOURED = re.compile(
     re.DOTALL,
 )
 _ARMOUR_CUT = re.compile(
-    r"\A[A-Za-z0-9+/=\s\\>|:-]{0,65536}?-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
+    r"\A[A-Za-z0-9+/=\s\\>|:]{0,65536}?-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
 )
 _PUTTY = re.compile(
     r"PuTTY-User-Key-File-\d:[^\n]{0,200}\n(?P<secret>.*?)(?=Private-MAC|\Z)", re.DOTALL

@@ -58,7 +58,7 @@ def test_a_table_is_cut_only_where_a_terminal_is_too_narrow(
     ("amount", "said"), [(0, "0 events"), (1, "1 event"), (2000, "2,000 events")]
 )
 def test_one_is_counted_as_one(amount: int, said: str) -> None:
-    assert output.counted(amount, "event") == said
+    assert humanize.counted(amount, "event") == said
 
 
 def test_a_ledger_without_decisions_says_how_to_get_one(type_: Type) -> None:
