@@ -53,6 +53,10 @@ _SET = re.compile(
     r"(?:\s{1,9}-\w{1,9})?)\s{1,9}(?P<name>[\w./:@-]{2,200}?)(?P<join>[ \t]{1,9})(?=[^\s=])"
 )
 _OPAQUE = re.compile(r"^\s*kind\s*:\s*[\"']?Secret\b", re.MULTILINE)
+_OPAQUE_JSON = re.compile(r'"kind"\s{0,9}:\s{0,9}"Secret"')
+_OPAQUE_JSON_DATA = re.compile(
+    r'"(?:data|stringData)"\s{0,9}:\s{0,99}\{(?P<secret>[^{}]{1,8000})\}'
+)
 _OPAQUE_DATA = re.compile(r"^(?P<indent>[ \t]*)(?:data|stringData)\s*:[ \t]*\n", re.MULTILINE)
 _OPAQUE_VALUE = re.compile(r"[ \t]+[\w.\"'-]+[ \t]*:[ \t]*(?P<secret>[^\s|>][^\n]*)\n?")
 _LINE_START = re.compile(r"[\s\-]*[\"']?")
@@ -90,6 +94,8 @@ def _assigned(text: str, match: re.Match[str]) -> Value | None:
         kind = Telling.TOKEN
     if name.lower().startswith("x-amz-") and separator == "=":
         kind = Telling.TOKEN if name.lower().endswith(("signature", "credential")) else kind
+    if name.startswith("--") and kind is Telling.WEAK and name.endswith("auth"):
+        kind = Telling.TOKEN
     if kind is None:
         return None
     quoted = bool(match["close"])
@@ -136,7 +142,12 @@ def _items(text: str) -> Iterator[tuple[int, int]]:
 
 def _opaque(text: str) -> Iterator[tuple[int, int]]:
     """Everything in the data of a Kubernetes Secret, whatever its keys are called."""
-    if "Secret" not in text or not _OPAQUE.search(text):
+    if "Secret" not in text:
+        return
+    if _OPAQUE_JSON.search(text):
+        for match in _OPAQUE_JSON_DATA.finditer(text):
+            yield match.span("secret")
+    if not _OPAQUE.search(text):
         return
     for match in _OPAQUE_DATA.finditer(text):
         at = match.end()

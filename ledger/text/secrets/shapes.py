@@ -141,7 +141,7 @@ _NETRC = re.compile(
     r"|(?:machine\s{1,20}\S{1,256}|default)\s{1,20})password\s{1,20}(?P<secret>\S+)"
 )
 _SQL = re.compile(
-    r"\b(?:password|identified\s{1,9}by(?:\s{1,9}password)?|passphrase)(?:\s{1,9}|\s{0,9}\(\s{0,9})"
+    r"\b(?:password|convertto-securestring(?:\s{1,9}-string)?|identified\s{1,9}by(?:\s{1,9}password)?|passphrase)(?:\s{1,9}|\s{0,9}\(\s{0,9})"
     r"(?P<secret>'[^'\n]*'?|\"[^\"\n]+\")",
     re.IGNORECASE,
 )
@@ -149,6 +149,15 @@ _PROSE = re.compile(
     r"\b(?:password|passphrase|passcode|secret|token|api key|access key)\s{1,9}(?:is|was|set to)"
     r"\s{0,9}:?\s{1,9}(?P<secret>['\"`][^'\"`\n]+['\"`]|(?=[^\s\d]{0,64}\d)[^\s,;]{6,})",
     re.IGNORECASE,
+)
+# A line of a file of settings that joins name and value by a blank.
+_ALONE = re.compile(
+    r"^[ \t]{0,40}(?:password|passwd|passphrase|secret|token)[ \t]{1,20}"
+    r"(?P<secret>(?=[^\s\d]{0,200}\d)\S{6,1000})[ \t]{0,20}$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_LOGIN = re.compile(
+    r"\blogin\([^()\n]{0,200}?\b(?:api_?)?key\s{0,9}=\s{0,9}(?P<secret>\"[^\"\n]+\"|'[^'\n]+'|[^\s,)]+)"
 )
 _PIPED = re.compile(
     r"\b(?:echo|printf)\s+(?:-\w+\s+)?(?P<secret>'[^'\n]{1,500}'|\"[^\"\n]{1,500}\"|[^\s|'\"]{1,500})"
@@ -172,7 +181,9 @@ _FORMS: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = (
     (("auth ", "pass "), _AUTH_LINE),
     ((":",), _PGPASS),
     (("password",), _NETRC),
-    (("pass", "identified"), _SQL),
+    (("pass", "identified", "securestring"), _SQL),
+    (("password", "passphrase", "secret", "token"), _ALONE),
+    (("login(",), _LOGIN),
     ((" is ", " was ", " is:", "set to"), _PROSE),
     (("echo", "printf"), _PIPED),
     ((".ey",), _SIGNED),

@@ -316,6 +316,11 @@ AROUND: dict[str, str] = {
     "nmcli": "nmcli dev wifi connect net password {S}",
     "sudo from echo": "echo {S} | sudo -S reboot",
     "docker login from echo": "echo '{S}' | docker login --password-stdin",
+    "option auth with equals": "tool --auth={S}",
+    "powershell secure string": "ConvertTo-SecureString '{S}' -AsPlainText",
+    "kubernetes-secret in json": '{"kind": "Secret", "data": {"x": "{S}"}}',
+    "login of a library": "wandb.login(key='{S}')",
+    "name and value on a line": "password\t{S}",
     "chpasswd": "echo 'root:{S}' | chpasswd",
     "rabbitmq": "rabbitmqctl add_user me {S}",
     # among other things
