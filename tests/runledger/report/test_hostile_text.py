@@ -21,7 +21,8 @@ from ledger.payloads import (
     StepStarted,
 )
 from runledger.api.facade import Runledger
-from runledger.report.page import _clean, _short, render
+from runledger.html import clean
+from runledger.report.page import _short, render
 from tests.rules.histories import NOON, H, M
 from tests.runledger.nights import ledger_with
 from tests.runledger.report.reading_pages import Page
