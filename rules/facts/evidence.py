@@ -6,7 +6,6 @@ import msgspec
 
 from ledger.identifiers import node_subject
 from ledger.times import SECOND_US
-from rules import words
 from rules.ruleset import Fact, known
 
 
