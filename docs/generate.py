@@ -259,7 +259,7 @@ def views() -> str:
     """Every view with its columns."""
     import tempfile
 
-    from sqlalchemy import inspect
+    from sqlalchemy import create_engine, inspect
 
     from ledger import open_ledger
 
@@ -274,8 +274,9 @@ def views() -> str:
         "1970. Durations are in seconds, memory in MiB, temperatures in °C, clocks in MHz. What is "
         "not known is NULL.\n",
     ]
-    with tempfile.TemporaryDirectory() as folder, open_ledger(Path(folder) / "l.db") as ledger:
-        inspector = inspect(ledger.engine)
+    with tempfile.TemporaryDirectory() as folder:
+        open_ledger(Path(folder) / "l.db").close()
+        inspector = inspect(create_engine(f"sqlite:///{Path(folder) / 'l.db'}"))
         assert set(inspector.get_view_names()) == set(_VIEWS)
         for name, what in _VIEWS.items():
             parts += [f"\n## {name}\n", f"{what}\n", "| column | type |", "|---|---|"]

@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Any, overload
 from ledger import Appended, Event, Ledger, NotFound, new_event, open_ledger, parse_filters
 from ledger.identifiers import subject_problem
 from ledger.payloads import DecisionPayload, OverrideSet, Payload
+from rules.kinds import DECIDED_TYPES, EXCLUSIONS, PARAMETERS
 from rules.proposal import whole_number
 from runledger.api.guarding import Context, Decorator, Function, decorate, reporter_of
 from runledger.api.live_decisions import LiveDecisions
 from runledger.config.session import Session, Time
 from runledger.config.settings import Settings, load_settings
 from runledger.errors import BadInput, Missing
-from runledger.replaying.replay import DECIDED_TYPES
 from runledger.studies.json_values import scope_texts
 
 if TYPE_CHECKING:
@@ -236,7 +236,7 @@ class Runledger:
 
     def exclusions(self, *, at: Time = None, as_of: int | None = None) -> DecisionPayload:
         """Which GPUs must sit out."""
-        return self._live.decide("exclusions", {}, at=at, as_of=as_of)
+        return self._live.decide(EXCLUSIONS, {}, at=at, as_of=as_of)
 
     def next_parameters(
         self,
@@ -253,7 +253,7 @@ class Runledger:
             scope=scope_texts(scope) or None,
             step=None if step is None else str(step),
         )
-        return self._live.decide("parameters", question, at=at, as_of=as_of)
+        return self._live.decide(PARAMETERS, question, at=at, as_of=as_of)
 
     def propose(
         self,
@@ -289,7 +289,7 @@ class Runledger:
         )
         event = self.note(payload, at=at, subject=f"study/{study}" if study else "fleet")
         question["proposal"] = {**proposal, "event": event.id}
-        return self._live.decide("parameters", question, at=at, as_of=as_of, cause=event.id)
+        return self._live.decide(PARAMETERS, question, at=at, as_of=as_of, cause=event.id)
 
     # -- looking at machines, taking in what others wrote --------------------------
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ledger.payloads import DecisionPayload, Finding
-from rules.decide import Draft
+from rules.kinds import PREFLIGHT, Draft, Kind
+from rules.kinds.preflight import no_node
 from runledger.config.session import Session, Time
 from runledger.deciding.decisions import OWN_FAILURE, Decider
 from runledger.errors import BadInput, RunledgerError
@@ -27,7 +28,7 @@ class LiveDecisions:
 
     def decide(
         self,
-        kind: str,
+        kind: Kind,
         question: dict[str, Any],
         *,
         at: Time,
@@ -42,7 +43,7 @@ class LiveDecisions:
         policy, fleet = session.policy, session.fleet
         session.catalog.activate(policy, fleet, now_us=session.now(), source=self._source)
         return self._decider.decide(
-            kind,
+            kind.name,
             question,
             policy=policy,
             fleet=fleet,
@@ -56,15 +57,13 @@ class LiveDecisions:
     ) -> DecisionPayload:
         """A preflight, which is ``unknown`` and says why where we fail ourselves."""
         try:
-            return self.decide("preflight", question, at=at, as_of=as_of)
+            return self.decide(PREFLIGHT, question, at=at, as_of=as_of)
         except RunledgerError:
             raise
         except Exception as error:  # our own fault must not read as "go"
-            return self._failed("preflight", question, error, at)
+            return self._failed(question, error, at)
 
-    def _failed(
-        self, kind: str, question: dict[str, Any], error: Exception, at: Time
-    ) -> DecisionPayload:
+    def _failed(self, question: dict[str, Any], error: Exception, at: Time) -> DecisionPayload:
         finding = Finding(
             rule=OWN_FAILURE,
             severity="unknown",
@@ -73,11 +72,10 @@ class LiveDecisions:
             remedy="report it with the output of: runledger doctor",
             evidence=(),
         )
-        outcome: dict[str, Any] = {"nodes": [], "excluded_nodes": [], "excluded_gpus": {}}
         return self._decider.record_draft(
-            kind,
+            PREFLIGHT.name,
             question,
-            Draft("unknown", (finding,), outcome),
+            Draft("unknown", (finding,), no_node()),
             policy=self._session.policy,
             fleet=self._session.fleet,
             at_us=self._session.time(at),

@@ -22,6 +22,7 @@ from rules.fold import FOLDED_TYPES
 from rules.policy import policy_text
 from runledger.cases.case import CASE, EVENTS, FLEET, POLICY, folded, said
 from runledger.config.catalog import Catalog
+from runledger.kinds import SHOWN
 from runledger.replaying.replay import recorded_cut
 
 _HOUR_US = 3_600_000_000
@@ -30,11 +31,6 @@ _AT_MOST_ASKED = 3_000
 _AT_MOST_FOLDED = 3_000_000
 """Events to fold, over all tries: half a minute of work or so."""
 
-_EXPECTED = {
-    "preflight": ("nodes", "excluded_nodes", "excluded_gpus"),
-    "exclusions": ("gpus",),
-    "parameters": ("trials", "seed_count", "rule", "applied"),
-}
 _OURS = ("sequence", "recordedtime", "prevhash", "hash")
 
 
@@ -176,7 +172,7 @@ def _write(
         "verdict": draft.verdict,
         "findings": said(kind, draft, "findings"),
     }
-    for field in _EXPECTED[kind]:
+    for field in SHOWN[kind].cut:
         value = said(kind, draft, field)
         if value is not None:
             expect[field] = value

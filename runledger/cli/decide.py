@@ -234,6 +234,7 @@ def _print(decision: Any, arguments: argparse.Namespace) -> int:
     import msgspec
 
     from runledger.cli.streams import reader_may_leave
+    from runledger.kinds import SHOWN
     from runledger.terminal.decision_text import print_decision
     from runledger.terminal.output import print_json
 
@@ -242,4 +243,4 @@ def _print(decision: Any, arguments: argparse.Namespace) -> int:
             print_json(msgspec.to_builtins(decision))
         else:
             print_decision(decision)
-    return exits.VERDICTS.get(decision.verdict, exits.DONE)
+    return SHOWN[decision.kind].verdicts[decision.verdict].exit_code

@@ -90,8 +90,7 @@ def _ledger_checks(arguments: argparse.Namespace) -> Iterator[_Check]:
 
 
 def _storage_checks(ledger: Ledger) -> Iterator[_Check]:
-    from ledger import verify
-    from ledger.guards import broken_parts, missing_guards
+    from ledger import broken_parts, missing_guards, verify
 
     result = verify(ledger)
     whole = f"whole, head {result.head.sequence}:{result.head.hash}"

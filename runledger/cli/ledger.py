@@ -217,7 +217,7 @@ def _backup(arguments: argparse.Namespace) -> int:
 
 
 def _upgrade(arguments: argparse.Namespace) -> int:
-    from ledger.migrate import HEAD_REVISION, upgrade
+    from ledger import HEAD_REVISION, upgrade
     from runledger.config.settings import load_settings
     from runledger.terminal.output import print_json, say
 

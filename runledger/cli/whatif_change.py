@@ -12,9 +12,10 @@ from runledger.cli import exits
 from runledger.cli.ledger_options import opened
 from runledger.cli.progress import progress
 from runledger.errors import BadInput
+from runledger.kinds import SHOWN
 from runledger.replaying.whatif import Change, WhatIf, changed_json, what_if
 from runledger.terminal.output import print_json, talk
-from runledger.terminal.whatif_text import changed_reasons, decision_lines, show_whatif
+from runledger.terminal.whatif_text import changed_reasons, show_whatif
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -55,11 +56,8 @@ def _junit(path: Path, result: WhatIf, decided: list[Event]) -> None:
         case = Case(f"{event.time} {event.id}", f"whatif.{event.type}")
         if event.id in changed:
             before, after = changed[event.id].before, changed[event.id].after
-            lines = [
-                *(f"- {line}" for line in decision_lines(before)),
-                *changed_reasons(before, after),
-            ]
-            lines[1:1] = [f"+ {line}" for line in decision_lines(after)]
+            effect = SHOWN[before.kind].effect
+            lines = [f"- {effect(before)}", f"+ {effect(after)}", *changed_reasons(before, after)]
             case.fail("the decision would change", "\n".join(lines))
         elif event.id in result.problems:
             case.error(result.problems[event.id])

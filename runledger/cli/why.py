@@ -14,6 +14,7 @@ from runledger.cli import exits
 from runledger.cli.ledger_options import opened
 from runledger.cli.progress import progress
 from runledger.explaining.explanation import Explanation, FiredRule, explain, explanation_json
+from runledger.kinds import SHOWN
 from runledger.terminal.decision_text import print_decision
 from runledger.terminal.output import colour, cut, plain, print_json, say, width, wrapped
 
@@ -135,20 +136,11 @@ def _minimal(found: Explanation) -> None:
         say(
             plain(
                 f"  without {'it' if len(found.minimal.events) == 1 else 'them'}: "
-                f"{_effect(found, without.verdict, without.outcome)}"
+                f"{SHOWN[found.decision.kind].answer(without)}"
             )
         )
     if not found.minimal.exhaustive and not found.minimal.cut_short:
         say("  (leaving out one less of them changes nothing; smaller parts were not all tried)")
-
-
-def _effect(found: Explanation, verdict: str, outcome: dict[str, Any]) -> str:
-    if found.decision.kind == "exclusions":
-        cards = [f"{gpu['node']} {gpu['pci']} {gpu['state']}" for gpu in outcome["gpus"]]
-        return ", ".join(cards) or "no card is watched or out"
-    if found.decision.kind == "parameters" and "clause" not in outcome:
-        return f"{outcome['trials']:,} trials x {outcome['seed_count']:,} seeds"
-    return verdict
 
 
 def _value(value: Any) -> str:

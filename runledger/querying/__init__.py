@@ -57,7 +57,7 @@ def query(
     """
     check_statement(sql)
     budget = budget or Budget(TIMEOUT_S)
-    if ledger.engine.dialect.name == "sqlite":
+    if ledger.database == "sqlite":
         from runledger.querying.sqlite import run
 
         running = run(ledger, sql, budget, heap_bytes)

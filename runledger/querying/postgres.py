@@ -32,10 +32,7 @@ from runledger.querying.statement import ONLY, explained
 def run(ledger: Ledger, sql: str, budget: Budget) -> Iterator[tuple[list[str], Iterator[Page]]]:
     """Column names and pages of rows of one statement, on a connection of its own."""
     check_names(sql)
-    with translated("querying"):
-        pooled = ledger.engine.raw_connection()
-        connection: Any = pooled.driver_connection
-        pooled.detach()
+    connection = ledger.detached_connection()
     cursor = connection.cursor(name="runledger_query")
     try:
         with translated("querying"):

@@ -6,51 +6,50 @@ passed over.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
 
 from ledger.payloads import DecisionPayload, Finding
+from rules.words import to_the_second
+from runledger.kinds import SHOWN, Block, Table
 from runledger.terminal.output import (
     colour,
     plain,
     say,
     table,
-    to_the_second,
     wrapped,
     wrapped_remedy,
 )
 
-_WORDS = {
-    "go": ("GO", "good"),
-    "degraded": ("GO, DEGRADED", "poor"),
-    "no_go": ("NO-GO", "bad"),
-    "unknown": ("UNKNOWN: not a go", "bad"),
-    "accepted": ("ACCEPTED", "good"),
-    "clamped": ("ACCEPTED, CLAMPED", "poor"),
-    "rejected": ("REJECTED", "bad"),
-    "needs_human": ("A PERSON MUST DECIDE", "bad"),
-}
 _KINDS = {"block": "bad", "unknown": "bad", "degrade": "poor", "warn": "poor", "info": "dim"}
+_TONES = {"good": "good", "plain": "strong", "poor": "poor", "bad": "bad", "unsure": "bad"}
 _INDENT = " " * 8
 
 
 def print_decision(decision: DecisionPayload) -> None:
     """One decision with its findings and what to do."""
-    if decision.kind == "preflight":
-        _verdict(decision, f"step {decision.question.get('step')}")
-        _findings(decision.findings)
-        _nodes(decision.outcome)
-    elif decision.kind == "exclusions":
-        _cards(decision.outcome.get("gpus", []))
-        _findings(decision.findings)
-    else:
-        _parameters(decision)
-        _findings(decision.findings)
+    shown = SHOWN[decision.kind]
+    heading = shown.heading(decision)
+    if heading is not None:
+        verdict = shown.verdicts.get(decision.verdict)
+        word = colour(verdict.loud, _TONES[verdict.tone]) if verdict else plain(decision.verdict)
+        say(f"{word}  {plain(heading)}  {to_the_second(decision.as_of.time)}")
+    _blocks(shown.above(decision))
+    _findings(decision.findings)
+    _blocks(shown.below(decision))
     say(colour(plain(f"decision {decision.decision} at position {decision.as_of.sequence}"), "dim"))
 
 
-def _verdict(decision: DecisionPayload, what: str) -> None:
-    word, kind = _WORDS.get(decision.verdict, (decision.verdict.upper(), "strong"))
-    say(f"{colour(word, kind)}  {plain(what)}  {to_the_second(decision.as_of.time)}")
+def _blocks(blocks: Iterable[Block]) -> None:
+    for block in blocks:
+        if isinstance(block, Table):
+            table(block.heading, block.rows)
+        elif block.wrap:
+            for line in wrapped(block.text, first=block.wrap, rest=_INDENT):
+                say(line)
+        elif block.tone == "plain":
+            say(plain(block.text))
+        else:
+            say(colour(plain(block.text), _TONES[block.tone]))
 
 
 def _findings(findings: tuple[Finding, ...]) -> None:
@@ -62,55 +61,4 @@ def _findings(findings: tuple[Finding, ...]) -> None:
             say(line)
         if finding.remedy:
             for line in wrapped_remedy(finding.remedy, first=f"{_INDENT}→ ", rest=f"{_INDENT}  "):
-                say(line)
-
-
-def _nodes(outcome: dict[str, Any]) -> None:
-    if outcome.get("nodes"):
-        say(plain(f"usable nodes: {', '.join(outcome['nodes'])}"))
-    if outcome.get("excluded_nodes"):
-        say(plain(f"left out:     {', '.join(outcome['excluded_nodes'])}"))
-    for node, cards in outcome.get("excluded_gpus", {}).items():
-        named = ", ".join(
-            f"GPU {card['index']} ({card['pci']})" if "index" in card else card["pci"]
-            for card in cards
-        )
-        say(plain(f"cards to skip on {node}: {named}"))
-
-
-def _cards(gpus: list[dict[str, Any]]) -> None:
-    if not gpus:
-        say(colour("no card is watched or out", "good"))
-        return
-    table(
-        ("STATE", "NODE", "GPU", "PCI", "SINCE", "WHY"),
-        (
-            (
-                card["state"],
-                card["node"],
-                "gone" if card.get("gone") else card.get("index", "?"),
-                card["pci"],
-                to_the_second(card["since"]),
-                card["reason"],
-            )
-            for card in gpus
-        ),
-    )
-
-
-def _parameters(decision: DecisionPayload) -> None:
-    outcome = decision.outcome
-    if "clause" in outcome:
-        _verdict(decision, f"by {outcome['clause']}")
-    not_applied = decision.verdict in ("rejected", "needs_human")
-    numbers = outcome.get("next", outcome) if not_applied else outcome
-    if {"trials", "seed_count"} <= set(numbers):
-        say(
-            f"{numbers['trials']:,} trials x {numbers['seed_count']:,} seeds"
-            + plain(f"  (rule: {outcome.get('rule')})")
-        )
-    for advice in outcome.get("advice", ()):
-        text = advice.get("text") if isinstance(advice, dict) else advice
-        if text:
-            for line in wrapped(text, first="advice: ", rest=_INDENT):
                 say(line)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ledger.payloads import DecisionPayload, Finding
-from runledger.replaying.whatif import WhatIf, effect
+from runledger.kinds import SHOWN
+from runledger.replaying.whatif import WhatIf
 from runledger.terminal.output import colour, counted, plain, say
 
 
@@ -16,10 +17,9 @@ def show_whatif(result: WhatIf) -> None:
         before, after = changed.before, changed.after
         say("")
         say(colour(plain(f"{before.kind} {changed.decision}  {before.as_of.time}"), "strong"))
-        for line in decision_lines(before):
-            say(colour(plain(f"- {line}"), "bad"))
-        for line in decision_lines(after):
-            say(colour(plain(f"+ {line}"), "good"))
+        effect = SHOWN[before.kind].effect
+        say(colour(plain(f"- {effect(before)}"), "bad"))
+        say(colour(plain(f"+ {effect(after)}"), "good"))
         for line in changed_reasons(before, after):
             say(plain(f"  {line}"))
     if result.changed:
@@ -60,21 +60,3 @@ def _totals(totals: dict[str, Any]) -> None:
     for what in ("trials", "seeds"):
         asked = totals[what]
         say(f"  {what} asked for: {asked['before']:,} before, {asked['after']:,} after")
-
-
-def decision_lines(decision: DecisionPayload) -> list[str]:
-    """What a decision says, in a line or more."""
-    outcome: dict[str, Any] = decision.outcome
-    if decision.kind == "preflight":
-        cards = [f"{node} {pci}" for node, pci in effect(decision)[3]]
-        left_out = [*outcome["excluded_nodes"], *cards]
-        return [
-            f"{decision.verdict}; nodes {', '.join(outcome['nodes']) or 'none'}"
-            + (f"; without {', '.join(left_out)}" if left_out else "")
-        ]
-    if decision.kind == "exclusions":
-        return [
-            ", ".join(f"{gpu['node']} {gpu['pci']} {gpu['state']}" for gpu in outcome["gpus"])
-            or "no card watched or out"
-        ]
-    return [f"{decision.verdict}: {outcome['trials']:,} trials x {outcome['seed_count']:,} seeds"]

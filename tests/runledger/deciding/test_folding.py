@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import pytest
-from sqlalchemy import text
 
 from ledger import Event, Ledger, open_ledger
 from rules.fold import Fold
@@ -96,9 +97,8 @@ def test_a_checkpoint_that_does_not_verify_is_passed_over(tmp_path: Path, spoil:
     ledger, head, at_us = _with_checkpoints(tmp_path / "l.db")
     with ledger:
         expected = _from_scratch(ledger, head, at_us)
-        with ledger.engine.connect() as connection:
-            connection.execute(text(spoil))
-            connection.commit()
+        with closing(sqlite3.connect(tmp_path / "l.db")) as connection, connection:
+            connection.execute(spoil)
         assert dump_state(History(ledger, FOLD, persist=True).state_at(head, at_us)) == expected
 
 
@@ -162,7 +162,7 @@ def test_each_policy_has_checkpoints_of_its_own(tmp_path: Path) -> None:
 def test_an_edit_leaves_out_and_adds_without_a_trace(tmp_path: Path) -> None:
     ledger, head, at_us = _with_checkpoints(tmp_path / "l.db")
     with ledger:
-        before = list(ledger.engine.connect().execute(text("SELECT * FROM checkpoints")))
+        before = ledger.checkpoints.of(FOLD.key)
         stored = list(ledger.read())
         left_out = {event.id for event in stored if event.type == "smu_error"}
         added = [
@@ -180,4 +180,4 @@ def test_an_edit_leaves_out_and_adds_without_a_trace(tmp_path: Path) -> None:
         last = [msgspec.structs.replace(each, sequence=2**62 + n) for n, each in enumerate(added)]
         expected = dump_state(FOLD.run(ordered([*kept, *last], at_us)))
         assert dump_state(edited.state_at(head, at_us)) == expected
-        assert list(ledger.engine.connect().execute(text("SELECT * FROM checkpoints"))) == before
+        assert ledger.checkpoints.of(FOLD.key) == before

@@ -19,10 +19,10 @@ from ledger.canonical import digest as canonical_digest
 from ledger.payloads import DecisionPayload, Payload, PolicyActivated, PolicyRef
 from ledger.registry import PAYLOAD_TYPES, register, unregister
 from rules.decide import Judge
+from rules.kinds import DECIDED_TYPES
 from rules.policy import policy_text
 from runledger.api.facade import Runledger
 from runledger.deciding import folding
-from runledger.replaying.replay import DECIDED_TYPES
 from runledger.replaying.whatif import Change
 from tests.postgres import NewDatabase
 from tests.rules.histories import NOON, D, H, M
@@ -213,7 +213,7 @@ def test_drift_after_a_failure_of_our_own_names_it_as_the_cause(
         raise RuntimeError("broken")
 
     with monkeypatch.context() as broken:
-        broken.setattr(Judge, "preflight", fail)
+        broken.setattr(Judge, "decide", fail)
         decision = decided.preflight("1", at=NOON + D)
     assert decision.verdict == "unknown"
     causes = {each.cause for each in decided.replay(decision.decision).drifted}
