@@ -13,7 +13,7 @@ from sqlalchemy.engine import URL
 from ledger.backends.forking import forget_connections
 from ledger.backends.protocol import BUSY_TIMEOUT_S, Backend
 from ledger.errors import InvalidLocation, LedgerError, MissingExtra, NotFound, Unavailable
-from ledger.node_locks import ServerLocks
+from ledger.node_locks import ServerLocks, Translated
 from ledger.rows import Row
 
 _CONNECT_TIMEOUT_S = 10
@@ -129,9 +129,9 @@ SELECT {_PATIENCE},
         """PostgreSQL looks after its own files."""
         return []
 
-    def node_locks(self) -> ServerLocks:
+    def node_locks(self, translated: Translated) -> ServerLocks:
         """Locks of the server, for machines that share a ledger."""
-        return ServerLocks(self.engine)
+        return ServerLocks(self.engine, translated)
 
     def copy(self, part: Path) -> bool:
         """A server's files are not ours to copy."""

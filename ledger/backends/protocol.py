@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import URL
 
 from ledger.errors import LedgerError
-from ledger.node_locks import NodeLocks
+from ledger.node_locks import NodeLocks, Translated
 from ledger.rows import Row
 
 BUSY_TIMEOUT_S = 30.0
@@ -69,7 +69,7 @@ class Backend(Protocol):
         """What the database finds wrong with its own files, in its words."""
         ...
 
-    def node_locks(self) -> NodeLocks:
+    def node_locks(self, translated: Translated) -> NodeLocks:
         """One holder a node, among all who use this database."""
         ...
 

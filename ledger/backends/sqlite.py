@@ -23,7 +23,7 @@ from ledger.backends.forking import forget_connections
 from ledger.backends.protocol import BUSY_TIMEOUT_S, Backend
 from ledger.errors import AlreadyThere, InvalidLocation, LedgerError, NotFound
 from ledger.new_files import publish
-from ledger.node_locks import FileLocks
+from ledger.node_locks import FileLocks, Translated
 from ledger.rows import Row
 
 _ROWS_AT_A_TIME = 100
@@ -141,7 +141,7 @@ class Sqlite(Backend):
             check = text(f"PRAGMA integrity_check({_NAMED_AT_MOST})")
             return [line for line in connection.execute(check).scalars() if line != "ok"]
 
-    def node_locks(self) -> FileLocks:
+    def node_locks(self, translated: Translated) -> FileLocks:
         """Files beside the ledger."""
         return FileLocks(Path(f"{self._path}-probing"))
 
