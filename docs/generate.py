@@ -259,6 +259,7 @@ def views() -> str:
     """Every view with its columns."""
     import tempfile
 
+    from pysqlite3 import dbapi2  # as the ledger's: Python's own may know no types of views
     from sqlalchemy import create_engine, inspect
 
     from ledger import open_ledger
@@ -276,7 +277,7 @@ def views() -> str:
     ]
     with tempfile.TemporaryDirectory() as folder:
         open_ledger(Path(folder) / "l.db").close()
-        inspector = inspect(create_engine(f"sqlite:///{Path(folder) / 'l.db'}"))
+        inspector = inspect(create_engine(f"sqlite:///{Path(folder) / 'l.db'}", module=dbapi2))
         assert set(inspector.get_view_names()) == set(_VIEWS)
         for name, what in _VIEWS.items():
             parts += [f"\n## {name}\n", f"{what}\n", "| column | type |", "|---|---|"]
