@@ -242,7 +242,7 @@ def views() -> str:
     """Every view with its columns."""
     import tempfile
 
-    from pysqlite3 import dbapi2
+    from pysqlite3 import dbapi2  # as the ledger's: Python's own may know no types of views
     from sqlalchemy import create_engine, inspect
 
     from ledger import open_ledger
