@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import re
 
+from ledger.text.characters import without_terminal
+
 MESSAGE_LINES = 5
 """So many lines of a message are kept where nothing says where it ends."""
 
@@ -24,12 +26,11 @@ _HEADER = re.compile(
 )
 _ERROR = re.compile(r"(?P<name>[A-Za-z_][\w.]*(?:\.<locals>\.\w+)*)(?:: (?P<message>.*)|:?)\Z")
 _SYNTAX = re.compile(r"(?P<name>SyntaxError|IndentationError|TabError): (?P<message>.*)\Z")
-_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
 
 
 def cleaned(data: bytes) -> str:
     """The text on stderr, without colours and without what a progress bar wrote over."""
-    text = _ANSI.sub("", data.decode("utf-8", "backslashreplace")).replace("\r\n", "\n")
+    text = without_terminal(data.decode("utf-8", "backslashreplace")).replace("\r\n", "\n")
     return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
 
 

@@ -15,7 +15,6 @@ is for that).
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, tzinfo
@@ -28,13 +27,14 @@ from collectors.kernel_log.line import Line
 from collectors.kernel_log.scanning import Found, Scanner
 from ledger.event import Event, new_event
 from ledger.payloads import GpuFault, Payload, ProcessKilled, SmuError
+from ledger.text import characters
+from ledger.text.secrets import redact
 
 IMPORT_SOURCE = "import/kernel-log"
 """The source of events from log files."""
 
 _MAX_RAW = 16_384
 _MAX_KINDS = 1024
-_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 
 class Scan(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,7 +114,7 @@ class _Maker:
 
 def storable(raw: str) -> str:
     """``raw`` with what no ledger holds replaced, cut at 16,384 characters."""
-    return _UNSTORABLE.sub("\ufffd", raw[:_MAX_RAW])
+    return redact(characters.storable(raw[:_MAX_RAW]))
 
 
 def payload(found: Classification, *, node: str, raw: str, boot_id: str | None) -> Payload:
