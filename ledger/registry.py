@@ -14,6 +14,7 @@ import msgspec
 
 from ledger import payloads
 from ledger.payloads import Json, Payload
+from ledger.upcasts import UPCASTS
 
 Upcast = Callable[[Json], Json]
 
@@ -24,7 +25,7 @@ PAYLOAD_TYPES: dict[str, type[Payload]] = {
 }
 """Every event type by name."""
 
-_UPCASTS: dict[tuple[str, int], Upcast] = {}
+_UPCASTS: dict[tuple[str, int], Upcast] = dict(UPCASTS)
 _DECODERS: dict[str, msgspec.json.Decoder[Payload]] = {
     name: msgspec.json.Decoder(cls) for name, cls in PAYLOAD_TYPES.items()
 }

@@ -34,6 +34,10 @@ class ProbedGpu(Part, frozen=True, kw_only=True):
     sclk_mhz: Amount | None = None
     processes: Count | None = None
     compute_mode: Identifier | None = None
+    place: Identifier | None = None
+    """Its way from the root by device and function, without bus numbers, which may shift."""
+    detail: str | None = None
+    """Why the state is what it is, where it is not ``ok``."""
 
 
 class GpuProbe(Payload, frozen=True, kw_only=True):
@@ -69,21 +73,37 @@ class SmuError(Payload, frozen=True, kw_only=True):
 
 
 class GpuFault(Payload, frozen=True, kw_only=True):
-    """A fault of a card other than an SMU error, as the kernel named it."""
+    """A fault of a card other than an SMU error, as the kernel named it.
+
+    ``code`` is the number or class in its line (an Xid, ``fatal``, ``succeeded``
+    of a reset, ``shutdown`` for heat), ``action`` what its source asks for.
+    """
 
     event_type = "gpu_fault"
+    version = 2
 
     node: Identifier
     fault: Literal[
         "device_lost",
         "ring_timeout",
         "gpu_reset",
+        "gpu_reset_failed",
         "page_fault",
         "ras_uncorrectable",
+        "ras_retire",
         "pcie_error",
+        "pcie_corrected",
+        "pcie_uncorrected",
         "xid",
+        "nvlink",
+        "needs_reset",
+        "thermal",
+        "init_failed",
+        "iommu",
         "other",
     ]
     raw: str
     pci: Pci | None = None
+    code: Identifier | None = None
+    action: Literal["reset", "reboot", "drain_reset", "rma"] | None = None
     boot_id: Identifier | None = None
