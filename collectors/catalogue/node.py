@@ -141,7 +141,7 @@ NODE_FAULTS = (
         "xfs-error", "storage", "XFS (",
         r"XFS \(\S+\): .{0,80}?(?:[Cc]orruption|I/O [Ee]rror|[Ss]hutting down|[Ss]hut down)",
         "A file system found itself damaged, or lost its disk.",
-        "XFS (sda1): Metadata corruption detected at xfs_agf_read_verify", "Linux fs/xfs/xfs_fsops.c",
+        "XFS (sda1): Metadata corruption detected at xfs_agf_read_verify", "Linux fs/xfs",
     ),
     _fault(
         "btrfs-error", "storage", "BTRFS", r"BTRFS:? (?:error|critical)\b",

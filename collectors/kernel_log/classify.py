@@ -42,7 +42,7 @@ LONGEST = 4096
 
 _PREFIXES = "|".join(prefix for vendor in VENDORS for prefix in vendor.prefixes)
 _HEAD = re.compile(rf"(?:(?P<driver>[\w.-]+) (?P<pci>{BDF}): )?(?:{_PREFIXES})*\s*")
-"""Device and driver in front of the words; amdgpu of Linux 7.x prints its name once, older twice."""
+"""Device and driver in front of the words; amdgpu prints its name twice before Linux 7.0."""
 
 _SPLIT_HEADS = "|".join(head for vendor in VENDORS for head in vendor.split_heads)
 SPLIT_HEAD = re.compile(rf"(?:{_SPLIT_HEADS})\s*\Z")

@@ -49,7 +49,7 @@ def _reply(match: re.Match[str], found: Classification) -> Classification | None
 
 
 def _decimal_reply(match: re.Match[str], found: Classification) -> Classification | None:
-    """A reply of powerplay's first kernels: decimal, 16 bits wide, all ones where nobody answers."""
+    """A reply of powerplay's first kernels: decimal, 16 bits wide, 65535 where nobody answers."""
     number = int(match["ret"][:12]) & 0xFFFFFFFF
     found = msgspec.structs.replace(found, code=f"0x{number:X}")
     return None if number in _BUSY_OR_UNSUPPORTED else found
@@ -198,7 +198,8 @@ _RESETS = (
         _CARD + "GPU reset begin!. Source:  1", _DEVICE, alone=True,
     ),
     _fault(
-        "recovery-failed", "gpu_reset_failed", "card", "GPU Recovery Failed", r"GPU Recovery Failed",
+        "recovery-failed", "gpu_reset_failed", "card", "GPU Recovery Failed",
+        r"GPU Recovery Failed",
         "A reset did not bring the card back.", "amdgpu: GPU Recovery Failed: -19", _DEVICE,
         alone=True,
     ),
@@ -398,7 +399,8 @@ _OTHERS = (
         "init-block", "init_failed", "card", " of IP block <",
         r"(?:early_init|sw_init|hw_init|late_init) of IP block <\w+> failed",
         "A part of the card could not be brought up.",
-        "[drm:amdgpu_device_ip_init [amdgpu]] *ERROR* hw_init of IP block <smu> failed -62", _DEVICE,
+        "[drm:amdgpu_device_ip_init [amdgpu]] *ERROR* hw_init of IP block <smu> failed -62",
+        _DEVICE,
     ),
     _fault(
         "init-ip", "init_failed", "card", "amdgpu_device_ip_", r"amdgpu_device_ip_\w*init failed",
@@ -441,7 +443,8 @@ _OTHERS = (
     _fault(
         "smu-mp1", "other", "card", "mp1", r"SMC failed to set mp1 state",
         "The controller could not be prepared for a reset.",
-        "[drm:amdgpu_device_ip_suspend_phase2 [amdgpu]] *ERROR* SMC failed to set mp1 state 2, -121",
+        "[drm:amdgpu_device_ip_suspend_phase2 [amdgpu]] *ERROR* SMC failed to set mp1 state "
+        "2, -121",
         _DEVICE,
     ),
     _fault(
@@ -478,7 +481,8 @@ _OTHERS = (
         "queue-stuck", "other", "workload", "unrecoverable",
         r"The cp might be in an unrecoverable|MES might be in unrecoverable",
         "The card's scheduler hangs.",
-        "amdgpu: The cp might be in an unrecoverable state due to an unsuccessful queues preemption",
+        "amdgpu: The cp might be in an unrecoverable state due to an unsuccessful queues "
+        "preemption",
         "Linux drivers/gpu/drm/amd/amdkfd/kfd_device_queue_manager.c",
     ),
     _fault(
@@ -545,6 +549,6 @@ AMD = Vendor(
         "amdgpu: \n",
         "amdgpu: \r\n",
         "[powerplay] \r\n",
-    ),  # fmt: skip
+    ),
     faults=(*_SMU_FAULTS, *_RESETS, *_MEMORY, *_OTHERS),
 )

@@ -68,7 +68,8 @@ XIDS = (
     _xid(109, "needs_reset", "card", "A switch of context did not end in time.", "reset"),
     _xid(110, "needs_reset", "card", "The card's security controller reports a fault.", "reset"),
     _xid(119, "needs_reset", "card", "The card's system processor (GSP) did not answer.", "reset"),
-    _xid(120, "needs_reset", "card", "The card's system processor (GSP) reports an error.", "reset"),
+    _xid(120, "needs_reset", "card", "The card's system processor (GSP) reports an error.",
+         "reset"),
     _xid(136, "needs_reset", "card", "The links of the card could not be trained.", "reset"),
     _xid(140, "ras_uncorrectable", "card", "The card found an error it could not correct.",
          "reset"),
@@ -183,7 +184,8 @@ _FAULTS = (
         name="probe", kind="init_failed", whose="card", word="failed with error",
         pattern=rf"probe (?:of (?P<pci>{BDF}) |with driver \w+ )failed with error",
         meaning="The driver did not take the card.",
-        sample="nvidia: probe of 0000:01:00.0 failed with error -1", source="Linux drivers/base/dd.c",
+        sample="nvidia: probe of 0000:01:00.0 failed with error -1",
+        source="Linux drivers/base/dd.c",
     ),
     Fault(
         name="wedged", kind="gpu_reset_failed", whose="card", word="needs reset", action="reset",
@@ -192,6 +194,12 @@ _FAULTS = (
         source=_OPEN,
     ),
 )  # fmt: skip
+
+
+def _asking(title: str, *more: str) -> Tool:
+    columns = ",".join((*nvidia_smi.QUERY, *more))
+    command = f"nvidia-smi --query-gpu={columns} --format=csv,nounits"
+    return Tool(((title, command),), _nvidia_smi)
 
 
 def _nvidia_smi(texts: tuple[str, ...]) -> ToolReading:
@@ -203,16 +211,11 @@ NVIDIA = Vendor(
     pci_id="10de",
     drivers=("nvidia",),
     marks=("NVRM", "nvidia"),
+    # An older one refuses a whole question for one word it does not know.
     tools=(
-        Tool(
-            (
-                (
-                    "nvidia-smi",
-                    f"nvidia-smi --query-gpu={','.join(nvidia_smi.QUERY)} --format=csv,nounits",
-                ),
-            ),
-            _nvidia_smi,
-        ),
+        _asking("nvidia-smi", *nvidia_smi.MEMORY_QUERY, *nvidia_smi.RECOVERY_QUERY),
+        _asking("nvidia-smi.memory", *nvidia_smi.MEMORY_QUERY),
+        _asking("nvidia-smi.basic"),
     ),
     prefixes=(r"NVRM: ", r"nvidia-nvswitch\d+: ", r"nvidia: "),
     split_heads=(rf"NVRM: The NVIDIA (?:GPU|probe routine).*?{BDF}",),

@@ -41,7 +41,10 @@ class ProbedGpu(Part, frozen=True, kw_only=True):
 
 
 class GpuProbe(Payload, frozen=True, kw_only=True):
-    """The cards of a node; ``smu_reads`` counts the SMU queries that the probe itself cost."""
+    """The cards of a node; ``smu_reads`` counts the SMU queries that the probe itself cost.
+
+    ``detail`` says why cards are not shown, where a tool or its absence tells.
+    """
 
     event_type = "gpu_probe"
 
@@ -50,6 +53,7 @@ class GpuProbe(Payload, frozen=True, kw_only=True):
     gpus: tuple[ProbedGpu, ...]
     smu_reads: Count
     expected: Count | None = None
+    detail: str | None = None
 
     @classmethod
     def normalize(cls, data: Json) -> None:

@@ -12,9 +12,10 @@ import pytest
 import collectors.script
 
 FOLDER = Path(collectors.script.__file__).parents[1]
-LIBRARY = [FOLDER / "script/bounded.sh", FOLDER / "script/cards.sh"]
+LIBRARY = [FOLDER / f"script/{name}.sh" for name in ("bounded", "vendors", "cards")]
 PROGRAMS = {
     "probe": [*LIBRARY, FOLDER / "probe/kernel_log.sh", FOLDER / "probe/probe.sh"],
+    "gpu_state": [*LIBRARY, FOLDER / "jobs/gpu_state.sh"],
     "cleanup": [*LIBRARY, FOLDER / "cleanup/cleanup.sh"],
 }
 
