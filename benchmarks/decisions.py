@@ -21,11 +21,11 @@ from rules.explain import Watched
 from rules.policy import default_policy
 from rules.ruleset import resolve
 from rules.rulesets import ALL_RULES
+from runledger.api.facade import Runledger
 from runledger.backtest import backtest
 from runledger.backtest.sweep import swept
-from runledger.facade import Runledger
-from runledger.settings import Settings
-from runledger.whatif import Change, what_if
+from runledger.config.settings import Settings
+from runledger.replaying.whatif import Change, what_if
 
 END = START + 365 * D
 

@@ -16,7 +16,7 @@ from benchmarks.measuring import header, in_turns, milliseconds, quick_asked, re
 from benchmarks.samples import fleet, history
 from ledger import open_ledger
 from ledger.sql import EVENT_COLUMNS
-from runledger.tabular import write_parquet
+from runledger.exporting.tabular import write_parquet
 
 _SQL = f"SELECT {', '.join(EVENT_COLUMNS)} FROM events ORDER BY sequence"
 

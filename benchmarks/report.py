@@ -22,9 +22,9 @@ from ledger.payloads import RunFinished, RunStarted, SmuError, SurvivorsCounted,
 from ledger.times import format_time
 from rules.fleet import fleet_text
 from rules.policy import default_policy
-from runledger.facade import Runledger
+from runledger.api.facade import Runledger
+from runledger.config.settings import Settings
 from runledger.report import report_of
-from runledger.settings import Settings
 
 FLEET = fleet(26)
 DAY_US = 86_400_000_000

@@ -30,8 +30,8 @@ from optuna.trial import TrialState
 
 import runledger
 from benchmarks.measuring import header, quick_asked, report
-from collectors.optuna import identity_of, open_study
 from ledger.payloads import SurvivorsCounted
+from runledger.studies import identity_of, open_study
 
 SEEDS = 10
 MOST = 1000

@@ -40,8 +40,8 @@ from ledger.payloads import (
     TrialCompleted,
 )
 from ledger.times import parse_time
+from runledger.api.facade import Runledger
 from runledger.cli.progress import progress
-from runledger.facade import Runledger
 
 START = parse_time("2025-02-01T00:00:00Z")
 S = 1_000_000

@@ -19,7 +19,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 import runledger
-from collectors.optuna import MaxTrials, identity_of, open_study
+from runledger.studies import MaxTrials, identity_of, open_study
 
 SPACE = {
     "window": IntDistribution(2, 500),

@@ -16,15 +16,16 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from runledger import moved
 from runledger.version import __version__
 
 if TYPE_CHECKING:
     from ledger import Event, LedgerError, new_event
     from ledger.payloads import DecisionPayload as Decision
+    from runledger.api.facade import Runledger, next_parameters, open
+    from runledger.api.guarding import guarded, job
+    from runledger.api.searching import run
     from runledger.errors import BadInput, Missing, RunledgerError
-    from runledger.facade import Runledger, next_parameters, open
-    from runledger.guarding import guarded, job
-    from runledger.searching import run
 
 _HOMES = {
     "BadInput": "runledger.errors",
@@ -32,14 +33,14 @@ _HOMES = {
     "Event": "ledger",
     "LedgerError": "ledger",
     "Missing": "runledger.errors",
-    "Runledger": "runledger.facade",
+    "Runledger": "runledger.api.facade",
     "RunledgerError": "runledger.errors",
-    "guarded": "runledger.guarding",
-    "job": "runledger.guarding",
+    "guarded": "runledger.api.guarding",
+    "job": "runledger.api.guarding",
     "new_event": "ledger",
-    "next_parameters": "runledger.facade",
-    "open": "runledger.facade",
-    "run": "runledger.searching",
+    "next_parameters": "runledger.api.facade",
+    "open": "runledger.api.facade",
+    "run": "runledger.api.searching",
 }
 
 __all__ = [
@@ -58,6 +59,9 @@ __all__ = [
     "open",
     "run",
 ]
+
+
+moved.install()
 
 
 def __getattr__(name: str) -> Any:

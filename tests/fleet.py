@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import runledger
-from runledger.facade import Runledger
+from runledger.api.facade import Runledger
 from tests.rigs import Rig
 from tests.sshd import Sshd, sshd_path
 

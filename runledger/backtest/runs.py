@@ -24,7 +24,7 @@ from ledger.payloads import (
 from ledger.times import SECOND_US
 from rules.fleet import Fleet, Step
 from rules.fold import without_superseded
-from runledger.deciding import MAY_START
+from runledger.deciding.decisions import MAY_START
 
 _TYPES = (
     "run_started",

@@ -24,10 +24,10 @@ from rules.fleet import Fleet, fleet_digest
 from rules.policy import Policy, default_policy
 from runledger.backtest.cards import Sitting, incidents, sitting, stretches
 from runledger.backtest.runs import RunRecord, run_records
-from runledger.catalog import Catalog
-from runledger.deciding import MAY_START
+from runledger.config.catalog import Catalog
+from runledger.deciding.decisions import MAY_START
 from runledger.errors import Missing
-from runledger.replay import DECIDED_TYPES, Judges, rerun
+from runledger.replaying.replay import DECIDED_TYPES, Judges, rerun
 from runledger.version import __version__
 
 

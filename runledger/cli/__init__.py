@@ -16,17 +16,17 @@ from runledger.cli.parser import Parser, shared
 
 _GROUPS = (
     "setup",
-    "recording",
-    "importing",
-    "probing",
-    "executing",
-    "deciding",
-    "tuning",
-    "history",
-    "backtesting",
-    "casing",
-    "reporting",
-    "querying",
+    "record",
+    "imports",
+    "probe",
+    "exec_job",
+    "decide",
+    "search",
+    "decisions",
+    "backtest",
+    "cases",
+    "report",
+    "query",
     "ledger",
 )
 

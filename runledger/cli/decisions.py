@@ -1,108 +1,187 @@
-"""Decisions as text that a tired operator can act on at night.
-
-What a recorded decision's outcome lacks, because another program wrote it, is
-passed over.
-"""
+"""Commands over recorded decisions: decisions, why, replay, whatif."""
 
 from __future__ import annotations
 
+import argparse
 from typing import Any
 
-from ledger.payloads import DecisionPayload, Finding
-from runledger.cli.output import colour, plain, say, table, to_the_second, wrapped, wrapped_remedy
-
-_WORDS = {
-    "go": ("GO", "good"),
-    "degraded": ("GO, DEGRADED", "poor"),
-    "no_go": ("NO-GO", "bad"),
-    "unknown": ("UNKNOWN: not a go", "bad"),
-    "accepted": ("ACCEPTED", "good"),
-    "clamped": ("ACCEPTED, CLAMPED", "poor"),
-    "rejected": ("REJECTED", "bad"),
-    "needs_human": ("A PERSON MUST DECIDE", "bad"),
-}
-_KINDS = {"block": "bad", "unknown": "bad", "degrade": "poor", "warn": "poor", "info": "dim"}
-_INDENT = " " * 8
+from runledger.cli import exits
+from runledger.cli.parser import Commands, command, moment, position, where
 
 
-def print_decision(decision: DecisionPayload) -> None:
-    """One decision with its findings and what to do."""
-    if decision.kind == "preflight":
-        _verdict(decision, f"step {decision.question.get('step')}")
-        _findings(decision.findings)
-        _nodes(decision.outcome)
-    elif decision.kind == "exclusions":
-        _cards(decision.outcome.get("gpus", []))
-        _findings(decision.findings)
-    else:
-        _parameters(decision)
-        _findings(decision.findings)
-    say(colour(plain(f"decision {decision.decision} at position {decision.as_of.sequence}"), "dim"))
+def add(commands: Commands) -> None:
+    """Declare the commands."""
+    parser = command(
+        commands,
+        "decisions",
+        _decisions,
+        "list recorded decisions, oldest first",
+        examples=["runledger decisions --where step=3,since=2026-01-24T00:00:00Z"],
+    )
+    where(parser, "those that match")
+
+    parser = command(
+        commands,
+        "why",
+        _why,
+        "explain a decision",
+        examples=["runledger why 01a20dee-84f3-7510-a409-8f053a7771f6 --minimal"],
+    )
+    parser.add_argument("decision", metavar="DECISION", help="its id")
+    parser.add_argument(
+        "--minimal", action="store_true", help="find a smallest set of events that it hangs on"
+    )
+    drawn = parser.add_mutually_exclusive_group()
+    drawn.add_argument("--dot", action="store_true", help="draw it for Graphviz")
+    drawn.add_argument("--html", action="store_true", help="draw it as one HTML page")
+
+    parser = command(
+        commands,
+        "replay",
+        _replay,
+        "make decisions again and compare them",
+        examples=["runledger replay"],
+    )
+    parser.add_argument("decisions", nargs="*", metavar="DECISION", help="default: all")
+
+    parser = command(
+        commands,
+        "whatif",
+        _whatif,
+        "make decisions again under a change",
+        examples=[
+            "runledger whatif --set gpu.exclude_after_incidents=1",
+            "runledger whatif --without type=smu_error,pci=22:00.0 --where step=3",
+        ],
+    )
+    parser.add_argument("--policy", metavar="FILE", help="another policy")
+    parser.add_argument(
+        "--set", action="extend", nargs="+", default=[], metavar="KEY=VALUE", dest="settings",
+        help="another value in it, for example gpu.exclude_after_incidents=1",
+    )  # fmt: skip
+    parser.add_argument(
+        "--without",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="FILTER",
+        help="as if the events that match had not been",
+    )
+    parser.add_argument(
+        "--with",
+        action="append",
+        default=[],
+        metavar="FILE",
+        dest="added",
+        help="as if these events had been, too",
+    )
+    parser.add_argument("--at", type=moment, metavar="TIME", help="judge all of them at this time")
+    parser.add_argument("--as-of", type=position, metavar="SEQ", help="on events up to here")
+    where(parser, "only decisions that match")
+    parser.add_argument("--fail-on-change", action="store_true", help="exit 12 on a change")
+    parser.add_argument("--junit", metavar="FILE", help="write a report for CI")
 
 
-def _verdict(decision: DecisionPayload, what: str) -> None:
-    word, kind = _WORDS.get(decision.verdict, (decision.verdict.upper(), "strong"))
-    say(f"{colour(word, kind)}  {plain(what)}  {to_the_second(decision.as_of.time)}")
+def _decisions(arguments: argparse.Namespace) -> int:
+    import msgspec
 
+    from runledger.cli.ledger_options import opened
+    from runledger.cli.output import note_no_match, print_json, table, talk, to_the_second
 
-def _findings(findings: tuple[Finding, ...]) -> None:
-    for finding in findings:
-        first, *rest = wrapped(finding.message, first=_INDENT, rest=_INDENT)
-        label = colour(f"{finding.severity:<8}", _KINDS[finding.severity])
-        say(label + first.removeprefix(_INDENT))
-        for line in rest:
-            say(line)
-        if finding.remedy:
-            for line in wrapped_remedy(finding.remedy, first=f"{_INDENT}→ ", rest=f"{_INDENT}  "):
-                say(line)
-
-
-def _nodes(outcome: dict[str, Any]) -> None:
-    if outcome.get("nodes"):
-        say(plain(f"usable nodes: {', '.join(outcome['nodes'])}"))
-    if outcome.get("excluded_nodes"):
-        say(plain(f"left out:     {', '.join(outcome['excluded_nodes'])}"))
-    for node, cards in outcome.get("excluded_gpus", {}).items():
-        named = ", ".join(
-            f"GPU {card['index']} ({card['pci']})" if "index" in card else card["pci"]
-            for card in cards
-        )
-        say(plain(f"cards to skip on {node}: {named}"))
-
-
-def _cards(gpus: list[dict[str, Any]]) -> None:
-    if not gpus:
-        say(colour("no card is watched or out", "good"))
-        return
+    with opened(arguments, create=False) as runledger:
+        found: list[Any] = [event.data for event in runledger.decisions(*arguments.where)]
+    note_no_match(len(found), arguments.where)
+    if arguments.json:
+        print_json({"decisions": [msgspec.to_builtins(each) for each in found]})
+        return exits.DONE
+    if not found:
+        if not arguments.where:
+            talk("no decision is recorded yet: ask for one, as in `runledger preflight --step 1`")
+        return exits.DONE
     table(
-        ("STATE", "NODE", "GPU", "PCI", "SINCE", "WHY"),
+        ("DECISION", "TIME", "KIND", "VERDICT", "ABOUT"),
         (
-            (
-                card["state"],
-                card["node"],
-                "gone" if card.get("gone") else card.get("index", "?"),
-                card["pci"],
-                to_the_second(card["since"]),
-                card["reason"],
-            )
-            for card in gpus
+            (each.decision, to_the_second(each.as_of.time), each.kind, each.verdict, _about(each))
+            for each in found
         ),
     )
+    return exits.DONE
 
 
-def _parameters(decision: DecisionPayload) -> None:
-    outcome = decision.outcome
-    if "clause" in outcome:
-        _verdict(decision, f"by {outcome['clause']}")
-    not_applied = decision.verdict in ("rejected", "needs_human")
-    numbers = outcome.get("next", outcome) if not_applied else outcome
-    if {"trials", "seed_count"} <= set(numbers):
-        say(
-            f"{numbers['trials']:,} trials x {numbers['seed_count']:,} seeds"
-            + plain(f"  (rule: {outcome.get('rule')})")
+def _about(decision: Any) -> str:
+    question = decision.question
+    parts = [f"{key} {question[key]}" for key in ("step", "run", "study") if key in question]
+    try:
+        parts += _came_of_it(decision.kind, decision.outcome)
+    except (AttributeError, LookupError, TypeError, ValueError):
+        parts.append("an outcome of another program's shape")
+    return ", ".join(parts)
+
+
+def _came_of_it(kind: str, outcome: dict[str, Any]) -> list[str]:
+    if kind == "parameters" and {"trials", "seed_count", "rule"} <= set(outcome):
+        size = f"{outcome['trials']:,} trials x {outcome['seed_count']:,} seeds"
+        return [f"{size} ({outcome['rule']})"]
+    if kind == "exclusions" and "gpus" in outcome:
+        cards = [f"{gpu['node']} {gpu['pci']}" for gpu in outcome["gpus"]]
+        return cards or ["every card is ok"]
+    return []
+
+
+def _why(arguments: argparse.Namespace) -> int:
+    from runledger.cli.why import run
+
+    return run(arguments)
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    from runledger.cli.ledger_options import opened
+    from runledger.cli.output import colour, counted, plain, print_json, say
+    from runledger.cli.progress import progress
+
+    with opened(arguments, create=False) as runledger, progress("replaying") as advance:
+        result = runledger.replay(*arguments.decisions, progress=advance)
+    if arguments.json:
+        print_json(
+            {
+                "decisions": result.decisions,
+                "identical": result.identical,
+                "drifted": [each._asdict() for each in result.drifted],
+            }
         )
-    for advice in outcome.get("advice", ()):
-        text = advice.get("text") if isinstance(advice, dict) else advice
-        if text:
-            for line in wrapped(text, first="advice: ", rest=_INDENT):
-                say(line)
+    else:
+        kind = "bad" if result.drifted else "good"
+        say(
+            colour(
+                f"{result.identical:,} of {counted(result.decisions, 'decision')} identical", kind
+            )
+        )
+        for drift in result.drifted:
+            say(plain(f"{drift.decision}  {drift.field}  ({drift.cause})"))
+            recorded, replayed = _apart(drift.recorded, drift.replayed)
+            say(plain(f"    recorded: {recorded}"))
+            say(plain(f"    replayed: {replayed}"))
+    return exits.DRIFT if result.drifted else exits.DONE
+
+
+def _apart(recorded: Any, replayed: Any, most: int = 200) -> tuple[str, str]:
+    """Two values as JSON, from a little before the place where they part."""
+    import json
+    from itertools import takewhile
+
+    texts = [json.dumps(value, ensure_ascii=False) for value in (recorded, replayed)]
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(*texts, strict=False)))
+    start = max(0, same - most // 4)
+    one, other = (
+        ("…" if start else "")
+        + text[start : start + most]
+        + ("…" if len(text) > start + most else "")
+        for text in texts
+    )
+    return one, other
+
+
+def _whatif(arguments: argparse.Namespace) -> int:
+    from runledger.cli.whatif_change import run
+
+    return run(arguments)

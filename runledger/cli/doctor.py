@@ -14,7 +14,7 @@ from runledger.cli.output import colour, counted, plain, print_json, say
 if TYPE_CHECKING:
     from ledger import Ledger
     from ledger.errors import RunledgerError
-    from runledger.settings import Settings
+    from runledger.config.settings import Settings
 
 
 class _Check(NamedTuple):
@@ -43,7 +43,7 @@ def _checks(arguments: argparse.Namespace) -> Iterator[_Check]:
     from pysqlite3 import dbapi2
 
     from ledger.errors import RunledgerError
-    from runledger.settings import load_settings
+    from runledger.config.settings import load_settings
     from runledger.version import __version__
 
     versions = f"runledger {__version__}, Python {platform.python_version()}"
@@ -68,8 +68,8 @@ def _checks(arguments: argparse.Namespace) -> Iterator[_Check]:
 def _ledger_checks(arguments: argparse.Namespace) -> Iterator[_Check]:
     from ledger.errors import RunledgerError
     from rules.fold import Fold
-    from runledger.facade import open
-    from runledger.history import check_checkpoints
+    from runledger.api.facade import open
+    from runledger.deciding.folding import check_checkpoints
 
     try:
         # To write, too: what waits in the spool is delivered.
@@ -109,7 +109,7 @@ def _failed(name: str, error: RunledgerError) -> _Check:
 
 
 def _spool_check(settings: Settings) -> _Check:
-    from runledger.spooling import spools
+    from runledger.intake.spooling import spools
 
     waiting = refused = 0
     where = []

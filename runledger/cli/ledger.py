@@ -92,7 +92,7 @@ def add(commands: Commands) -> None:
 
 def _events(arguments: argparse.Namespace) -> int:
     from ledger import parse_filters
-    from runledger.cli.opening import opened
+    from runledger.cli.ledger_options import opened
     from runledger.cli.output import note_no_match
 
     with opened(arguments, create=False) as runledger:
@@ -134,7 +134,7 @@ def _write_lines(found: Iterable[Event]) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from runledger.cli.exporting import export
+    from runledger.cli.export import export
 
     return export(arguments)
 
@@ -143,7 +143,7 @@ def _restore(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
     from ledger.restore import restore
-    from runledger.cli.opening import opened
+    from runledger.cli.ledger_options import opened
     from runledger.cli.output import counted, print_json, say
     from runledger.cli.progress import progress
 
@@ -164,7 +164,7 @@ def _restore(arguments: argparse.Namespace) -> int:
 def _verify(arguments: argparse.Namespace) -> int:
     from ledger import Damaged, Head, Verification, verify
     from ledger.canonical import GENESIS
-    from runledger.cli.opening import opened
+    from runledger.cli.ledger_options import opened
     from runledger.cli.output import colour, print_json, say, talk
     from runledger.cli.progress import progress
 
@@ -203,7 +203,7 @@ def _backup(arguments: argparse.Namespace) -> int:
 
     from ledger import backup, open_ledger
     from runledger.cli.output import print_json, say
-    from runledger.settings import load_settings
+    from runledger.config.settings import load_settings
 
     settings = load_settings(ledger=arguments.ledger, config=arguments.config)
     with open_ledger(settings.ledger, create=False, readonly=True, older=True) as ledger:
@@ -218,7 +218,7 @@ def _backup(arguments: argparse.Namespace) -> int:
 def _upgrade(arguments: argparse.Namespace) -> int:
     from ledger.migrate import HEAD_REVISION, upgrade
     from runledger.cli.output import print_json, say
-    from runledger.settings import load_settings
+    from runledger.config.settings import load_settings
 
     settings = load_settings(ledger=arguments.ledger, config=arguments.config)
     before = upgrade(settings.ledger)

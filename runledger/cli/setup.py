@@ -35,17 +35,17 @@ def add(commands: Commands) -> None:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from runledger.demo import tour
+    from runledger.demo.tour import tour
 
     return tour(arguments.keep, as_json=arguments.json)
 
 
 def _init(arguments: argparse.Namespace) -> int:
     from ledger.location import locate, shown
-    from runledger.cli.opening import opened
+    from runledger.cli.ledger_options import opened
     from runledger.cli.output import counted, plain, print_json, say
-    from runledger.settings import CONFIG_NAME
-    from runledger.starter import starter
+    from runledger.config.settings import CONFIG_NAME
+    from runledger.config.starter import starter
 
     config = Path(arguments.config or CONFIG_NAME)
     node_file = None

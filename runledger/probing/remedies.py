@@ -26,8 +26,8 @@ from ledger import Event, new_event
 from ledger.payloads import RemedyCompleted
 from rules.fleet import FileCheck, Step
 from rules.state import File, NodeState
-from runledger.probing.asking import Known, good
-from runledger.probing.looks import Remedied
+from runledger.probing.plan import Known, good
+from runledger.probing.summary import Remedied
 from runledger.probing.targets import Target
 
 _AT_ONCE = 8

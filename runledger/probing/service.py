@@ -20,14 +20,14 @@ from ledger.times import SECOND_US
 from rules.fleet import Fleet
 from rules.fold import Fold
 from rules.state import State
+from runledger.config.settings import ProbeSettings
 from runledger.errors import BadInput, RunledgerError
-from runledger.probing.asking import Ask, ask, wanted
-from runledger.probing.known import Memory
-from runledger.probing.looks import NodeLook, Probed, joined
+from runledger.probing.knowledge import Memory
+from runledger.probing.node_locks import Turns, turns_of
+from runledger.probing.plan import Ask, ask, wanted
 from runledger.probing.storing import Progress, Round
+from runledger.probing.summary import NodeLook, Probed, joined
 from runledger.probing.targets import Target, targets
-from runledger.probing.turns import Turns, turns_of
-from runledger.settings import ProbeSettings
 
 _POLL_S = 0.05
 _GRACE_S = 2.0

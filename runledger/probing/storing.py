@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 from collectors.reach import NodeResult
 from ledger import Ledger
-from runledger.appending import append_new
-from runledger.probing.answers import Answer, answer
-from runledger.probing.asking import Ask, Known
-from runledger.probing.looks import NodeLook
+from runledger.intake.appending import append_new
+from runledger.probing.node_locks import Turns
+from runledger.probing.plan import Ask, Known
+from runledger.probing.results import Answer, answer
+from runledger.probing.summary import NodeLook
 from runledger.probing.targets import Target
-from runledger.probing.turns import Turns
 
 Progress = Callable[[int], None]
 """Told how many nodes are done."""

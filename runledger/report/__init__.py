@@ -14,13 +14,13 @@ from ledger import Ledger
 from ledger.times import format_time, parse_time
 from rules.decide import Judge
 from runledger.errors import Missing
+from runledger.report.gathering import read
 from runledger.report.page import render
-from runledger.report.reading import read
+from runledger.report.page_data import view
 from runledger.report.selection import Selection, choose
-from runledger.report.view import view
 
 if TYPE_CHECKING:
-    from runledger.recalling import Recalling
+    from runledger.api.lookback import Recalling
 
 __all__ = ["Report", "Selection", "choose", "make_report", "report_of"]
 

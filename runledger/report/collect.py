@@ -14,9 +14,9 @@ from ledger import Event
 from ledger.identifiers import node_subject
 from ledger.payloads import DecisionPayload
 from ledger.times import SECOND_US
-from runledger.report.decided import Decisions, told_briefly
-from runledger.report.gist import gist
-from runledger.report.noted import Failures, Faults, Mark, Moment, Step
+from runledger.report.decision_entries import Decisions, told_briefly
+from runledger.report.headlines import gist
+from runledger.report.marks import Failures, Faults, Mark, Moment, Step
 from runledger.report.reach import NodeTrack
 from runledger.report.selection import CONFIGURING, Selection
 

@@ -15,7 +15,7 @@ from ledger.payloads import DecisionPayload
 from ledger.times import SECOND_US
 from rules.state import Run, State
 from runledger.report.collect import Collected
-from runledger.report.decided import Made
+from runledger.report.decision_entries import Made
 from runledger.report.phrases import compact
 from runledger.report.selection import Selection
 from runledger.report.timeline import run_times

@@ -20,7 +20,7 @@ from ledger.times import SECOND_US, format_time
 from ledger.translation import translated
 from rules.fleet import Fleet
 from runledger.errors import BadInput, Missing
-from runledger.replay import DECIDED_TYPES
+from runledger.replaying.replay import DECIDED_TYPES
 
 DAY_US = 86_400 * SECOND_US
 DEFAULT_PERIOD_US = 30 * DAY_US

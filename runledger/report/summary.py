@@ -13,11 +13,11 @@ from rules import words
 from rules.facts.gpus import CardStanding, card_label
 from runledger.report import phrases
 from runledger.report.collect import Collected
-from runledger.report.decided import FINE, Verdict
-from runledger.report.happened import Line, capital, what_happened
-from runledger.report.reading import Pass
+from runledger.report.decision_entries import FINE, Verdict
+from runledger.report.gathering import Pass
 from runledger.report.runs import RunRow
 from runledger.report.selection import Selection
+from runledger.report.sentences import Line, capital, what_happened
 
 _LISTED = 6
 

@@ -9,9 +9,9 @@ from typing import Any
 from ledger import Event, Ledger
 from ledger.payloads import Finding
 from rules.ruleset import SEVERITIES
-from runledger.report.decided import Verdict
-from runledger.report.gist import gist
-from runledger.report.reading import events_by_id
+from runledger.report.decision_entries import Verdict
+from runledger.report.gathering import events_by_id
+from runledger.report.headlines import gist
 
 _FINDINGS_SHOWN = 40
 _EVIDENCE_SHOWN = 8

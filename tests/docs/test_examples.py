@@ -15,7 +15,7 @@ import runledger
 from ledger import export_lines, open_ledger
 from ledger.testing import sample_events
 from runledger.cli import build_parser
-from runledger.settings import load_settings
+from runledger.config.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
 

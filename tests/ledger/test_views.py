@@ -13,8 +13,8 @@ import runledger
 from ledger import Event, Ledger, export_lines, new_event, open_ledger, parse_filters, restore
 from ledger.payloads import GpuProbe, ProbedGpu, RunFinished, RunStarted, SurvivorsCounted
 from ledger.testing import NIGHT_US
+from runledger.api.facade import Runledger
 from runledger.errors import BadInput
-from runledger.facade import Runledger
 from runledger.querying import query
 from tests.postgres import NewDatabase
 from tests.runledger.report.month import Month
@@ -117,7 +117,7 @@ def test_duckdb_reads_the_ledger(sqlite: Ledger, tmp_path: Path) -> None:
     """Its SQLite reader is an extension that is fetched on first use: Parquet needs none."""
     duckdb = pytest.importorskip("duckdb", reason="needs duckdb")
     pytest.importorskip("pyarrow", reason="needs pyarrow")
-    from runledger.tabular import write_parquet
+    from runledger.exporting.tabular import write_parquet
 
     write_parquet(sqlite, (), tmp_path / "e.parquet", lambda _: None)
     counted = f"SELECT type, count(*) FROM '{tmp_path}/e.parquet' GROUP BY type"

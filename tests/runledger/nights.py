@@ -11,7 +11,7 @@ import msgspec
 import runledger
 from ledger import Event
 from rules.fleet import fleet_text
-from runledger.facade import Runledger
+from runledger.api.facade import Runledger
 from tests.rules.histories import FLEET, NOON, D, H, M, Story
 
 NOW = NOON + 40 * D

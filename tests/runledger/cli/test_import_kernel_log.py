@@ -16,7 +16,7 @@ import pytest
 import runledger
 from ledger import new_event
 from ledger.payloads import GpuFault
-from runledger import kernel_logs
+from runledger.intake import kernel_logs
 from tests.typing_at import Type
 
 LOST = "amdgpu 0000:22:00.0: amdgpu: SMU: response:0xFFFFFFFF for index:18 param:0x00000005 message:TransferTableSmu2Dram?"  # noqa: E501

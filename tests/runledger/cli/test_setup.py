@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from runledger.settings import load_settings
+from runledger.config.settings import load_settings
 from tests.typing_at import Type
 
 OURS = [

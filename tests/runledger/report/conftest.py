@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runledger.facade import Runledger
+from runledger.api.facade import Runledger
 from tests.runledger.report.month import Month
 from tests.runledger.report.reading_pages import Page
 

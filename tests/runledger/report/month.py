@@ -30,9 +30,9 @@ from ledger.payloads import (
 from ledger.times import format_time, parse_time
 from rules.fleet import parse_fleet
 from rules.policy import default_policy
-from runledger.facade import Runledger
-from runledger.settings import Settings
-from runledger.story import FLEET_TOML
+from runledger.api.facade import Runledger
+from runledger.config.settings import Settings
+from runledger.demo.story import FLEET_TOML
 
 START = parse_time("2026-01-22T00:00:00Z")
 M = 60_000_000

@@ -20,7 +20,7 @@ from ledger.payloads import (
     SshProbe,
     StepStarted,
 )
-from runledger.facade import Runledger
+from runledger.api.facade import Runledger
 from runledger.report.page import _clean, _short, render
 from tests.rules.histories import NOON, H, M
 from tests.runledger.nights import ledger_with

@@ -7,9 +7,9 @@ import re
 
 import pytest
 
-from runledger.facade import Runledger
+from runledger.api.facade import Runledger
 from runledger.report.cards import Column
-from runledger.report.view import column_labels
+from runledger.report.page_data import column_labels
 from tests.runledger.report.month import DAYS, RUNS
 from tests.runledger.report.reading_pages import Element, Page
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ledger.times import InvalidTime, format_time
+from runledger.api.facade import Runledger
 from runledger.errors import BadInput, Missing
-from runledger.facade import Runledger
 from runledger.report import report_of
 from tests.rules.histories import NOON, D, H, M, Story
 from tests.runledger.nights import ledger_with

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runledger.facade import Runledger
+from runledger.api.facade import Runledger
 from tests.rules.histories import NOON, D, H, M, Story, pci
 from tests.runledger.nights import eventful, ledger_with
 from tests.runledger.report.reading_pages import Page

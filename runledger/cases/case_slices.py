@@ -1,0 +1,208 @@
+"""Cutting a case out of a ledger: the fewest events that give the same decision, secrets out."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+import tomli_w
+
+from collectors.jobs.redact import redact_value
+from ledger import AlreadyThere, Event, Filter, from_wire, to_wire
+from ledger.canonical import canonical
+from ledger.payloads import DecisionPayload
+from ledger.times import format_time
+from rules.decide import Draft, Judge
+from rules.fleet import fleet_text
+from rules.fold import FOLDED_TYPES
+from rules.policy import policy_text
+from runledger.cases.case import CASE, EVENTS, FLEET, POLICY, folded, said
+from runledger.replaying.replay import recorded_cut
+
+if TYPE_CHECKING:
+    from runledger.api.facade import Runledger
+
+_HOUR_US = 3_600_000_000
+_WINDOWS_H = (1, 6, 24, 7 * 24, 31 * 24, 366 * 24)
+_AT_MOST_ASKED = 3_000
+_AT_MOST_FOLDED = 3_000_000
+"""Events to fold, over all tries: half a minute of work or so."""
+
+_EXPECTED = {
+    "preflight": ("nodes", "excluded_nodes", "excluded_gpus"),
+    "exclusions": ("gpus",),
+    "parameters": ("trials", "seed_count", "rule", "applied"),
+}
+_OURS = ("sequence", "recordedtime", "prevhash", "hash")
+
+
+class CutOut(NamedTuple):
+    """A case cut out: how many events it holds, and whether it is what was recorded."""
+
+    events: int
+    same_today: bool
+
+
+def cut_case(
+    runledger: Runledger,
+    id: str,
+    folder: Path,
+    *,
+    progress: Callable[[int], None] = lambda _: None,
+) -> CutOut:
+    """Write a case that decides as a recorded decision did.
+
+    Where today's rules decide otherwise, the case holds what they decide. The
+    slice is as small as leaving out one event after the other makes it, in a
+    bounded number of tries. Raises `Missing` for an unknown decision and
+    `AlreadyThere` where the folder exists.
+    """
+    if folder.exists():
+        raise AlreadyThere(f"{folder} is there already: name a new folder with --output")
+    decision = runledger.decision(id).data
+    assert isinstance(decision, DecisionPayload)
+    judge = runledger.catalog.judge(
+        runledger.catalog.policy(decision.policy.digest),
+        runledger.catalog.fleet(decision.fleet.digest),
+    )
+    cutter = _Cutter(runledger, judge, decision, progress)
+    events = [_without_secrets(event) for event in cutter.smallest()]
+    at_us = recorded_cut(decision)[1]
+    question = redact_value(decision.question)
+    draft = judge.decide(decision.kind, question, folded(judge, events, at_us), at_us)
+    _write(folder, decision.kind, at_us, question, judge, events, draft)
+    return CutOut(len(events), cutter.same_today)
+
+
+class _Cutter:
+    """Looks for the fewest events that still give the same draft."""
+
+    def __init__(
+        self,
+        runledger: Runledger,
+        judge: Judge,
+        decision: DecisionPayload,
+        progress: Callable[[int], None],
+    ) -> None:
+        self._ledger = runledger.ledger
+        self._judge = judge
+        self._decision = decision
+        self._sequence, self._at_us = recorded_cut(decision)
+        self._progress = progress
+        self._asked = self._folded = 0
+        self._wanted = _told(self._drafted(self._since(None)))
+        self.same_today = self._wanted == _told(decision)
+
+    def smallest(self) -> list[Event]:
+        """The slice, in the order of positions."""
+        events = self._enough()
+        size = max(1, len(events) // 2)
+        while True:
+            kept = self._without_parts(events, size)
+            if size == 1 and len(kept) == len(events):
+                return sorted(kept, key=lambda event: event.sequence)
+            events = kept
+            size = max(1, min(size // 2, len(events) // 2))
+            if self._spent():
+                return sorted(events, key=lambda event: event.sequence)
+
+    def _enough(self) -> list[Event]:
+        """The events of the shortest stretch before the decision that give the same draft."""
+        for hours in _WINDOWS_H:
+            events = self._since(self._at_us - hours * _HOUR_US)
+            if self._same(events):
+                return events
+        return self._since(None)
+
+    def _without_parts(self, events: list[Event], size: int) -> list[Event]:
+        at = len(events)
+        while at > 0 and not self._spent():
+            start = max(0, at - size)
+            left = events[:start] + events[at:]
+            if self._same(left):
+                events = left
+            at = start
+        return events
+
+    def _since(self, since_us: int | None) -> list[Event]:
+        return list(
+            self._ledger.read(
+                upto=self._sequence,
+                until_us=self._at_us,
+                types=FOLDED_TYPES,
+                where=() if since_us is None else (Filter("", since_us=since_us),),
+            )
+        )
+
+    def _spent(self) -> bool:
+        return self._asked >= _AT_MOST_ASKED or self._folded >= _AT_MOST_FOLDED
+
+    def _same(self, events: list[Event]) -> bool:
+        self._asked += 1
+        self._folded += len(events)
+        self._progress(self._asked)
+        return _told(self._drafted(events)) == self._wanted
+
+    def _drafted(self, events: list[Event]) -> Draft:
+        state = folded(self._judge, events, self._at_us)
+        return self._judge.decide(self._decision.kind, self._decision.question, state, self._at_us)
+
+
+def _told(decided: Draft | DecisionPayload) -> bytes:
+    """What was decided, but for the evidence of findings, which a slice may rest on less of."""
+    findings = [[each.rule, each.severity, each.subject, each.message] for each in decided.findings]
+    return canonical([decided.verdict, decided.outcome, findings])
+
+
+def _without_secrets(event: Event) -> Event:
+    wire = {key: value for key, value in to_wire(event).items() if key not in _OURS}
+    wire["data"] = redact_value(wire["data"])
+    return msgspec.structs.replace(from_wire(wire), sequence=event.sequence)
+
+
+def _write(
+    folder: Path,
+    kind: str,
+    at_us: int,
+    question: dict[str, Any],
+    judge: Judge,
+    events: Sequence[Event],
+    draft: Draft,
+) -> None:
+    """The whole folder, or nothing."""
+    expect: dict[str, Any] = {
+        "verdict": draft.verdict,
+        "findings": said(kind, draft, "findings"),
+    }
+    for field in _EXPECTED[kind]:
+        value = said(kind, draft, field)
+        if value is not None:
+            expect[field] = value
+    case = {
+        "decisions": [
+            {
+                "kind": kind,
+                "at": format_time(at_us),
+                "question": question,
+                "expect": expect,
+            }
+        ]
+    }
+    part = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        (part / CASE).write_text(tomli_w.dumps(case), encoding="utf-8")
+        (part / POLICY).write_text(policy_text(judge.policy), encoding="utf-8")
+        (part / FLEET).write_text(fleet_text(judge.fleet), encoding="utf-8")
+        with (part / EVENTS).open("w", encoding="utf-8") as lines:
+            for event in events:
+                wire = {key: value for key, value in to_wire(event).items() if key not in _OURS}
+                lines.write(json.dumps(wire, ensure_ascii=False, sort_keys=True) + "\n")
+        part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)

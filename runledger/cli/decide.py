@@ -1,0 +1,244 @@
+"""Commands that decide: preflight, exclusions, next, propose, override."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from runledger.cli import exits
+from runledger.cli.parser import Commands, command, count, deciding, moment, scope
+
+
+def add(commands: Commands) -> None:
+    """Declare the commands."""
+    parser = command(
+        commands,
+        "preflight",
+        _preflight,
+        "may this step start?",
+        examples=["runledger preflight --step 3 --run R-20260124 --trials 50 --seed-count 100000"],
+    )
+    parser.add_argument(
+        "--step", required=True, metavar="S", help="the pipeline step, for example 3"
+    )
+    parser.add_argument("--run", dest="run_id", metavar="ID", help="the run it belongs to")
+    parser.add_argument("--trials", type=count, metavar="N", help="trials the step will run")
+    parser.add_argument("--seed-count", type=count, metavar="N", help="seeds a trial")
+    # What is to be mended, a probe finds out.
+    looking = parser.add_mutually_exclusive_group()
+    looking.add_argument("--no-probe", action="store_true", help="judge on what is recorded")
+    looking.add_argument("--remedy", action="store_true", help="run configured remedies first")
+    deciding(parser)
+
+    parser = command(
+        commands,
+        "exclusions",
+        _exclusions,
+        "which GPUs must sit out?",
+        examples=[
+            "runledger exclusions",
+            "runledger exclusions --merge distributed_config.json > new.json",
+        ],
+    )
+    parser.add_argument("--format", choices=["distributed-config"], help="the node file's excerpt")
+    parser.add_argument(
+        "--merge", metavar="FILE", help="print this node file with the excerpt in it"
+    )
+    deciding(parser)
+
+    parser = command(
+        commands,
+        "next",
+        _next,
+        "how many trials and seeds next?",
+        examples=["runledger next --study window_opt --scope data_set=daily3 --step 1"],
+    )
+    narrowing(parser)
+    deciding(parser)
+
+    parser = command(
+        commands,
+        "propose",
+        _propose,
+        "judge proposed trials and seeds",
+        examples=[
+            "runledger propose --trials 120 --seed-count 200000 --proposer me --rationale "
+            "'more seeds'",
+        ],
+    )
+    parser.add_argument("--trials", metavar="N", help="trials of the next run")
+    parser.add_argument("--seed-count", metavar="N", help="seeds a trial")
+    parser.add_argument("--proposer", required=True, metavar="P", help="who proposes")
+    parser.add_argument("--rationale", required=True, metavar="TEXT", help="why")
+    narrowing(parser)
+    deciding(parser)
+
+    parser = command(
+        commands,
+        "override",
+        _override,
+        "record an operator's word",
+        examples=[
+            "runledger override gpu/rig-6600/0000:22:00.0 reinstate --reason 'new riser' "
+            "--by michael",
+            "runledger override node/rig-6600 waive --reason 'spare rig' --by michael "
+            "--expires 2026-02-01T00:00:00Z",
+        ],
+    )
+    parser.add_argument("subject", metavar="SUBJECT", help="for example gpu/rig-6600/0000:22:00.0")
+    parser.add_argument(
+        "action",
+        metavar="ACTION",
+        choices=["watch", "exclude", "reinstate", "retire", "waive"],
+        help="watch, exclude, reinstate, retire or waive",
+    )
+    parser.add_argument(
+        "--reason", required=True, metavar="TEXT", help="why; it is shown wherever the word counts"
+    )
+    parser.add_argument("--by", required=True, metavar="WHO", help="whose word it is")
+    parser.add_argument(
+        "--expires", type=moment, metavar="TIME", help="until when it holds (waive needs it)"
+    )
+    parser.add_argument("--at", type=moment, metavar="TIME", help="when it was said; default: now")
+
+
+def narrowing(parser: argparse.ArgumentParser) -> None:
+    """The options that say which runs are compared."""
+    parser.add_argument("--study", metavar="NAME", help="runs of this study only")
+    scope(parser, "runs of this scope only")
+    parser.add_argument(
+        "--step", metavar="S", help="warn where the numbers do not fit this step's timeout"
+    )
+
+
+def _preflight(arguments: argparse.Namespace) -> int:
+    from runledger.cli.ledger_options import opened
+    from runledger.cli.output import talk
+
+    with opened(arguments, create=True) as runledger:
+        if not _about_now(arguments, runledger.now()):
+            if arguments.remedy:
+                talk("note: a preflight of the past looks at nothing, and runs no remedy")
+        elif not arguments.no_probe:
+            from runledger.cli.probe import probe_for_step
+
+            probe_for_step(runledger, arguments.step, remedy=arguments.remedy)
+        decision = runledger.preflight(
+            arguments.step,
+            run=arguments.run_id,
+            trials=arguments.trials,
+            seed_count=arguments.seed_count,
+            at=arguments.at,
+            as_of=arguments.as_of,
+        )
+    return _print(decision, arguments)
+
+
+def _about_now(arguments: argparse.Namespace, now_us: int) -> bool:
+    """Whether what is seen now could bear on the decision: not on one about the past."""
+    from ledger.times import parse_time
+
+    if arguments.as_of is not None:
+        return False
+    return arguments.at is None or parse_time(arguments.at) >= now_us
+
+
+def _exclusions(arguments: argparse.Namespace) -> int:
+    from runledger.cli.ledger_options import opened
+    from runledger.cli.output import print_json, talk
+
+    with opened(arguments, create=True) as runledger:
+        decision = runledger.exclusions(at=arguments.at, as_of=arguments.as_of)
+        if arguments.format is None and arguments.merge is None:
+            return _print(decision, arguments)
+        from runledger.config.node_file import excerpt, merge
+
+        nodes, unplaced = excerpt(decision.outcome["gpus"], runledger.fleet)
+    for card in unplaced:
+        talk(f"{card['subject']} ({card['state']}) has no current index: not in the excerpt")
+    if arguments.merge is None:
+        print_json(nodes)
+        return exits.DONE
+    with open(arguments.merge, encoding="utf-8", newline="") as file:
+        text = file.read()
+    sys.stdout.write(merge(text, nodes))
+    return exits.DONE
+
+
+def _next(arguments: argparse.Namespace) -> int:
+    from runledger.cli.ledger_options import opened
+
+    with opened(arguments, create=True) as runledger:
+        decision = runledger.next_parameters(**_question(arguments))
+    return _print(decision, arguments)
+
+
+def _propose(arguments: argparse.Namespace) -> int:
+    from runledger.cli.ledger_options import opened
+
+    with opened(arguments, create=True) as runledger:
+        decision = runledger.propose(
+            trials=arguments.trials,
+            seed_count=arguments.seed_count,
+            proposer=arguments.proposer,
+            rationale=arguments.rationale,
+            **_question(arguments),
+        )
+    return _print(decision, arguments)
+
+
+def _question(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "study": arguments.study,
+        "scope": arguments.scope,
+        "step": arguments.step,
+        "at": arguments.at,
+        "as_of": arguments.as_of,
+    }
+
+
+def _override(arguments: argparse.Namespace) -> int:
+    from ledger import to_wire
+    from ledger.times import parse_time
+    from runledger.cli.ledger_options import opened
+    from runledger.cli.output import plain, print_json, say, talk
+    from runledger.errors import BadInput
+
+    if arguments.action == "waive" and arguments.expires is None:
+        raise BadInput("waive needs an end: add --expires, for example 2026-01-25T06:00:00Z")
+    with opened(arguments, create=True) as runledger:
+        known = runledger.seen(arguments.subject)
+        event = runledger.override(
+            arguments.subject,
+            arguments.action,
+            reason=arguments.reason,
+            by=arguments.by,
+            expires=arguments.expires,
+            at=arguments.at,
+        )
+        over = arguments.expires is not None and parse_time(arguments.expires) <= runledger.now()
+    if not known:
+        talk(f"note: nothing in this ledger is about {event.subject} yet: is it spelt right?")
+    if over:
+        talk(f"note: it expired at {arguments.expires}: it changes nothing from now on")
+    if arguments.json:
+        print_json(to_wire(event))
+    else:
+        say(plain(f"recorded: {arguments.action} {event.subject}, by {arguments.by}"))
+    return exits.DONE
+
+
+def _print(decision: Any, arguments: argparse.Namespace) -> int:
+    import msgspec
+
+    from runledger.cli.decision_text import print_decision
+    from runledger.cli.output import print_json
+    from runledger.cli.streams import reader_may_leave
+
+    with reader_may_leave():  # a no-go is none the less one for being piped to `head`
+        if arguments.json:
+            print_json(msgspec.to_builtins(decision))
+        else:
+            print_decision(decision)
+    return exits.VERDICTS.get(decision.verdict, exits.DONE)

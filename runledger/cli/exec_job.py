@@ -1,0 +1,99 @@
+"""The command that runs a job under guard: exec."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from runledger.cli.parser import Commands, command, count
+
+if TYPE_CHECKING:
+    from collectors.jobs import Reporter
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = command(
+        commands,
+        "exec",
+        _exec,
+        "run a job; a failure is recorded before anything else happens",
+        usage="runledger exec [options] -- CMD [ARG …]",
+        more="Its output is passed through. Exits with its own code, or 128 + n where signal n "
+        "ended it; 127 where it was not found.",
+        examples=[
+            "runledger exec --node rig-6600 --pci 22:00.0 --retries 2 -- python step3.py",
+        ],
+    )
+    parser.add_argument("--job", metavar="ID", help="default: the name of the program or script")
+    parser.add_argument("--node", metavar="N", help="the node that the job runs on")
+    parser.add_argument("--pci", metavar="P", help="the card it uses, for example 0000:22:00.0")
+    parser.add_argument("--index", type=count, metavar="I", help="that card's index")
+    parser.add_argument("--run", dest="run_id", metavar="ID", help="the run it belongs to")
+    parser.add_argument("--step", metavar="S", help="the pipeline step")
+    parser.add_argument(
+        "--attempt", type=count, default=1, metavar="N", help="this is the N-th attempt"
+    )
+    parser.add_argument(
+        "--will-retry", action="store_true", help="the caller tries again after a failure"
+    )
+    parser.add_argument(
+        "--retries", type=count, default=0, metavar="N", help="try again this often; default: 0"
+    )
+    parser.add_argument(
+        "--retry-wait", type=_seconds, default=1.0, metavar="S",
+        help="seconds between two attempts; default: 1",
+    )  # fmt: skip
+    parser.add_argument("argv", nargs=argparse.REMAINDER, metavar="CMD", help="after --")
+
+
+def _exec(arguments: argparse.Namespace) -> int:
+    from runledger.api.guarding import Context, reporter_of
+    from runledger.cli.output import talk
+    from runledger.config.settings import load_settings
+    from runledger.errors import BadInput
+    from runledger.intake.commands import Attempts, execute, job_name
+    from runledger.intake.spooling import recorder_at
+
+    argv = arguments.argv[1:] if arguments.argv[:1] == ["--"] else arguments.argv
+    if not argv or not argv[0]:
+        raise BadInput("no command to run: write it after --, as in runledger exec -- python x.py")
+    settings = load_settings(ledger=arguments.ledger, config=arguments.config)
+    recorder = recorder_at(settings)
+    warned: set[str] = set()
+
+    def warn(text: str) -> None:
+        if not warned:
+            talk(f"runledger: warning: {text}")
+        warned.add(text)
+
+    reporter: Reporter = reporter_of(
+        Context(recorder, settings.fleet, settings.folder),
+        job_name(argv) if arguments.job is None else arguments.job,
+        node=arguments.node,
+        pci=arguments.pci,
+        index=arguments.index,
+        run=arguments.run_id,
+        step=arguments.step,
+        warn=warn,
+    )
+    attempts = Attempts(
+        first=arguments.attempt,
+        retries=arguments.retries,
+        wait_s=arguments.retry_wait,
+        will_retry=arguments.will_retry,
+    )
+    try:
+        return execute(argv, reporter, attempts)
+    finally:
+        recorder.close()
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 86400:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds up to a day")
+    return value

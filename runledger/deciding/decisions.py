@@ -1,0 +1,131 @@
+"""Making decisions and writing them down, each with all it needs to be made again."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from ledger import Ledger, new_event
+from ledger.identifiers import new_event_id
+from ledger.payloads import (
+    AsOf,
+    DecisionPayload,
+    EngineRef,
+    ExclusionsDecided,
+    FleetRef,
+    ParametersDecided,
+    PolicyRef,
+    PreflightDecided,
+)
+from ledger.times import format_time
+from rules.decide import Draft, Judge
+from rules.fleet import Fleet, fleet_digest
+from rules.policy import Policy, policy_digest
+from rules.rulesets import all_rules_digest
+from runledger.config.catalog import Catalog
+from runledger.deciding.folding import History
+from runledger.version import __version__
+
+DECISION_TYPES: dict[str, type[DecisionPayload]] = {
+    "preflight": PreflightDecided,
+    "exclusions": ExclusionsDecided,
+    "parameters": ParametersDecided,
+}
+"""Payload type by kind of decision."""
+
+MAY_START = ("go", "degraded")
+"""Verdicts of a preflight that let its step begin."""
+
+OWN_FAILURE = "own_failure"
+"""The rule that a decision names where runledger itself failed to decide."""
+
+
+class Decider:
+    """Decides live: on the ledger as it is, and appends every decision to it."""
+
+    def __init__(self, ledger: Ledger, catalog: Catalog, *, source: str) -> None:
+        self._ledger = ledger
+        self._catalog = catalog
+        self._source = source
+        self._histories: dict[str, History] = {}
+        self._one_at_a_time = threading.Lock()
+
+    def decide(
+        self,
+        kind: str,
+        question: dict[str, Any],
+        *,
+        policy: Policy,
+        fleet: Fleet,
+        at_us: int,
+        as_of: int | None = None,
+        cause: str | None = None,
+    ) -> DecisionPayload:
+        """Judge at ``at_us`` on the events up to position ``as_of`` (default: the head)."""
+        judge = self._catalog.judge(policy, fleet)
+        head = self._ledger.head()
+        sequence = head.sequence if as_of is None else min(as_of, head.sequence)
+        chain_hash = head.hash if sequence == head.sequence else self._ledger.hash_at(sequence)
+        with self._one_at_a_time:
+            history = self._histories.get(judge.fold.key)
+            if history is None:
+                history = History(self._ledger, judge.fold, persist=True)
+                self._histories[judge.fold.key] = history
+            state = history.state_at(sequence, at_us)
+            draft = judge.decide(kind, question, state, at_us)
+        cut = AsOf(sequence=sequence, hash=chain_hash, time=format_time(at_us))
+        return self._record(compose(kind, question, draft, cut, judge), at_us, cause)
+
+    def record_draft(
+        self,
+        kind: str,
+        question: dict[str, Any],
+        draft: Draft,
+        *,
+        policy: Policy,
+        fleet: Fleet,
+        at_us: int,
+    ) -> DecisionPayload:
+        """Write down a decision that could not be judged."""
+        head = self._ledger.head()
+        cut = AsOf(sequence=head.sequence, hash=head.hash, time=format_time(at_us))
+        judge = self._catalog.judge(policy, fleet)
+        return self._record(compose(kind, question, draft, cut, judge), at_us, None)
+
+    def _record(self, decision: DecisionPayload, at_us: int, cause: str | None) -> DecisionPayload:
+        question = decision.question
+        run = question.get("run")
+        event = new_event(
+            decision,
+            id=decision.decision,
+            time_us=at_us,
+            source=self._source,
+            runid=run if isinstance(run, str) else None,
+            step=question.get("step"),
+            causationid=cause,
+        )
+        self._ledger.append(event)
+        return decision
+
+
+def compose(
+    kind: str,
+    question: dict[str, Any],
+    draft: Draft,
+    cut: AsOf,
+    judge: Judge,
+    id: str | None = None,
+) -> DecisionPayload:
+    """The decision in a draft, with everything it was made from."""
+    return DECISION_TYPES[kind](
+        decision=id or new_event_id(),
+        kind=kind,  # type: ignore[arg-type]
+        question=question,
+        as_of=cut,
+        policy=PolicyRef(name=judge.policy.name, digest=policy_digest(judge.policy)),
+        fleet=FleetRef(digest=fleet_digest(judge.fleet)),
+        engine=EngineRef(version=__version__, rules=all_rules_digest()),
+        verdict=draft.verdict,
+        findings=draft.findings,
+        outcome=draft.outcome,
+    )

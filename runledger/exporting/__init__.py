@@ -1,0 +1,1 @@
+"""Events and views as files and frames that other programs read."""

@@ -1,0 +1,1 @@
+"""How what happened gets into a ledger: imports, guarded commands, a spool while it is away."""

@@ -1,0 +1,1 @@
+"""Recorded decisions made again: as they were, or under a change."""

@@ -1,0 +1,127 @@
+"""The one pass over a ledger that a report is made of.
+
+The fold is brought to the start of the period as cheaply as checkpoints allow,
+then carried forward by the very events that the report reads; card states are
+sampled on the way. Nothing is written: a report leaves no checkpoint behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+from sqlalchemy import select
+
+from ledger import Event, Ledger
+from ledger.filters import Filter
+from ledger.payloads import DecisionPayload, Finding
+from ledger.sql import events
+from ledger.store import to_event
+from rules.decide import Judge
+from rules.facts.gpus import CardStanding
+from rules.fold import RECLASSIFIED
+from rules.state import State
+from runledger.deciding.folding import History
+from runledger.report.cards import CardMap
+from runledger.report.collect import Collected
+from runledger.report.selection import Selection
+
+_LOOKED_BACK_US = 14 * 86_400 * 1_000_000
+"""How long before the period a decision may have been made that a run in it followed."""
+
+_IDS_AT_ONCE = 500
+_TELL_EVERY = 256
+
+
+class Pass(msgspec.Struct, kw_only=True):
+    """What one pass gathered: events, the map of cards, and how all stands at the end."""
+
+    collected: Collected
+    cards: CardMap
+    state: State
+    standings: list[CardStanding]
+    findings: tuple[Finding, ...]
+
+
+class _Looking(History):
+    """A history that uses checkpoints and leaves none: looking must not change a ledger."""
+
+    def _checkpoint(self, state: State, since: int, sequence: int, at_us: int) -> None:
+        pass
+
+
+def read(
+    ledger: Ledger,
+    judge: Judge,
+    selection: Selection,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Pass:
+    """Read a selection once, in the order of (time, position)."""
+    collected, cards = Collected(selection), CardMap(selection)
+    _earlier_decisions(ledger, selection, collected)
+    history = _Looking(ledger, judge.fold, persist=True)
+    state = history.state_at(selection.upto, selection.since_us - 1)
+    judged_anew = _judged_anew(ledger, selection)
+    period = Filter("", since_us=selection.since_us, until_us=selection.until_us)
+    rows = ledger.rows(upto=selection.upto, where=[period], order="time")
+    for count, event in enumerate(map(to_event, rows), 1):
+        while event.time_us > cards.end_us:
+            _sample(judge, state, cards)
+        if not count % _TELL_EVERY:
+            progress(count)
+        if event.id in judged_anew:
+            continue
+        judge.fold.apply(state, event)
+        if selection.includes(event):
+            collected.take(event)
+            cards.take(event)
+    while not cards.done:
+        _sample(judge, state, cards)
+    standings, _ = judge.standings(state, selection.until_us)
+    return Pass(
+        collected=collected,
+        cards=cards,
+        state=state,
+        standings=sorted(standings.values(), key=lambda each: (each.card.node, each.card.pci)),
+        findings=judge.exclusions(state, selection.until_us).findings,
+    )
+
+
+def _sample(judge: Judge, state: State, cards: CardMap) -> None:
+    standings, _ = judge.standings(state, cards.end_us)
+    cards.sample(standings.values())
+
+
+def _judged_anew(ledger: Ledger, selection: Selection) -> frozenset[str]:
+    """Ids of events that others judge anew; those carry the time of what they replace."""
+    statement = select(events.c.causationid).where(
+        events.c.sequence <= selection.upto,
+        events.c.time_us >= selection.since_us,
+        events.c.time_us <= selection.until_us,
+        events.c.causationid.is_not(None),
+        events.c.source.startswith(RECLASSIFIED, autoescape=True),
+    )
+    return frozenset(row[0] for row in ledger.read_rows(statement))
+
+
+def _earlier_decisions(ledger: Ledger, selection: Selection, collected: Collected) -> None:
+    before = Filter(
+        "",
+        since_us=selection.since_us - _LOOKED_BACK_US,
+        until_us=selection.since_us - 1,
+    )
+    types = ("parameters_decided", "preflight_decided")
+    for event in ledger.read(upto=selection.upto, types=types, where=[before], order="time"):
+        assert isinstance(event.data, DecisionPayload)
+        collected.decisions.remember(event.time_us, event.data)
+
+
+def events_by_id(ledger: Ledger, ids: list[str]) -> dict[str, Event]:
+    """The events with these ids; those that the ledger does not hold are left out."""
+    found: dict[str, Event] = {}
+    for start in range(0, len(ids), _IDS_AT_ONCE):
+        some = ids[start : start + _IDS_AT_ONCE]
+        for row in ledger.read_rows(select(events).where(events.c.id.in_(some))):
+            event = to_event(row)
+            found[event.id] = event
+    return found

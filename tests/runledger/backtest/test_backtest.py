@@ -1,0 +1,326 @@
+"""Backtests: counted by hand on small histories, and against the truth on a made-up one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import runledger
+from benchmarks.year import build
+from ledger.payloads import InputFile, InputsChecked, RunFinished, RunStarted, SurvivorsCounted
+from rules.policy import InvalidPolicy, default_policy, with_settings
+from runledger.api.facade import Runledger
+from runledger.backtest import Backtest, backtest
+from runledger.backtest.plot import plot
+from runledger.backtest.sweep import no_rules, swept
+from runledger.errors import BadInput, Missing
+from tests.rules.histories import NOON, D, H, M, Story
+from tests.runledger.nights import ledger_with
+from tests.typing_at import Type, told
+
+
+def _score(opened: Runledger, *settings: str) -> Backtest:
+    policies = [("default", with_settings(default_policy(), list(settings))), ("none", no_rules())]
+    return backtest(opened.ledger, opened.catalog, policies)
+
+
+def _asked(opened: Runledger, run: str, at: int) -> str:
+    return opened.preflight("1", run=run, at=NOON + at).verdict
+
+
+def _run(story: Story, run: str, at: int, outcome: str, hours: int = 2) -> Story:
+    story.add(RunStarted(trials=50, seed_count=100_000), at, runid=run)
+    return story.add(
+        RunFinished(outcome=outcome),  # type: ignore[arg-type]
+        at + hours * H,
+        runid=run,
+    )
+
+
+def test_a_foreseeable_failure_that_would_have_been_blocked_is_saved(tmp_path: Path) -> None:
+    story = Story().healthy().ssh("rig", M, reachable=False, error="timeout")
+    _run(story, "R1", 5 * M, "failed")
+    with ledger_with(tmp_path, story.events) as opened:
+        assert _asked(opened, "R1", 4 * M) == "no_go"
+        default, none = _score(opened).policies
+    assert (default.preflight.knowable, default.preflight.blocked_failures) == (1, 1)
+    assert default.preflight.hours_saved == 2.0
+    assert (none.preflight.knowable, none.preflight.blocked_failures) == (1, 0)
+
+
+def test_events_about_a_run_are_its_own_where_they_name_no_run_id(tmp_path: Path) -> None:
+    story = Story().healthy().ssh("rig", M, reachable=False, error="timeout")
+    story.add(RunStarted(trials=50, seed_count=100_000), 5 * M, subject="run/R1")
+    story.add(RunFinished(outcome="failed"), 5 * M + 2 * H, subject="run/R1")
+    with ledger_with(tmp_path, story.events) as opened:
+        assert _asked(opened, "R1", 4 * M) == "no_go"
+        default, _ = _score(opened).policies
+    assert (default.preflight.blocked_failures, default.preflight.hours_saved) == (1, 2.0)
+
+
+def test_a_success_that_would_have_been_blocked_is_lost(tmp_path: Path) -> None:
+    story = Story().healthy()
+    _run(story, "R1", H, "succeeded", hours=3)
+    with ledger_with(tmp_path, story.events) as opened:
+        assert _asked(opened, "R1", H - M) == "unknown"  # the evidence is stale
+        default, none = _score(opened).policies
+    assert (default.preflight.successes, default.preflight.blocked_successes) == (1, 1)
+    assert default.preflight.hours_lost == 3.0
+    assert none.preflight.blocked_successes == 0
+
+
+def test_a_run_that_was_blocked_is_censored_and_never_saved(tmp_path: Path) -> None:
+    story = Story().healthy().ssh("rig", M, reachable=False, error="timeout")
+    with ledger_with(tmp_path, story.events) as opened:
+        assert _asked(opened, "R1", 4 * M) == "no_go"
+        default, none = _score(opened).policies
+    for scores in (default, none):
+        assert scores.preflight.censored == 1
+        assert scores.preflight.knowable == scores.preflight.blocked_failures == 0
+        assert scores.preflight.hours_saved == 0
+
+
+def test_a_failure_out_of_the_blue_is_unforeseeable(tmp_path: Path) -> None:
+    story = Story().healthy()
+    _run(story, "R1", 5 * M, "failed").error(H)
+    with ledger_with(tmp_path, story.events) as opened:
+        assert _asked(opened, "R1", 4 * M) == "go"
+        scores = _score(opened).policies[0].preflight
+    assert (scores.unforeseeable, scores.knowable, scores.blocked_unforeseeable) == (1, 0, 0)
+
+
+def test_a_card_that_had_failed_before_is_foreseeable(tmp_path: Path) -> None:
+    story = Story().healthy().error(M)
+    _run(story, "R1", 5 * M, "failed").error(H)
+    with ledger_with(tmp_path, story.events) as opened:
+        _asked(opened, "R1", 4 * M)
+        assert _score(opened).policies[0].preflight.knowable == 1
+
+
+def test_a_missing_input_is_foreseeable(tmp_path: Path) -> None:
+    story = Story().healthy().files()
+    story.add(InputsChecked(files=(InputFile(path="survivors.json", present=False),)), M)
+    _run(story, "R1", 5 * M, "failed")
+    with ledger_with(tmp_path, story.events) as opened:
+        opened.preflight("3", run="R1", at=NOON + 4 * M)
+        scores = _score(opened).policies[0].preflight
+    assert (scores.knowable, scores.blocked_failures) == (1, 1)
+
+
+def test_an_input_that_is_another_than_expected_is_foreseeable(tmp_path: Path) -> None:
+    file = InputFile(
+        path="survivors.json", present=True, bytes=1, sha256="a" * 64, expected_sha256="b" * 64
+    )
+    story = Story().healthy().files().add(InputsChecked(files=(file,)), M)
+    _run(story, "R1", 5 * M, "failed")
+    with ledger_with(tmp_path, story.events) as opened:
+        opened.preflight("3", run="R1", at=NOON + 4 * M)
+        scores = _score(opened).policies[0].preflight
+    assert (scores.knowable, scores.blocked_failures) == (1, 1)
+
+
+def test_a_file_that_the_step_does_not_need_is_no_cause(tmp_path: Path) -> None:
+    story = Story().healthy().files()
+    story.add(InputsChecked(files=(InputFile(path="survivors.json", present=False),)), M)
+    _run(story, "R1", 5 * M, "failed")
+    with ledger_with(tmp_path, story.events) as opened:
+        assert _asked(opened, "R1", 4 * M) == "go"
+        scores = _score(opened).policies[0].preflight
+    assert (scores.knowable, scores.unsupported) == (0, 1)
+
+
+def test_a_node_is_the_same_by_name_and_by_address(tmp_path: Path) -> None:
+    address = "192.0.2.10"
+    story = Story().healthy().ssh(address, M, reachable=False, error="timeout")
+    story.error(2 * M, node=address).error(3 * H, node=address)
+    story.add(RunStarted(trials=50, nodes=(address,)), 5 * M, runid="R1")
+    story.add(RunFinished(outcome="failed"), 2 * H, runid="R1")
+    with ledger_with(tmp_path, story.events) as opened:
+        _asked(opened, "R1", 4 * M)
+        for hour in range(5):
+            opened.exclusions(at=NOON + hour * H + 3 * M)
+        default, strict = backtest(
+            opened.ledger,
+            opened.catalog,
+            [
+                ("default", default_policy()),
+                ("one", with_settings(default_policy(), ["gpu.exclude_after_incidents=1"])),
+            ],
+        ).policies
+    assert (default.preflight.knowable, default.preflight.blocked_failures) == (1, 1)
+    assert (default.exclusions.spared, strict.exclusions.spared) == (0, 1)
+
+
+def test_what_was_taken_back_is_no_incident(tmp_path: Path) -> None:
+    story = Story().error(0).error(3 * H)
+    error = story.events[-1]
+    story.add(
+        msgspec.structs.replace(error.data, pci=None),  # type: ignore[call-arg]
+        3 * H,
+        causationid=error.id,
+    )
+    anew = msgspec.structs.replace(story.events[-1], source="reclassify/x")
+    with ledger_with(tmp_path, [*story.events[:-1], anew]) as opened:
+        opened.exclusions(at=NOON + 4 * H)
+        assert _score(opened).policies[0].exclusions.incidents == 1
+
+
+def test_what_was_taken_back_foretold_nothing(tmp_path: Path) -> None:
+    story = Story().healthy().error(M)
+    error = story.events[-1]
+    unnamed = msgspec.structs.replace(error.data, pci=None)  # type: ignore[call-arg]
+    story.add(unnamed, M, causationid=error.id)
+    story.events[-1] = msgspec.structs.replace(story.events[-1], source="reclassify/x")
+    _run(story, "R1", 5 * M, "failed").error(H)
+    with ledger_with(tmp_path, story.events) as opened:
+        _asked(opened, "R1", 4 * M)
+        assert _score(opened).policies[0].preflight.knowable == 0
+
+
+def test_stretches_go_by_the_times_of_decisions_and_not_by_when_they_were_made(
+    tmp_path: Path,
+) -> None:
+    story = Story().error(0).error(H).override("gpu/rig/0000:22:00.0", "reinstate", 5 * H)
+    with ledger_with(tmp_path, story.events) as opened:
+        for hour in (6, 2, 8):
+            opened.exclusions(at=NOON + hour * H)
+        assert _score(opened).policies[0].exclusions.hours_out == 4.0
+
+
+def test_what_has_no_end_or_no_cause_is_unsupported(tmp_path: Path) -> None:
+    story = Story().healthy().add(RunStarted(trials=50), 5 * M, runid="R1")
+    _run(story, "R2", 6 * M, "failed")
+    _run(story, "R3", 7 * M, "succeeded")  # nobody asked, and no step is known
+    with ledger_with(tmp_path, story.events) as opened:
+        _asked(opened, "R1", 4 * M)
+        _asked(opened, "R2", 4 * M)
+        scores = _score(opened).policies[0].preflight
+    assert (scores.runs, scores.unsupported, scores.unsupported_share) == (3, 3, 1.0)
+
+
+def test_a_run_that_nobody_asked_about_is_judged_at_its_start(tmp_path: Path) -> None:
+    story = Story().healthy().ssh("rig", M, reachable=False, error="timeout")
+    story.add(RunStarted(trials=50), 5 * M, runid="R1", step="1")
+    story.add(RunFinished(outcome="failed"), 2 * H, runid="R1")
+    with ledger_with(tmp_path, story.events) as opened:
+        opened.exclusions(at=NOON)
+        scores = _score(opened).policies[0].preflight
+    assert (scores.knowable, scores.blocked_failures) == (1, 1)
+
+
+def test_incidents_after_an_exclusion_are_spared_and_quiet_hours_are_healthy(
+    tmp_path: Path,
+) -> None:
+    story = Story().error(0).error(3 * H).error(8 * H)
+    with ledger_with(tmp_path, story.events) as opened:
+        for hour in range(13):
+            opened.exclusions(at=NOON + hour * H + M)
+        default, none = _score(opened).policies
+        (early,) = backtest(
+            opened.ledger,
+            opened.catalog,
+            [("one", with_settings(default_policy(), ["gpu.exclude_after_incidents=1"]))],
+        ).policies
+    # Out from 3:01, as it really was; the incident at 8:00 is spared, and the four hours from
+    # then to 12:01 say nothing: the card was out in reality, too.
+    assert default.exclusions.incidents == 3
+    assert (default.exclusions.spared, default.exclusions.hours_out) == (1, 9.0)
+    assert default.exclusions.healthy_hours == 0.0
+    assert default.exclusions.censored_hours == pytest.approx(4.0, abs=0.1)
+    assert none.exclusions.hours_out == none.exclusions.spared == 0
+    # One incident is enough: out from 0:01, with two more to come.
+    assert (early.exclusions.spared, early.exclusions.hours_out) == (2, 12.0)
+
+
+def test_parameters_are_scored_only_where_they_were_run(tmp_path: Path) -> None:
+    story = Story().run("R1", H, 900, seeds=100_000)
+    story.add(RunStarted(study="w", trials=50, seed_count=200_000), 3 * H, runid="R2")
+    counted = SurvivorsCounted(
+        study="w", trials=50, completed_trials=50, seed_count=200_000, survivors=7
+    )
+    story.add(counted, 4 * H, runid="R2")
+    with ledger_with(tmp_path, story.events) as opened:
+        opened.next_parameters(study="w", at=NOON + 2 * H)
+        default, none = _score(opened).policies
+        growth = backtest(
+            opened.ledger,
+            opened.catalog,
+            [("g", with_settings(default_policy(), ["tuning.seed_growth=3"]))],
+        ).policies[0]
+    assert (default.parameters.supported, default.parameters.worked) == (1, 1)
+    assert growth.parameters.supported == 0
+    assert growth.parameters.unsupported_share == none.parameters.unsupported_share == 1.0
+
+
+def test_a_made_up_year_is_scored_as_its_truth_says(tmp_path: Path) -> None:
+    truth = build(tmp_path, seed=5, days=120).runs
+    with runledger.open(tmp_path / "year.db", config=tmp_path / "runledger.toml") as opened:
+        default, none = _score(opened).policies
+    started = [run for run in truth if run.started]
+    assert default.preflight.runs == len(truth)
+    assert default.preflight.successes == sum(not run.cause for run in started)
+    foreseeable = {"node", "ramdisk", "input", "time"}
+    known = sum(run.cause in foreseeable for run in started)
+    assert 0.7 * known <= default.preflight.knowable <= known + 5
+    assert default.preflight.blocked_failures >= 0.8 * default.preflight.knowable
+    assert none.preflight.blocked_failures == none.preflight.blocked_successes == 0
+    assert default.preflight.blocked_successes <= 0.1 * default.preflight.successes
+
+
+def test_an_empty_ledger_has_nothing_to_score(tmp_path: Path) -> None:
+    with ledger_with(tmp_path, []) as opened, pytest.raises(Missing, match="nothing to backtest"):
+        _score(opened)
+
+
+def test_a_sweep_is_a_policy_for_each_value() -> None:
+    names = [name for name, _ in swept("default", default_policy(), "gpu.window_s=100..102")]
+    assert names == ["gpu.window_s=100", "gpu.window_s=101", "gpu.window_s=102"]
+    listed = swept("mine", default_policy(), "gpu.common_cause_share=0.25,0.5")
+    assert [policy.gpu.common_cause_share for _, policy in listed] == [0.25, 0.5]
+    assert listed[0][0] == "mine gpu.common_cause_share=0.25"
+
+
+@pytest.mark.parametrize("sweep", ["", "gpu.window_s", "gpu.window_s=", "gpu.window_s=3..1",
+                                   "gpu.window_s=1..500", "gpu.window_s=1,,2"])  # fmt: skip
+def test_a_bad_sweep_is_refused(sweep: str) -> None:
+    with pytest.raises(BadInput):
+        swept("default", default_policy(), sweep)
+
+
+def test_a_sweep_of_no_key_names_the_nearest() -> None:
+    with pytest.raises(InvalidPolicy, match="window_s"):
+        swept("default", default_policy(), "gpu.window=1..2")
+
+
+def test_a_sweep_is_drawn(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="needs matplotlib")
+    with ledger_with(tmp_path, Story().healthy().error(0).error(H).events) as opened:
+        opened.exclusions(at=NOON + 2 * H)
+        opened.exclusions(at=NOON + 2 * D)
+        policies = swept("default", default_policy(), "gpu.exclude_after_incidents=1..3")
+        result = backtest(opened.ledger, opened.catalog, policies)
+    plot(result, "gpu.exclude_after_incidents", tmp_path / "s.svg")
+    assert "<svg" in (tmp_path / "s.svg").read_text()
+    with pytest.raises(BadInput, match="svg"):
+        plot(result, "k", tmp_path / "s.doc")
+
+
+def test_as_typed(type_: Type, folder: Path) -> None:
+    type_("record", stdin=told(Story().healthy().error(0).error(H)))
+    type_("exclusions")
+    done = type_("backtest", "--json")
+    assert done.code == 0
+    assert [each["policy"] for each in done.json["policies"]] == ["default", "none"]
+    table = type_("backtest", "--sweep", "gpu.exclude_after_incidents=1..2").out
+    assert "gpu.exclude_after_incidents=2" in table
+    assert "never as saved" in table
+    (folder / "mine.toml").write_text("[gpu]\nexclude_after_incidents = 1\n")
+    done = type_("backtest", "--policy", "mine.toml", "--policy", "none", "--json")
+    assert [each["policy"] for each in done.json["policies"]] == ["mine", "none"]
+    assert json.dumps(done.json)
+    assert type_("backtest", "--policy", "nowhere.toml").code == 3
+    assert type_("backtest", "--plot", "x.svg").code == 2
+    assert type_("backtest", "--set", "gpu.nope=1").code == 2
