@@ -28,7 +28,7 @@ def _aer(match: re.Match[str], found: Classification) -> Classification:
     code = "correctable" if said.startswith("correct") else name
     kind = "pcie_corrected" if code == "correctable" else "pcie_uncorrected"
     sender = match.groupdict().get("id")
-    if found.pci is None and sender:
+    if sender:
         found = msgspec.structs.replace(found, pci=_requester(sender), hearsay=True)
     return msgspec.structs.replace(found, kind=kind, code=code)
 
@@ -58,7 +58,8 @@ PORT_FAULTS = (
         rf"(?: from |: )(?:(?P<pci>{BDF})|id=(?P<id>[0-9a-fA-F]{{4}}))?",
         judge=_aer,
         meaning="A port received an error message of a device behind it, which it names.",
-        sample="pcieport 0000:20:03.1: AER: Corrected error message received from 0000:2d:00.0",
+        sample="pcieport 0000:20:03.1: AER: Uncorrectable (Fatal) error message received from "
+        "0000:2d:00.0",
         source=_AER,
     ),
     Fault(
@@ -92,7 +93,7 @@ BUS_FAULTS = (
         judge=_aer,
         meaning="A device, or the port it hangs on, found an error on the bus; one that was "
         "corrected costs time only, many of them speak of a riser or a slot.",
-        sample="amdgpu 0000:2d:00.0: PCIe Bus Error: severity=Corrected, type=Data Link Layer",
+        sample="amdgpu 0000:2d:00.0: PCIe Bus Error: severity=Uncorrected (Fatal), type=Data Link Layer",
         source=_AER,
     ),
 )  # fmt: skip

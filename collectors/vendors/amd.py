@@ -100,6 +100,7 @@ _CARD = "amdgpu 0000:22:00.0: amdgpu: "
 _SMU_CMN = "Linux drivers/gpu/drm/amd/pm/swsmu/smu_cmn.c"
 _POWERPLAY = "Linux drivers/gpu/drm/amd/powerplay"
 _DEVICE = "Linux drivers/gpu/drm/amd/amdgpu/amdgpu_device.c"
+_XGMI = "Linux drivers/gpu/drm/amd/amdgpu/amdgpu_xgmi.c"
 _RAS = "Linux drivers/gpu/drm/amd/amdgpu/amdgpu_ras.c"
 _HEX = r"(?P<code>(?:0x)?[0-9a-fA-F]+)"
 
@@ -414,12 +415,16 @@ _OTHERS = (
         "Linux drivers/gpu/drm/amd/amdkfd/kfd_device.c", alone=True,
     ),
     _fault(
-        "xgmi", "other", "link", "gmi",
-        r"(?:\[?X?x?(?:GMI|gmi)\b.{0,120}?|.{0,60}?\bxgmi\b.{0,120}?)"
-        r"\b(?:[Ff]ail(?:ed|ure)?|[Ee]rrors?|timed? ?out)\b",
+        "xgmi-topology", "other", "link", "XGMI",
+        r"XGMI\b.{0,120}?\b(?:[Ff]ail(?:ed|ure)?|[Ee]rrors?|timed? ?out)\b",
         "Cards that are joined by XGMI do not reach one another.",
-        _CARD + "XGMI: Set topology failure on device 2c1e3aab", "Linux drivers/gpu/drm/amd/amdgpu/"
-        "amdgpu_xgmi.c",
+        _CARD + "XGMI: Set topology failure on device 2c1e3aab", _XGMI,
+    ),
+    _fault(
+        "xgmi", "other", "link", "xgmi",
+        r"(?=.*\bxgmi\b).*?\b(?:[Ff]ail(?:ed|ure)?|[Ee]rrors?|timed? ?out)\b",
+        "Cards that are joined by XGMI do not reach one another.",
+        _CARD + "failed to create xgmi hive", _XGMI,
     ),
     _fault(
         "reg-write-wait", "other", "card", "failed to write reg",

@@ -136,7 +136,7 @@ _FAULTS = (
         pattern=r"Xid \((?:PCI:)?(?P<pci>[0-9a-fA-F:]+(?:\.[0-7])?)[^)]*\): ?"
         r"(?P<code>\d+)\b(?P<rest>.*)",
         meaning="The driver's report of a fault, by a number.",
-        sample="NVRM: Xid (PCI:0000:01:00): 31, pid=812, name=python3", source=_XIDS,
+        sample="NVRM: Xid (PCI:0000:01:00): 38, pid=812, name=python3", source=_XIDS,
     ),
     Fault(
         name="sxid", event="node_fault", kind="fabric", whose="node", word="SXid",
@@ -188,7 +188,7 @@ _FAULTS = (
         source="Linux drivers/base/dd.c",
     ),
     Fault(
-        name="wedged", kind="gpu_reset_failed", whose="card", word="needs reset", action="reset",
+        name="needs-reset", kind="needs_reset", whose="card", word="needs reset", action="reset",
         pattern=rf"(?:.*?\bGPU ?\d?:? ?(?P<pci>{BDF}))?.*?\bGPU needs reset\b",
         meaning="A card asks for a reset.", sample="NVRM: GPU 0000:91:00.0: GPU needs reset.",
         source=_OPEN,
