@@ -24,7 +24,8 @@ from collectors.vendors.vendor import Tool, Vendor
 
 def _read(texts):
     rows = (line.split() for line in texts[0].splitlines())
-    return ToolReading(tuple(CardReading("ok", int(row[1]), row[0]) for row in rows if len(row) == 2))
+    cards = (CardReading("ok", int(row[1]), row[0]) for row in rows if len(row) == 2)
+    return ToolReading(tuple(cards))
 
 
 TOYS = Vendor(
@@ -37,8 +38,8 @@ TOYS = Vendor(
         Fault(
             name="melted", kind="device_lost", whose="card", word="core melted",
             pattern=r"core melted at (?P<code>\d+) degrees", action="rma",
-            meaning="The card has melted.", sample="toygpu 0000:07:00.0: core melted at 900 degrees",
-            source="the box",
+            meaning="The card has melted.", source="the box",
+            sample="toygpu 0000:07:00.0: core melted at 900 degrees",
         ),
     ),
 )
@@ -85,9 +86,7 @@ def test_a_vendor_that_was_added_is_recognised_from_end_to_end(tmp_path: Path) -
     text = registry.read_text()
     line = "VENDORS: tuple[Vendor, ...] = (AMD, NVIDIA)"
     assert line in text
-    added = f"from collectors.vendors.toys import TOYS
-
-{line[:-1]}, TOYS)"
+    added = f"from collectors.vendors.toys import TOYS\n\n{line[:-1]}, TOYS)"
     registry.write_text(text.replace(line, added))
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(WALK), str(tmp_path / "rig")],
