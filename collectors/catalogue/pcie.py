@@ -93,7 +93,7 @@ BUS_FAULTS = (
         judge=_aer,
         meaning="A device, or the port it hangs on, found an error on the bus; one that was "
         "corrected costs time only, many of them speak of a riser or a slot.",
-        sample="amdgpu 0000:2d:00.0: PCIe Bus Error: severity=Uncorrected (Fatal), type=Data Link Layer",
+        sample="amdgpu 0000:2d:00.0: PCIe Bus Error: severity=Uncorrected (Fatal), type=Data",
         source=_AER,
     ),
 )  # fmt: skip

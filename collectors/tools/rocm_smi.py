@@ -72,7 +72,7 @@ from ledger.identifiers import normalize_pci
 
 _LISTED = re.compile(r"(?:ERROR: |WARNING: )?GPU\[(\d{1,4})\]\s*:\s*([^:]+):?\s*(.*)")
 _CARD = re.compile(r"card(\d{1,4})\Z")
-_TEMPERATURE = re.compile(r"-?\d{1,4}(?:\.\d+)?(?:°C|°c|c|C)\Z")
+_TEMPERATURE = re.compile(r"-?\d{1,10}(?:\.\d+)?(?:°C|°c|c|C)\Z")
 _SHARE = re.compile(r"\d{1,3}%\Z|N/A\Z|[Uu]nsupported\Z")
 _PROBLEM = re.compile(
     r"(?:ERROR|WARNING|NOT_SUPPORTED)\b|pthread_mutex|Failed to initialize|Expected integer"
