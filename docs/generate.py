@@ -327,13 +327,13 @@ def faults() -> str:
     """The catalogue of faults."""
     parts = [
         "# Faults\n",
-        "What the kernel log says of faults, as `runledger faults [CODE]` explains it. Each line that "
-        "an entry knows becomes an event of that kind: [`smu_error`](events.md#smu_error) (the kind "
-        "is its `signature`), [`gpu_fault`](events.md#gpu_fault), "
+        "What the kernel log says of faults, as `runledger faults [CODE]` explains it. Each line "
+        "that an entry knows becomes an event of its kind: [`smu_error`](events.md#smu_error) "
+        "(where the kind is the `signature`), [`gpu_fault`](events.md#gpu_fault), "
         "[`node_fault`](events.md#node_fault) or [`process_killed`](events.md#process_killed). "
-        "*Whose* says who is to blame: the card, the link to it, the node, the workload that ran, or "
-        "nobody (info). *Asks for* is what the source of the entry wants done with the card. An Xid "
-        "that is not listed is recorded with its number.\n",
+        "*Whose* says who is to blame: the card, the link to it, the node, the workload that "
+        "ran, or nobody (info). *Asks for* is what the source of the entry wants done with the "
+        "card. An Xid that is not listed is recorded with its number.\n",
     ]
     known = known_faults()
     for told_by in dict.fromkeys(each.told_by for each in known):

@@ -83,23 +83,31 @@ _OF_NOBODY = _rules(
 )
 
 
-def words() -> dict[str, tuple[str, ...]]:
-    """Literals of which every line that reports something holds one.
+def _words(faults: Iterable[Fault]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(fault.word for fault in faults if fault.pattern))
 
-    By each, the marks of vendors of which the line needs one as well, because
-    the words are common ones; none where they say enough.
-    """
-    found: dict[str, tuple[str, ...]] = {}
-    for vendor in VENDORS:
-        for fault in vendor.faults:
-            if fault.pattern and not fault.alone:
-                known = found.get(fault.word, ())
-                found[fault.word] = tuple(dict.fromkeys((*known, *vendor.marks)))
-        # Where a record is split, its first line says no more than this.
-        found |= dict.fromkeys(vendor.split_words, ())
-    machine = (*PORT_FAULTS, *BUS_FAULTS, *IOMMU_FAULTS, *NODE_FAULTS)
-    alone = (fault for vendor in VENDORS for fault in vendor.faults if fault.alone)
-    return found | {fault.word: () for fault in (*machine, *alone)}
+
+_OF_VENDORS = tuple(fault for vendor in VENDORS for fault in vendor.faults)
+WORDS = _words(
+    (
+        *(fault for fault in _OF_VENDORS if fault.alone),
+        *(*PORT_FAULTS, *BUS_FAULTS, *IOMMU_FAULTS, *NODE_FAULTS),
+    )
+)
+"""Literals that are rare by themselves: a line that holds one is worth taking apart."""
+MARKS = tuple(dict.fromkeys(mark for vendor in VENDORS for mark in vendor.marks))
+TROUBLE = re.compile(
+    "|".join(map(re.escape, _words(fault for fault in _OF_VENDORS if not fault.alone)))
+    + rf"|(?:{_SPLIT_HEADS})\s*$"
+)
+"""What makes a line worth taking apart that holds one of the `MARKS`: drivers talk a lot."""
+
+
+def worth_reading(text: str) -> bool:
+    """Whether a line may report something, by its words alone; every one that does, is."""
+    if any(word in text for word in WORDS):
+        return True
+    return any(mark in text for mark in MARKS) and TROUBLE.search(text) is not None
 
 
 def splits(text: str) -> bool:

@@ -18,11 +18,14 @@ from ahocorasick_rs import AhoCorasick, MatchKind
 
 from collectors.catalogue import Classification
 from collectors.kernel_log.classify import (
+    LONGEST,
+    MARKS,
     SPLIT_HEAD,
+    TROUBLE,
+    WORDS,
     classify,
     continues,
     splits,
-    words,
 )
 from collectors.kernel_log.clock import Clock, Placed
 from collectors.kernel_log.devices import Devices
@@ -162,24 +165,27 @@ class Scanner:
 
     def _hits(self, block: str) -> list[tuple[int, int]]:
         """Where the lines that hold one of the words begin and end, in order."""
-        search, needed = _search(self._extra)
-        hits: list[tuple[int, int]] = []
-        size, last = len(block), -1
+        search = _search(self._extra)
         try:
             matches = search.find_matches_as_indexes(block)
         except UnicodeEncodeError:  # half of a character: no word of ours holds one
             matches = search.find_matches_as_indexes(_HALVES.sub("?", block))
+        hits: list[tuple[int, int]] = []
+        size, last, seen = len(block), -1, -1
         for word, at, _ in matches:
             if at < last:
                 continue  # in a line that is one already
+            if word < _MARKS:
+                if at < seen:
+                    continue  # a driver that named itself twice in one line
+                seen = block.find("\n", at)
+                seen = size if seen < 0 else seen
+                if not TROUBLE.search(block, at, min(seen, at + LONGEST)):
+                    continue
             start = block.rfind("\n", 0, at) + 1
-            end = block.find("\n", at)
-            end = size if end < 0 else end
-            marks = needed[word]
-            if marks and not any(block.find(mark, start, end) >= 0 for mark in marks):
-                continue
-            hits.append((start, end))
-            last = end
+            last = block.find("\n", at)
+            last = size if last < 0 else last
+            hits.append((start, last))
         return hits
 
     def _settle(self, block: str, start: int, end: int) -> None:
@@ -203,11 +209,13 @@ class Scanner:
             self.last = frame(block[begin:end], self.lines)
 
 
+_MARKS = len(MARKS)
+
+
 @cache
-def _search(extra: tuple[str, ...]) -> tuple[AhoCorasick, list[tuple[str, ...]]]:
-    """The search for all words at once, and by word: of which marks a line needs one as well."""
-    known = words() | dict.fromkeys(extra, ())
-    return AhoCorasick(known, matchkind=MatchKind.LeftmostLongest), list(known.values())
+def _search(extra: tuple[str, ...]) -> AhoCorasick:
+    """The search for all words at once, marks first; twice as fast below 64 words as above."""
+    return AhoCorasick((*MARKS, *WORDS, *extra), matchkind=MatchKind.LeftmostFirst)
 
 
 def _blocks(pieces: Iterable[str]) -> Iterator[str]:

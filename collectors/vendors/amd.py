@@ -547,13 +547,5 @@ AMD = Vendor(
         r"die: \d+,? ",
     ),
     split_heads=(rf"(?:amdgpu(?: {BDF})? ?: ?)+(?:\[powerplay\])?",),
-    split_words=(
-        "[powerplay]\n",
-        "[powerplay] \n",
-        "amdgpu:\n",
-        "amdgpu: \n",
-        "amdgpu: \r\n",
-        "[powerplay] \r\n",
-    ),
     faults=(*_SMU_FAULTS, *_RESETS, *_MEMORY, *_OTHERS),
 )

@@ -219,6 +219,5 @@ NVIDIA = Vendor(
     ),
     prefixes=(r"NVRM: ", r"nvidia-nvswitch\d+: ", r"nvidia: "),
     split_heads=(rf"NVRM: The NVIDIA (?:GPU|probe routine).*?{BDF}",),
-    split_words=("NVRM: The NVIDIA ",),
     faults=(*_FAULTS, *XIDS),
 )

@@ -36,7 +36,7 @@ class Vendor:
     drivers print in front of their words, ``marks`` the words by which those
     are known to be its; ``older_drivers`` print some of the same words.
     ``split_heads`` are patterns of beginnings that kernels print on a line of
-    their own, ``split_words`` literals of which each of those holds one.
+    their own.
     """
 
     name: str
@@ -48,5 +48,4 @@ class Vendor:
     older_drivers: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
     split_heads: tuple[str, ...] = ()
-    split_words: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = field(default=(), repr=False)
