@@ -71,7 +71,7 @@ NODE_FAULTS = (
     _fault(
         "hard-lockup", "lockup", "ard LOCKUP",
         r"(?:Kernel panic - not syncing: )?(?:(?:NMI )?watchdog: )?(?:BUG: )?"
-        r"(?:Watchdog detected )?[Hh]ard LOCKUP",
+        r"(?:CPU\d+: )?(?:Watchdog detected )?[Hh]ard LOCKUP",
         "A processor took no interrupts for many seconds.",
         "NMI watchdog: Watchdog detected hard LOCKUP on cpu 5", _WATCHDOG,
     ),
@@ -189,6 +189,35 @@ NODE_FAULTS = (
         "A page of the node's memory was taken out of use after an error.",
         "Memory failure: 0x1f3a: recovery action for dirty LRU page: Recovered",
         "Linux mm/memory-failure.c",
+    ),
+    _fault(
+        "decoded-error", "machine_check", "[Hardware Error]: ",
+        r"\[Hardware Error\]: (?:Uncorrected, |(?:System )?Fatal error)",
+        "A processor found an error that it could not correct.",
+        "[Hardware Error]: Uncorrected, software containable error.",
+        "Linux drivers/edac/mce_amd.c",
+    ),
+    _fault(
+        "raid-disk", "storage", "Disk failure on", r"md/raid\S*:\w+: Disk failure on \w+",
+        "A disk fell out of its array.", "md/raid1:md0: Disk failure on sda1, disabling device.",
+        "Linux drivers/md",
+    ),
+    _fault(
+        "journal-aborted", "storage", "Aborting journal", r"Aborting journal on device ",
+        "A file system gave up its journal: it takes no more writes.",
+        "Aborting journal on device nvme0n1p2-8.", "Linux fs/jbd2/journal.c",
+    ),
+    _fault(
+        "nfs", "storage", "not responding, ", r"nfs: server \S+ not responding, ",
+        "A file server does not answer; what waits for it waits in state D.",
+        "nfs: server 192.0.2.7 not responding, still trying", "Linux net/sunrpc/clnt.c",
+    ),
+    _fault(
+        "too-hot", "other", "ritical temperature reached",
+        r"thermal thermal_zone\d+: .*?[Cc]ritical temperature reached",
+        "The machine itself grew so hot that the kernel shuts it down.",
+        "thermal thermal_zone0: acpitz: critical temperature reached, shutting down",
+        "Linux drivers/thermal/thermal_core.c",
     ),
     _fault(
         "panic", "other", "Kernel panic", r"Kernel panic - not syncing",

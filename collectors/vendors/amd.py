@@ -115,8 +115,8 @@ _SMU_FAULTS = (
         _SMU_CMN, alone=True, judged=True,
     ),
     _smu(
-        "smu-not-done", "not_done", "I'm not done with your previous command",
-        r"SMU: I'm not done with your previous command",
+        "smu-not-done", "not_done", "I'm not done with your",
+        r"SMU: I'm not done with your (?:previous )?command",
         "The controller does not finish: every question now waits for seconds, holding a lock.",
         _CARD + "SMU: I'm not done with your previous command!", _SMU_CMN, alone=True,
     ),
@@ -250,6 +250,12 @@ _RESETS = (
 )  # fmt: skip
 
 _MEMORY = (
+    _fault(
+        "ras-event", "ras_uncorrectable", "card", "ERREVENT_",
+        r"RAS event of type ERREVENT_\w+ detected",
+        "The card reports an error of its hardware that it could not correct.",
+        _CARD + "RAS event of type ERREVENT_ATHUB_INTERRUPT detected!", _RAS,
+    ),
     _fault(
         "ras-interrupt", "ras_uncorrectable", "card", "ncorrectable hardware error",
         r"[Uu]ncorrectable hardware error ?\(",

@@ -133,7 +133,7 @@ _ERRORS: dict[str, tuple[str, Action | None]] = {
 _FAULTS = (
     Fault(
         name="xid", kind="xid", whose="info", word="Xid (", judge=_by_code,
-        pattern=r"Xid \((?:PCI:)?(?P<pci>[0-9a-fA-F:]+(?:\.[0-7])?)[^)]*\): ?"
+        pattern=r"Xid \((?:(?:PCI:)?(?P<pci>[0-9a-fA-F:]+(?:\.[0-7])?))?[^)]*\): ?"
         r"(?P<code>\d+)\b(?P<rest>.*)",
         meaning="The driver's report of a fault, by a number.",
         sample="NVRM: Xid (PCI:0000:01:00): 38, pid=812, name=python3", source=_XIDS,
@@ -188,6 +188,12 @@ _FAULTS = (
         source="Linux drivers/base/dd.c",
     ),
     Fault(
+        name="probe-routine", kind="init_failed", whose="card", word="probe routine",
+        pattern=r"The NVIDIA probe routine failed for \d+ device",
+        meaning="The driver did not take a card; which one is not said.",
+        sample="NVRM: The NVIDIA probe routine failed for 1 device(s).", source=_OPEN,
+    ),
+    Fault(
         name="needs-reset", kind="needs_reset", whose="card", word="needs reset", action="reset",
         pattern=rf"(?:.*?\bGPU ?\d?:? ?(?P<pci>{BDF}))?.*?\bGPU needs reset\b",
         meaning="A card asks for a reset.", sample="NVRM: GPU 0000:91:00.0: GPU needs reset.",
@@ -218,6 +224,6 @@ NVIDIA = Vendor(
         _asking("nvidia-smi.basic"),
     ),
     prefixes=(r"NVRM: ", r"nvidia-nvswitch\d+: ", r"nvidia: "),
-    split_heads=(rf"NVRM: The NVIDIA (?:GPU|probe routine).*?{BDF}",),
+    split_heads=(rf"NVRM: The NVIDIA GPU {BDF}",),
     faults=(*_FAULTS, *XIDS),
 )
