@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 from pathlib import Path
 
 from ledger.errors import Damaged
@@ -32,9 +30,7 @@ def backup(ledger: Ledger, path: str | Path) -> Head:
     try:
         with translated("backing up"):
             _remove(part)
-            if ledger.engine.dialect.name == "sqlite":
-                _copy(ledger, part)
-            else:
+            if not ledger._backend.copy(part):
                 with open_ledger(part) as copy:
                     restore(copy, export_lines(ledger))
             head = _verified(part)
@@ -42,23 +38,6 @@ def backup(ledger: Ledger, path: str | Path) -> Head:
     finally:
         _remove(part)
     return head
-
-
-def _copy(ledger: Ledger, part: Path) -> None:
-    from pysqlite3 import dbapi2
-
-    # Nobody else's file, and for nobody else's eyes before it has its mode.
-    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-    target = dbapi2.connect(str(part), isolation_level=None)
-    try:
-        with contextlib.closing(ledger.engine.raw_connection()) as source:
-            # In one step: writers then cannot make it start over.
-            source.driver_connection.backup(target, pages=-1)  # type: ignore[union-attr]
-        # A copy has no writers: all of it in the one file.
-        target.execute("PRAGMA journal_mode = DELETE")
-    finally:
-        target.close()
-    shutil.copymode(str(ledger.engine.url.database), part)
 
 
 def _verified(part: Path) -> Head:
@@ -74,6 +53,6 @@ def _verified(part: Path) -> Head:
 
 
 def _remove(part: Path) -> None:
-    for suffix in ("", "-wal", "-shm", "-journal", "-lock"):
+    for suffix in ("", "-wal", "-shm", "-journal"):
         with contextlib.suppress(FileNotFoundError):
             part.with_name(part.name + suffix).unlink()

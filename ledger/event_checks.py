@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ledger.canonical import CANONICAL_FORM
 from ledger.payloads import Json
 from ledger.registry import PAYLOAD_TYPES
 from ledger.strict_json import shown, shown_key
@@ -29,6 +30,7 @@ ATTRIBUTES = (
     "time",
     "dataschemaversion",
     "datacontenttype",
+    "canonicalform",
     "runid",
     "step",
     "correlationid",
@@ -69,6 +71,13 @@ def check_attributes(wire: Json, wrong: Wrong, *, stored: bool) -> None:
         )
     if _given(wire, "datacontenttype", "application/json") != "application/json":
         wrong("datacontenttype", "only application/json is stored", "leave it out")
+    form = _given(wire, "canonicalform", CANONICAL_FORM)
+    if form != CANONICAL_FORM or type(form) is not int:
+        wrong(
+            "canonicalform",
+            f"{shown(form)} is not the form {CANONICAL_FORM} that this program knows",
+            "upgrade runledger, or leave it out of an event that no ledger has stored",
+        )
     for name in ("type", "source", "time"):
         if wire.get(name) is None:
             wrong(name, "missing", f"add {name!r}")

@@ -27,6 +27,12 @@ def age(seconds: float) -> str:
     raise AssertionError("a duration is at least a number of seconds")
 
 
+def to_the_second(time: str) -> str:
+    """A time as people read it; JSON has it to the microsecond."""
+    head, _, fraction = time.rpartition(".")
+    return f"{head}Z" if head and fraction[:-1].isdigit() and fraction.endswith("Z") else time
+
+
 def number(value: float) -> str:
     """A number without a fraction where it has none, else with at most three digits of it."""
     return f"{value:,.3f}".rstrip("0").rstrip(".")

@@ -1,8 +1,8 @@
 """AMD: amdgpu from Linux 4.10 (powerplay) to 7.x, in sysfs, in its log, and through its tools.
 
-The file is long because it is a table. Two things it refuses: to take a reply
-that says "busy" or "unsupported" for an error of the controller (SMU), and to
-believe counts of memory errors on cards that cannot count them.
+Two things it refuses: to take a reply that says "busy" or "unsupported" for an
+error of the controller (SMU), and to believe counts of memory errors on cards
+that cannot count them. Longer than most modules, because it is a table.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ clocks in MHz, times as RFC 3339 text.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
@@ -43,6 +43,8 @@ class Payload(
 
     event_type: ClassVar[str] = ""
     version: ClassVar[int] = 1
+    upcasts: ClassVar[Mapping[int, Callable[[Json], Json]]] = {}
+    """From each older version the step to the next one, on the payload as a JSON object."""
 
     @classmethod
     def normalize(cls, data: Json) -> None:

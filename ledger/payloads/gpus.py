@@ -15,6 +15,7 @@ from ledger.payloads._base import (
     Pci,
     complete_pci_in,
 )
+from ledger.payloads.upcasts import gpu_fault_1
 
 CardState = Literal["ok", "unresponsive", "missing", "unknown"]
 
@@ -85,6 +86,7 @@ class GpuFault(Payload, frozen=True, kw_only=True):
 
     event_type = "gpu_fault"
     version = 2
+    upcasts = {1: gpu_fault_1}
 
     node: Identifier
     fault: Literal[

@@ -11,7 +11,7 @@ from collectors.script import Frames, Section, parse_frames
 from collectors.tools.reading import mib, name
 from collectors.vendors import vendor_of
 from ledger.identifiers import normalize_pci
-from runledger.cleanup.report import CleanedCard, CleanupReport
+from runledger.cleanup.outcome import CleanedCard, CleanupReport
 from runledger.cleanup.request import BANNER, CleanupRequest
 
 _CACHE = re.compile(r"(hip|comgr|miopen)_cache\Z")

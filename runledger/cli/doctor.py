@@ -9,7 +9,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, NamedTuple
 
 from runledger.cli import exits
-from runledger.cli.output import colour, counted, plain, print_json, say
+from runledger.terminal.output import colour, counted, plain, print_json, say
 
 if TYPE_CHECKING:
     from ledger import Ledger
@@ -90,8 +90,7 @@ def _ledger_checks(arguments: argparse.Namespace) -> Iterator[_Check]:
 
 
 def _storage_checks(ledger: Ledger) -> Iterator[_Check]:
-    from ledger import verify
-    from ledger.guards import broken_parts, missing_guards
+    from ledger import broken_parts, missing_guards, verify
 
     result = verify(ledger)
     whole = f"whole, head {result.head.sequence}:{result.head.hash}"

@@ -13,9 +13,9 @@ from ledger import parse_filters
 from ledger.export import export_lines
 from runledger.cli import exits
 from runledger.cli.ledger_options import opened
-from runledger.cli.output import note_no_match
 from runledger.cli.progress import progress
 from runledger.errors import BadInput
+from runledger.terminal.output import note_no_match
 
 
 def export(arguments: argparse.Namespace) -> int:

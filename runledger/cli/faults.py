@@ -28,7 +28,7 @@ def add(commands: Commands) -> None:
 
 def _faults(arguments: argparse.Namespace) -> int:
     from collectors.faults import find_faults, known_faults
-    from runledger.cli.output import print_json, table
+    from runledger.terminal.output import print_json, table
     from runledger.errors import Missing
 
     asked = arguments.code
@@ -49,7 +49,7 @@ def _faults(arguments: argparse.Namespace) -> int:
 
 
 def _explain(found: tuple[Known, ...]) -> None:
-    from runledger.cli.output import plain, say, wrapped
+    from runledger.terminal.output import plain, say, wrapped
 
     for number, known in enumerate(found):
         fault = known.fault

@@ -32,7 +32,7 @@ def add_import(sources: Commands) -> None:
 
 def _import(arguments: argparse.Namespace) -> int:
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import counted, plain, print_json, say
+    from runledger.terminal.output import counted, plain, print_json, say
 
     with opened(arguments, create=True) as runledger:
         done = runledger.import_kernel_log(

@@ -20,6 +20,7 @@ _LONGEST = 400
 
 def add(commands: Commands) -> None:
     """Declare the commands."""
+    # Long: a list of commands with their options, one after another.
     parser = command(
         commands,
         "events",
@@ -93,7 +94,7 @@ def add(commands: Commands) -> None:
 def _events(arguments: argparse.Namespace) -> int:
     from ledger import parse_filters
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import note_no_match
+    from runledger.terminal.output import note_no_match
 
     with opened(arguments, create=False) as runledger:
         found = runledger.ledger.read(where=parse_filters(arguments.where))
@@ -105,7 +106,7 @@ def _events(arguments: argparse.Namespace) -> int:
 def _write_json(found: Iterable[Event]) -> int:
     """One object however many events, streamed by hand; returns how many."""
     from ledger import to_wire
-    from runledger.cli.output import json_text
+    from runledger.terminal.output import json_text
 
     count = 0
     sys.stdout.write('{"events": [')
@@ -122,7 +123,7 @@ def _write_lines(found: Iterable[Event]) -> int:
     import json
 
     from ledger import to_wire
-    from runledger.cli.output import cut, say, width
+    from runledger.terminal.output import cut, say, width
 
     count = 0
     for event in found:
@@ -144,8 +145,8 @@ def _restore(arguments: argparse.Namespace) -> int:
 
     from ledger.restore import restore
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import counted, print_json, say
     from runledger.cli.progress import progress
+    from runledger.terminal.output import counted, print_json, say
 
     with (
         Path(arguments.file).open("rb") as lines,
@@ -165,8 +166,8 @@ def _verify(arguments: argparse.Namespace) -> int:
     from ledger import Damaged, Head, Verification, verify
     from ledger.canonical import GENESIS
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import colour, print_json, say, talk
     from runledger.cli.progress import progress
+    from runledger.terminal.output import colour, print_json, say, talk
 
     expect = None if arguments.expect_head is None else _head(arguments.expect_head)
     try:
@@ -202,8 +203,8 @@ def _backup(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
     from ledger import backup, open_ledger
-    from runledger.cli.output import print_json, say
     from runledger.config.settings import load_settings
+    from runledger.terminal.output import print_json, say
 
     settings = load_settings(ledger=arguments.ledger, config=arguments.config)
     with open_ledger(settings.ledger, create=False, readonly=True, older=True) as ledger:
@@ -216,9 +217,9 @@ def _backup(arguments: argparse.Namespace) -> int:
 
 
 def _upgrade(arguments: argparse.Namespace) -> int:
-    from ledger.migrate import HEAD_REVISION, upgrade
-    from runledger.cli.output import print_json, say
+    from ledger import HEAD_REVISION, upgrade
     from runledger.config.settings import load_settings
+    from runledger.terminal.output import print_json, say
 
     settings = load_settings(ledger=arguments.ledger, config=arguments.config)
     before = upgrade(settings.ledger)

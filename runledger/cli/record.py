@@ -30,7 +30,7 @@ def add(commands: Commands) -> None:
 
 def _record(arguments: argparse.Namespace) -> int:
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import counted, print_json, say
+    from runledger.terminal.output import counted, print_json, say
 
     events = _events(arguments.files)
     with opened(arguments, create=True) as runledger:
@@ -54,7 +54,7 @@ def _events(files: list[str]) -> list[Event]:
     from dataclasses import replace
 
     from ledger import InvalidEvents, Problem, parse_ndjson
-    from runledger.cli.output import talk
+    from runledger.terminal.output import talk
 
     events: list[Event] = []
     problems: list[Problem] = []

@@ -78,7 +78,7 @@ def _schema(arguments: argparse.Namespace) -> int:
     import json
 
     from rules.proposal import proposal_schema
-    from runledger.cli.output import print_json, say
+    from runledger.terminal.output import print_json, say
 
     schema = proposal_schema(_policy(arguments))
     if arguments.json:
@@ -106,12 +106,12 @@ def _policy(arguments: argparse.Namespace) -> Any:
 
 def _context(arguments: argparse.Namespace) -> int:
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import print_json
     from runledger.llm.prompt_context import proposal_context
+    from runledger.terminal.output import print_json
 
     with opened(arguments, create=False) as runledger:
         context = proposal_context(
-            runledger,
+            runledger.session,
             study=arguments.study,
             scope=arguments.scope,
             step=arguments.step,
@@ -139,8 +139,8 @@ def _check(arguments: argparse.Namespace) -> int:
     import msgspec
 
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import plain, print_json, say
     from runledger.studies.persistence import check_study
+    from runledger.terminal.output import plain, print_json, say
 
     program = _identity(arguments)
     with opened(arguments, create=False) as runledger:
@@ -167,8 +167,8 @@ def _define(arguments: argparse.Namespace) -> int:
     from ledger import to_wire
     from ledger.times import parse_time
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import plain, print_json, say
     from runledger.studies.persistence import define_study
+    from runledger.terminal.output import plain, print_json, say
 
     identity = _identity(arguments)
     with opened(arguments, create=True) as runledger:
@@ -195,7 +195,7 @@ def _json(value: Any) -> str:
 
 
 def _show_context(context: dict[str, Any]) -> None:
-    from runledger.cli.output import plain, say, table
+    from runledger.terminal.output import plain, say, table
 
     limits, data, following = context["limits"], context["data"], context["next"]
     for key in ("trials", "seed_count"):

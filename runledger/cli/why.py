@@ -11,11 +11,12 @@ import msgspec
 from ledger import Event
 from rules.explain import NearMiss
 from runledger.cli import exits
-from runledger.cli.decision_text import print_decision
 from runledger.cli.ledger_options import opened
-from runledger.cli.output import colour, cut, plain, print_json, say, width, wrapped
 from runledger.cli.progress import progress
 from runledger.explaining.explanation import Explanation, FiredRule, explain, explanation_json
+from runledger.kinds import SHOWN
+from runledger.terminal.decision_text import print_decision
+from runledger.terminal.output import colour, cut, plain, print_json, say, width, wrapped
 
 _NEAR = 0.5
 """What is further from its limit than this share of it is left to ``--json``."""
@@ -27,7 +28,13 @@ _LONGEST = 200
 def run(arguments: argparse.Namespace) -> int:
     """The command."""
     with opened(arguments, create=False) as runledger, progress("asking") as advance:
-        found = explain(runledger, arguments.decision, minimal=arguments.minimal, progress=advance)
+        found = explain(
+            runledger.ledger,
+            runledger.catalog,
+            runledger.decision(arguments.decision),
+            minimal=arguments.minimal,
+            progress=advance,
+        )
     if arguments.json:
         print_json(explanation_json(found))
     elif arguments.dot:
@@ -129,20 +136,11 @@ def _minimal(found: Explanation) -> None:
         say(
             plain(
                 f"  without {'it' if len(found.minimal.events) == 1 else 'them'}: "
-                f"{_effect(found, without.verdict, without.outcome)}"
+                f"{SHOWN[found.decision.kind].answer(without)}"
             )
         )
     if not found.minimal.exhaustive and not found.minimal.cut_short:
         say("  (leaving out one less of them changes nothing; smaller parts were not all tried)")
-
-
-def _effect(found: Explanation, verdict: str, outcome: dict[str, Any]) -> str:
-    if found.decision.kind == "exclusions":
-        cards = [f"{gpu['node']} {gpu['pci']} {gpu['state']}" for gpu in outcome["gpus"]]
-        return ", ".join(cards) or "no card is watched or out"
-    if found.decision.kind == "parameters" and "clause" not in outcome:
-        return f"{outcome['trials']:,} trials x {outcome['seed_count']:,} seeds"
-    return verdict
 
 
 def _value(value: Any) -> str:

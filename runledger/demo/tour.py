@@ -18,12 +18,12 @@ from ledger.restore import restore
 from rules.fleet import parse_fleet
 from rules.policy import default_policy
 from runledger.api.facade import Runledger
-from runledger.cli.decision_text import print_decision
-from runledger.cli.output import colour, counted, print_json, say
-from runledger.cli.whatif_change import show
 from runledger.config.settings import Settings
 from runledger.demo import story
 from runledger.replaying.whatif import Change, what_if
+from runledger.terminal.decision_text import print_decision
+from runledger.terminal.output import colour, counted, print_json, say
+from runledger.terminal.whatif_text import show_whatif
 
 
 class _Tour:
@@ -182,4 +182,4 @@ def _ask(guide: _Tour, night: Runledger, key: str, question: str, setting: str) 
     result = what_if(night.ledger, night.catalog, night.decisions(), change)
     guide.results[key] = {"decisions": result.decisions, "changed": len(result.changed)}
     if not guide.quiet:
-        show(result)
+        show_whatif(result)

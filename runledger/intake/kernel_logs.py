@@ -1,4 +1,4 @@
-"""Kernel logs of the past, from files, and stored kernel lines judged anew.
+"""Kernel logs of the past, from files, and stored kernel lines reclassified.
 
 Both add events and change none. Reading a log again stores nothing: the
 identity of an event is that of its line.
@@ -22,7 +22,6 @@ from typing import IO, Any, NamedTuple
 from collectors.kernel_log import IMPORT_SOURCE, KERNEL_TYPES, reclassify, scan
 from ledger import Ledger
 from runledger.errors import BadInput
-from runledger.intake.appending import append_new
 
 _AT_ONCE = 10_000
 """Events stored together: a file that was stored in part goes on where it stopped."""
@@ -102,7 +101,7 @@ def import_kernel_log(
         )
     stored = duplicates = 0
     for start in range(0, len(found.events), _AT_ONCE):
-        done = append_new(ledger, found.events[start : start + _AT_ONCE])
+        done = ledger.append_new(found.events[start : start + _AT_ONCE])
         stored += done.stored
         duplicates += done.duplicates
     return Imported(found.lines, stored, duplicates, found.types, found.unread)
@@ -112,7 +111,7 @@ def reclassify_stored(ledger: Ledger) -> Reclassified:
     """Judge every stored kernel line with today's parser; new events correct old ones."""
     events = list(ledger.read(types=KERNEL_TYPES))
     corrections = list(reclassify(events))
-    done = append_new(ledger, corrections)
+    done = ledger.append_new(corrections)
     types = Counter(event.type for event in corrections)
     return Reclassified(len(events), done.stored, done.duplicates, dict(sorted(types.items())))
 

@@ -11,8 +11,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ledger.times import format_time
-from runledger.cli.output import plain
 from runledger.report import phrases
+from runledger.terminal.output import plain
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from ledger.payloads import Finding
 from rules import words
 from rules.facts.gpus import CardStanding, card_label
+from rules.kinds import PREFLIGHT
 from runledger.report import phrases
 from runledger.report.collect import Collected
-from runledger.report.decision_entries import FINE, Verdict
+from runledger.report.decision_entries import Verdict
 from runledger.report.gathering import Pass
 from runledger.report.runs import RunRow
 from runledger.report.selection import Selection
@@ -39,12 +40,12 @@ def summarise(selection: Selection, gathered: Pass, rows: list[RunRow]) -> Summa
     collected = gathered.collected
     within = [row for row in rows if not row.before]
     happened = what_happened(selection, gathered, within)
-    newest = collected.decisions.newest("preflight")
+    newest = collected.decisions.newest(PREFLIGHT)
     blocking = [
         (verdict, finding)
         for verdict in newest
         for finding in verdict.decision.findings
-        if finding.severity in ("block", "unknown") and verdict.verdict not in FINE
+        if finding.severity in ("block", "unknown") and not phrases.fine(verdict.verdict)
     ]
     blocks = _blocks(blocking)
     out = [each for each in gathered.standings if _counts(selection, each) and each.sits_out]

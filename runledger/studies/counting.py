@@ -18,8 +18,9 @@ from collectors.spool import SpoolError
 from ledger import LedgerError
 from ledger.event import new_event
 from ledger.payloads import Payload, RunFinished, RunStarted, SurvivorsCounted
+from runledger.studies.json_values import json_value
 from runledger.studies.recording import Recorder
-from runledger.studies.trials import SOURCE, begun_since, json_value, study_name, whole_count
+from runledger.studies.trials import SOURCE, begun_since, study_name, whole_count
 
 if TYPE_CHECKING:
     import optuna

@@ -18,7 +18,7 @@ import msgspec
 
 from ledger.canonical import canonical, digest
 from runledger.studies.errors import OptunaError
-from runledger.studies.trials import json_value
+from runledger.studies.json_values import json_value, scope_texts
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -105,15 +105,6 @@ def _number(value: Any) -> float:
         return float(value)
     except ValueError:
         return math.nan
-
-
-def scope_texts(scope: Mapping[str, Any] | None) -> dict[str, str]:
-    """A scope with its values as text, as scopes are compared; none is an empty one."""
-    plain = json_value(scope or {})
-    return {
-        key: value if isinstance(value, str) else canonical(value).decode()
-        for key, value in plain.items()
-    }
 
 
 def space_json(space: Mapping[str, Parameter]) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from ledger import (
     open_ledger,
     verify,
 )
-from ledger.sql import EVENT_COLUMNS, INTEGER_COLUMNS
-from ledger.testing import sample_events
+from ledger.rows import Row
+from ledger.testing import INTEGER_COLUMNS, sample_events
 from ledger.translation import translated
 from tests.postgres import NewDatabase
 
@@ -42,7 +42,7 @@ def _as_owner(location: str, *statements: str) -> None:
             connection.execute(statement)  # type: ignore[call-overload]
 
 
-@pytest.mark.parametrize("column", EVENT_COLUMNS)
+@pytest.mark.parametrize("column", Row._fields)
 def test_a_changed_value_is_found(ledger: Ledger, location: str, column: str) -> None:
     changed = f"{column} + 100" if column in INTEGER_COLUMNS else f"concat({column}, ' ')"
     _as_owner(
@@ -97,7 +97,7 @@ def test_a_lost_connection_is_replaced(ledger: Ledger, location: str) -> None:
     with (
         pytest.raises(Unavailable),
         translated("appending"),
-        ledger.writer.transaction() as transaction,
+        ledger._writer.transaction() as transaction,
     ):
         transaction.head()
         _as_owner(location, f"SELECT pg_terminate_backend(pid) {others}")

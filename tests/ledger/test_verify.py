@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger import Damaged, Head, export_lines, open_ledger, verify
-from ledger.sql import EVENT_COLUMNS, INTEGER_COLUMNS
-from ledger.testing import sample_events
+from ledger.rows import Row
+from ledger.testing import INTEGER_COLUMNS, sample_events
 
 COUNT = 40
 
@@ -50,7 +50,7 @@ def _tampered(folder: Path, whole: bytes, *statements: tuple[str, tuple[object, 
 )
 @given(
     at=st.integers(1, COUNT),
-    column=st.sampled_from([name for name in EVENT_COLUMNS if name != "sequence"]),
+    column=st.sampled_from([name for name in Row._fields if name != "sequence"]),
     change=st.integers(0, 10**6),
 )
 def test_a_changed_value_is_found(

@@ -287,7 +287,7 @@ def test_a_common_cause_is_as_far_away_as_decimals_say_it_is() -> None:
     margins: list[Margin] = []
     judge = Judge(policy, fleet, watch=lambda fact, _: margins.extend(fact.margins))
     events = burst(Story(fleet), at=0).events
-    judge.preflight({"step": "1"}, judge.fold.run(events), NOON + M)
+    judge.decide("preflight", {"step": "1"}, judge.fold.run(events), NOON + M)
     (margin,) = [each for each in margins if each.rule == "common_cause"]
     assert (margin.value, margin.limit) == (3, 11)
 

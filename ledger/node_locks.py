@@ -1,7 +1,7 @@
 """One at a time: processes that ask the same node at once cost it one probe.
 
-A turn ends with the process that holds it, however that ends. Where no turn
-can be arranged for (a file system without locks), probing goes on without.
+A lock ends with the process that holds it, however that ends. Where there can
+be none (a file system without locks), everyone goes on without.
 """
 
 from __future__ import annotations
@@ -10,49 +10,31 @@ import fcntl
 import hashlib
 import os
 import threading
+from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 from urllib.parse import quote
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 
-from ledger import Ledger
-from ledger.database import translated
+from ledger.translation import translated
 
 
-class Turns(Protocol):
-    """Turns by node name, shared by all who use one ledger."""
+class NodeLocks(ABC):
+    """Locks by node name, shared by all who use one ledger."""
 
+    @abstractmethod
     def take(self, name: str) -> bool:
-        """Take the turn, without waiting; False where another has it."""
+        """Take a lock, without waiting; False where another has it."""
 
+    @abstractmethod
     def give_back(self, name: str) -> None:
-        """End a turn that was taken."""
+        """End a lock that was taken."""
 
+    @abstractmethod
     def close(self) -> None:
-        """End all turns."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
-
-
-def turns_of(ledger: Ledger) -> Turns:
-    """The turns that go with a ledger: files beside it, or locks of its server."""
-    if ledger.engine.dialect.name == "postgresql":
-        return ServerTurns(ledger)
-    return FileTurns(Path(f"{ledger.engine.url.database}-probing"))
-
-
-class _Closing:
-    def close(self) -> None:
-        raise NotImplementedError
+        """End all locks."""
 
     def __enter__(self) -> Self:
         return self
@@ -66,7 +48,7 @@ class _Closing:
         self.close()
 
 
-class FileTurns(_Closing):
+class FileLocks(NodeLocks):
     """A locked file a node, in a folder. The files stay: removing one would race with its lock."""
 
     def __init__(self, folder: Path) -> None:
@@ -74,7 +56,7 @@ class FileTurns(_Closing):
         self._held: dict[str, int | None] = {}
 
     def take(self, name: str) -> bool:
-        """Take the turn, without waiting."""
+        """Take a lock, without waiting."""
         try:
             self._folder.mkdir(exist_ok=True)
             path = self._folder / f"{quote(name, safe='')[:200]}.lock"
@@ -95,29 +77,29 @@ class FileTurns(_Closing):
         return True
 
     def give_back(self, name: str) -> None:
-        """End a turn."""
+        """End a lock."""
         file = self._held.pop(name, None)
         if file is not None:
             os.close(file)
 
     def close(self) -> None:
-        """End all turns."""
+        """End all locks."""
         for name in list(self._held):
             self.give_back(name)
 
 
-class ServerTurns(_Closing):
+class ServerLocks(NodeLocks):
     """Advisory locks of a PostgreSQL server, for machines that share a ledger."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._engine = ledger.engine
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
         self._connection: Connection | None = None
         self._lock = threading.Lock()
         self._held: set[str] = set()
 
     def take(self, name: str) -> bool:
-        """Take the turn, without waiting."""
-        with self._lock, translated("taking turns"):
+        """Take a lock, without waiting."""
+        with self._lock, translated("locking a node"):
             if self._connection is None:
                 connection = self._engine.connect()
                 self._connection = connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -129,8 +111,8 @@ class ServerTurns(_Closing):
             return bool(found)
 
     def give_back(self, name: str) -> None:
-        """End a turn."""
-        with self._lock, translated("taking turns"):
+        """End a lock."""
+        with self._lock, translated("locking a node"):
             if name in self._held and self._connection is not None:
                 self._held.discard(name)
                 self._connection.execute(
@@ -138,7 +120,7 @@ class ServerTurns(_Closing):
                 )
 
     def close(self) -> None:
-        """End all turns."""
+        """End all locks."""
         for name in list(self._held):
             self.give_back(name)
         if self._connection is not None:

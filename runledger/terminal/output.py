@@ -15,7 +15,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from runledger.cli.columns import padded, shortened, width_of
+from runledger.terminal.widths import padded, shortened, width_of
 
 _CONTROL = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|.)|[\x00-\x1f\x7f-\x9f]"
@@ -24,7 +24,6 @@ _CONTROL_BUT_LINES = re.compile(_CONTROL.pattern.replace(r"\x00-\x1f", r"\x00-\x
 # Characters that reorder or hide text around them.
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]")
 
-_FRACTION = re.compile(r"\.\d+Z\Z")
 _COMMAND = re.compile(r"(?:(?<=: )|\A)runledger [^;]*")
 _KEPT = "\ue000"  # stands for a space at which a line is not to be broken
 _WIDEST = 96
@@ -100,11 +99,6 @@ def wrapped_remedy(text: object, *, first: str, rest: str) -> list[str]:
     """What to do, with each command whole on one line, to be copied from there."""
     kept = _COMMAND.sub(lambda match: match[0].replace(" ", _KEPT), plain(text))
     return [line.replace(_KEPT, " ") for line in _wrap(kept, first, rest)]
-
-
-def to_the_second(time: str) -> str:
-    """A time as people read it; JSON has it to the microsecond."""
-    return _FRACTION.sub("Z", time)
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from ledger.payloads import Json
+from ledger.payloads._base import Json
 
 _XID = re.compile(r"NVRM: (?:GPU\d+ )?Xid \([^)]*\): ?(?P<code>\d{1,9})\b(?P<rest>.*)")
 _XID_FAULTS: dict[int, tuple[str, str | None]] = {
@@ -101,6 +101,3 @@ def _reset(raw: str) -> Reading:
 _READERS: dict[str, Callable[[str], Reading]] = {
     "xid": _xid, "pcie_error": _pcie, "gpu_reset": _reset,
 }  # fmt: skip
-
-UPCASTS: dict[tuple[str, int], Callable[[Json], Json]] = {("gpu_fault", 1): gpu_fault_1}
-"""By type and version: the step to the next version."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from runledger.cli import output
+from rules import words
+from runledger.terminal import output
 from tests.typing_at import Type
 
 
@@ -37,7 +38,7 @@ def test_what_follows_a_command_may_go_on_the_next_line() -> None:
     ],
 )
 def test_times_are_shown_to_the_second(time: str, shown: str) -> None:
-    assert output.to_the_second(time) == shown
+    assert words.to_the_second(time) == shown
 
 
 def test_a_table_is_cut_only_where_a_terminal_is_too_narrow(

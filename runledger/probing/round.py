@@ -8,12 +8,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 
 from collectors.reach import NodeResult
-from ledger import Ledger
-from runledger.intake.appending import append_new
-from runledger.probing.node_locks import Turns
+from ledger import Ledger, NodeLocks
+from runledger.probing.outcome import NodeLook
 from runledger.probing.plan import Ask, Known
 from runledger.probing.results import Answer, answer
-from runledger.probing.summary import NodeLook
 from runledger.probing.targets import Target
 
 Progress = Callable[[int], None]
@@ -48,7 +46,7 @@ class Round:
         )
 
     @contextlib.contextmanager
-    def storing(self, turns: Turns) -> Iterator[Callable[[Ask, NodeResult, int], None]]:
+    def storing(self, locks: NodeLocks) -> Iterator[Callable[[Ask, NodeResult, int], None]]:
         """What to hand results to, with the time they came; at the end all are stored.
 
         A node's turn ends as its answer is stored. Raises what storing raised.
@@ -66,7 +64,7 @@ class Round:
                 finally:
                     for each in batch:
                         with contextlib.suppress(Exception):
-                            turns.give_back(each[0].target.name)
+                            locks.give_back(each[0].target.name)
 
         worker = threading.Thread(target=work, name="runledger-store", daemon=True)
         worker.start()
@@ -83,7 +81,7 @@ class Round:
 
     def _store(self, answers: Sequence[Answer]) -> None:
         events = [event for each in answers for event in each.events]
-        done = append_new(self._ledger, events)
+        done = self._ledger.append_new(events)
         self.stored += done.stored
         self.duplicates += done.duplicates
         for each in answers:

@@ -1,10 +1,12 @@
-"""An open ledger and what is in force with it: what all parts of the facade share."""
+"""An open ledger and what is in force with it: what the rooms of this package are given.
+
+It opens nothing and decides nothing; `runledger.api` is what programs hold.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from ledger import Ledger
 from ledger.times import parse_time
@@ -13,24 +15,18 @@ from rules.policy import Policy
 from runledger.config.catalog import Catalog
 from runledger.config.settings import Settings
 
-if TYPE_CHECKING:
-    from collectors.recorder import Recorder
-
 Time = int | str | None
 """Microseconds since the epoch, RFC 3339 text, or None for now."""
 
 
-class Opened:
-    """A ledger with its settings, and a clock."""
+class Session:
+    """A ledger with its settings, and a clock (microseconds since the epoch)."""
 
-    ledger: Ledger
-    settings: Settings
-    catalog: Catalog
-    _clock: Callable[[], int]
-
-    def now(self) -> int:
-        """The time, in microseconds since the epoch."""
-        return self._clock()
+    def __init__(self, ledger: Ledger, settings: Settings, *, clock: Callable[[], int]) -> None:
+        self.ledger = ledger
+        self.settings = settings
+        self.catalog = Catalog(ledger)
+        self.now = clock
 
     @property
     def policy(self) -> Policy:
@@ -46,14 +42,8 @@ class Opened:
         """The fleet in force: that of ``runledger.toml``, else the ledger's newest."""
         return self.settings.fleet or self.catalog.newest_fleet()
 
-    @cached_property
-    def recorder(self) -> Recorder:
-        """Stores events in this ledger or, while it is away, in the spool beside it."""
-        from runledger.intake.spooling import recorder_of
-
-        return recorder_of(self.ledger, self.settings)
-
-    def _time(self, at: Time) -> int:
+    def time(self, at: Time) -> int:
+        """A time as microseconds since the epoch; now, where it is None."""
         if at is None:
-            return self._clock()
+            return self.now()
         return at if isinstance(at, int) else parse_time(at)
