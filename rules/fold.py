@@ -20,7 +20,7 @@ from rules.folds.context import FoldSettings
 from rules.policy import Policy
 from rules.state import State
 
-FOLD_VERSION = 12
+FOLD_VERSION = 13
 """Raised with every change of what a fold remembers: older checkpoints are then rebuilt."""
 
 Handler = Callable[[State, Event, Any, FoldSettings], None]
