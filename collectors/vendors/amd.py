@@ -231,7 +231,8 @@ _RESETS = (
     ),
     _fault(
         "reset-step", "gpu_reset", "info", " reset",
-        r"GPU reset(?: end\b| succeeded|\s*\Z)|(?:GPU )?(?:(?:psp|smu) )?(?:MODE\d|mode\d|BACO) reset\b",
+        r"GPU reset(?: end\b| succeeded|\s*\Z)"
+        r"|(?:GPU )?(?:(?:psp|smu) )?(?:MODE\d|mode\d|BACO) reset\b",
         "A step of a reset.", "amdgpu 0000:03:00.0: GPU reset succeeded, trying to resume", _DEVICE,
     ),
     _fault(

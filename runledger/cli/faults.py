@@ -28,8 +28,8 @@ def add(commands: Commands) -> None:
 
 def _faults(arguments: argparse.Namespace) -> int:
     from collectors.faults import find_faults, known_faults
-    from runledger.terminal.output import print_json, table
     from runledger.errors import Missing
+    from runledger.terminal.output import print_json, table
 
     asked = arguments.code
     found = known_faults() if asked is None else find_faults(asked)
