@@ -114,7 +114,9 @@ def _about_the_card(event: Event, devices: Devices) -> Event:
     if card == data.pci:
         return event
     data = msgspec.structs.replace(data, pci=card)
-    return msgspec.structs.replace(event, data=data, subject=data.default_subject() or "")
+    return msgspec.structs.replace(
+        event, data=data, subject=data.default_subject() or "", kept=None
+    )
 
 
 class _Maker:
@@ -134,7 +136,9 @@ class _Maker:
         known = self._checked.get((found.classification, boot_id))
         if known is not None:
             data = msgspec.structs.replace(known.data, raw=raw)
-            return msgspec.structs.replace(known, id=id, time_us=found.time_us, data=data)
+            return msgspec.structs.replace(
+                known, id=id, time_us=found.time_us, data=data, kept=None
+            )
         data = payload(found.classification, node=self._node, raw=raw, boot_id=boot_id)
         event = new_event(data, time_us=found.time_us, source=self._source, id=id)
         if len(self._checked) < _MAX_KINDS:
