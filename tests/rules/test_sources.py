@@ -59,7 +59,7 @@ def test_any_change_of_what_decides_changes_it(copied: Path, file: str, old: str
 
 
 def test_a_module_more_or_less_or_by_another_name_changes_it(copied: Path) -> None:
-    source = copied / "rules" / "words.py"
+    source = copied / "rules" / "causes.py"
     source.rename(copied / "rules" / "phrases.py")
     renamed = _digest(copied)
     (copied / "rules" / "phrases.py").unlink()
