@@ -32,10 +32,13 @@ def _judged(story: Story, at: int) -> list[Fact]:
 
     judge = Judge(default_policy(), FLEET, watch=watch)
     state = judge.fold.run(ordered(story.events, NOON + at))
-    judge.preflight({"step": "3", "run": "R1", "trials": 5, "seed_count": 7}, state, NOON + at)
-    judge.exclusions(state, NOON + at)
     proposal = {"trials": 400, "seed_count": 9, "rationale": "why"}
-    judge.parameters({"step": "3", "proposal": proposal}, state, NOON + at)
+    for kind, question in (
+        ("preflight", {"step": "3", "run": "R1", "trials": 5, "seed_count": 7}),
+        ("exclusions", {}),
+        ("parameters", {"step": "3", "proposal": proposal}),
+    ):
+        judge.decide(kind, question, state, NOON + at)
     return facts
 
 
