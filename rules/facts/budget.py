@@ -9,7 +9,7 @@ from __future__ import annotations
 import statistics
 from fractions import Fraction
 
-from rules import words
+from ledger.text import humanize
 from rules.policy import Policy
 from rules.ruleset import Fact, comparable, known
 from rules.state import State
@@ -83,9 +83,9 @@ def budget_fact(
                 if seed_count is None
                 else f"no finished trial had {seed_count:,} seeds",
                 "tell": "give --seed-count" if seed_count is None else "nothing to do",
-                "median_s": words.number(float(median_s or 0)),
-                "need_s": words.number(float(need_s)),
-                "budget_s": words.number(float(budget_s)),
+                "median_s": humanize.number(float(median_s or 0)),
+                "need_s": humanize.number(float(need_s)),
+                "budget_s": humanize.number(float(budget_s)),
                 "fits": f"{fits:,}",
                 "fewer": f"at most {fits:,} trials, or for fewer seeds" if fits else "fewer seeds",
             },

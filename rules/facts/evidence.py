@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from ledger.identifiers import node_subject
+from ledger.text import humanize
 from ledger.times import SECOND_US
-from rules import words
 from rules.ruleset import Fact, known
 
 
@@ -50,7 +50,7 @@ class Asked(msgspec.Struct, frozen=True):
                 "node": node or "the controller",
                 "what": what,
                 "problem": unreadable,
-                "age": "" if age_s is None else words.older_than(age_s, self.max_age),
+                "age": "" if age_s is None else humanize.older_than(age_s, self.max_age),
                 "max_age": self.max_age,
                 "step": self.step,
                 "mend": f"{mend}, then " if mend else "",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ledger.identifiers import node_subject
-from rules import words
+from ledger.text import humanize
 from rules.facts.evidence import Asked
 from rules.fleet import FileCheck, Step
 from rules.folds.boots import since_boot
@@ -48,7 +48,7 @@ def _looked_for(
     what = "ramdisk_checked" if role == "ramdisk" else "inputs_checked"
     events = tuple(dict.fromkeys(file.event for file in found))
     passed_over = [check.path for check in checks if check.path not in files]
-    problem = f"did not look for {words.listed(passed_over)}" if passed_over else ""
+    problem = f"did not look for {humanize.listed(passed_over)}" if passed_over else ""
     yield asked.evidence(node, what, oldest, events, problem or _unhashed(checks, files))
 
 
@@ -60,7 +60,7 @@ def _unhashed(checks: Sequence[FileCheck], files: Mapping[str, File]) -> str:
         if (file := files.get(check.path)) and file.present and not file.sha256
         if check.sha256 or file.expected_sha256
     ]
-    return f"took no hash of {words.listed(paths)}" if paths else ""
+    return f"took no hash of {humanize.listed(paths)}" if paths else ""
 
 
 def _file(

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import msgspec
 
 from ledger.identifiers import gpu_subject
+from ledger.text import humanize
 from ledger.times import SECOND_US, format_time
-from rules import words
 from rules.facts.failures import counting
 from rules.folds.context import Context
 from rules.folds.identity import identifying
@@ -111,10 +111,10 @@ class _About:
             | {
                 "incidents": _incidents(standing.because),
                 "exclusions": len(standing.exclusions),
-                "window": words.span(gpu.window_s),
-                "exclude_after": words.count(gpu.exclude_after_incidents, "incident"),
+                "window": humanize.span(gpu.window_s),
+                "exclude_after": humanize.counted(gpu.exclude_after_incidents, "incident"),
                 "clean": gpu.reinstate_clean_probes,
-                "clean_span": words.span(gpu.reinstate_after_s),
+                "clean_span": humanize.span(gpu.reinstate_after_s),
                 "reinstated_by": _reinstated_by(reinstated),
             },
             evidence=tuple(dict.fromkeys(evidence)),
@@ -139,7 +139,7 @@ class _About:
             | {
                 "failures": len(failures),
                 "failing_since_us": min(each.time_us for each in failures),
-                "window": words.span(self._gpu.window_s),
+                "window": humanize.span(self._gpu.window_s),
             },
             evidence=tuple(failure.event for failure in failures[-named:]),
         )
@@ -149,14 +149,14 @@ def _incidents(because: list[Incident]) -> str:
     said: list[str] = []
     for incident in because:
         crash = ", and the node went down" if incident.crash else ""
-        said.append(f"{incident.kind} at {words.moment(incident.time_us)}{crash}")
+        said.append(f"{incident.kind} at {humanize.moment(incident.time_us)}{crash}")
     crashes = sum(incident.crash for incident in because)
     what = "a crash" if crashes == 1 else "crashes"
     if crashes and len(said) > 1:
         what = f"{crashes} of them {what}"
     return (
-        f"{words.count(len(said), 'incident')}{f', {what}' if crashes else ''}: "
-        f"{words.listed(said, 3)}"
+        f"{humanize.counted(len(said), 'incident')}{f', {what}' if crashes else ''}: "
+        f"{humanize.listed(said, 3)}"
     )
 
 
@@ -164,7 +164,7 @@ def _reinstated_by(entry: Override | CleanRun | None) -> str:
     if entry is None:
         return ""
     if isinstance(entry, CleanRun):
-        return f"clean probes until {words.moment(entry.time_us)}"
+        return f"clean probes until {humanize.moment(entry.time_us)}"
     return f"the word of {entry.by}: {entry.reason}"
 
 
@@ -172,7 +172,7 @@ def operator_says(word: Override | None) -> str:
     """An operator's word in a sentence."""
     if word is None:
         return ""
-    until = "" if word.expires_us is None else f" until {words.moment(word.expires_us)}"
+    until = "" if word.expires_us is None else f" until {humanize.moment(word.expires_us)}"
     verb = {"watch": "watched", "exclude": "excluded", "retire": "retired"}[word.action]
     return f"{verb} by {word.by}{until}: {word.reason}"
 

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from ledger.identifiers import gpu_subject, node_subject
-from rules import words
+from ledger.text import humanize
 from rules.facts.gpus import CardStanding, card_label
 from rules.fleet import Node
 from rules.folds.boots import since_boot
@@ -143,7 +143,7 @@ class CardFacts:
             subject=gpu_subject(self._node.name, place.pci),
             features={"state": place.state, "since_boot": len(incidents)},
             show=self._show(place)
-            | {"incident": f"{newest.kind} at {words.moment(newest.time_us)}"},
+            | {"incident": f"{newest.kind} at {humanize.moment(newest.time_us)}"},
             evidence=tuple(each.event for each in incidents),
         )
 
@@ -168,7 +168,7 @@ class CardFacts:
                 "node": self._node.name,
                 "shown": shown,
                 "expected": shown + short,
-                "which": f"; not shown any more: {words.listed(before)}" if before else "",
+                "which": f"; not shown any more: {humanize.listed(before)}" if before else "",
                 "beside": f" ({idle} of the missing sit{'s' if idle == 1 else ''} out)"
                 if idle
                 else "",
@@ -197,7 +197,7 @@ class CardFacts:
                 kind="orphan",
                 subject=gpu_subject(self._node.name, pci),
                 features={"orphaned_vram_mib": size},
-                show=self._show(self._place(pci, there)) | {"orphaned_mib": words.number(size)},
+                show=self._show(self._place(pci, there)) | {"orphaned_mib": humanize.number(size)},
                 evidence=(cleanup.event,),
             )
 
@@ -215,8 +215,8 @@ def hung_fact(subject: str, what: str, hung: list[Hung], show: dict[str, Any], o
         show=show
         | {
             "what": what,
-            "commands": words.listed(
-                [f"{each.command!r} ({words.span(each.timeout_s)})" for each in hung]
+            "commands": humanize.listed(
+                [f"{each.command!r} ({humanize.span(each.timeout_s)})" for each in hung]
             ),
         },
         evidence=tuple(each.event for each in hung),

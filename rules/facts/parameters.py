@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
+from ledger.text import humanize
 from ledger.times import SECOND_US
-from rules import words
 from rules.folds.runs import scope_text
 from rules.policy import Policy
 from rules.ruleset import Fact, known
@@ -135,7 +135,7 @@ def _note(run: Run) -> Fact:
     whole = counted is not None and not counted.partial
     ended = run.finished_event or run.started_event
     own += [ended] if counted is None and ended else []
-    outcome = run.outcome or f"its timeout of {words.number(run.timeout_s or 0)} s is over"
+    outcome = run.outcome or f"its timeout of {humanize.number(run.timeout_s or 0)} s is over"
     return Fact(
         kind="note",
         subject=subject_of(run),
@@ -148,7 +148,7 @@ def _note(run: Run) -> Fact:
             "run": run_label(run),
             "outcome": f"{outcome}: {run.reason}" if run.reason else outcome,
             "partial": counted.partial if counted is not None else "",
-            "lost": words.listed([loss.node for loss in run.losses]),
+            "lost": humanize.listed([loss.node for loss in run.losses]),
         },
         evidence=(*own, *(loss.event for loss in run.losses if whole)),
     )

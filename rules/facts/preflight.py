@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ledger.identifiers import node_subject
+from ledger.text import humanize
 from ledger.times import SECOND_US
-from rules import words
 from rules.facts import files
 from rules.facts.budget import budget_fact
 from rules.facts.evidence import Asked
@@ -59,7 +59,7 @@ class PreflightFacts:
         self.nodes: tuple[Node, ...] = context.fleet.nodes_of(self.step_name)
         self.preflight = context.policy.preflight
         max_age_s = self.preflight.evidence_max_age_s
-        self._asked = Asked(self.step_name, at_us, max_age_s, words.span(max_age_s))
+        self._asked = Asked(self.step_name, at_us, max_age_s, humanize.span(max_age_s))
         self._unreachable = sum(
             self.reachable(node.name) is False and self.sits_out(node.name) is None
             for node in self.nodes
@@ -156,7 +156,7 @@ class PreflightFacts:
             show=self._show(node)
             | {
                 "why": "" if lost is None else _why(lost),
-                "since": f" at {words.moment(lost.time_us)}" if lost is not None and old else "",
+                "since": f" at {humanize.moment(lost.time_us)}" if lost is not None and old else "",
                 "mend": "probe again, that look is old" if old else _mend(node, lost),
                 "allowance": self.preflight.allow_missing_nodes,
                 "operator_says": operator_says(word),
@@ -186,7 +186,8 @@ class PreflightFacts:
             kind="common",
             subject=node_subject(node.name),
             features={"cards": common.cards, "share": common.share},
-            show=self._show(node) | {"cards": common.cards, "since": words.moment(common.since_us)},
+            show=self._show(node)
+            | {"cards": common.cards, "since": humanize.moment(common.since_us)},
             evidence=tuple(common.evidence),
         )
 
@@ -221,7 +222,7 @@ class PreflightFacts:
                 kind="cleanup",
                 subject=subject,
                 features={"warnings": len(cleanup.warnings)},
-                show=show | {"warnings": words.listed(cleanup.warnings)},
+                show=show | {"warnings": humanize.listed(cleanup.warnings)},
                 evidence=(cleanup.event,),
             )
         if smu is not None:
@@ -270,7 +271,7 @@ class PreflightFacts:
                 completed_trials=None if counted is None else counted.completed_trials,
                 survivors=None if counted is None else counted.survivors,
             ),
-            show={"run": run.id, "dropped": words.listed(run.dropped)},
+            show={"run": run.id, "dropped": humanize.listed(run.dropped)},
             evidence=(run.started_event,),
         )
 

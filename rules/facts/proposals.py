@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
+from ledger.text import humanize
 from ledger.times import SECOND_US
-from rules import words
 from rules.facts.parameters import History, Numbers, numbers_of, subject_of
 from rules.policy import Policy
 from rules.proposal import LARGEST, whole_number
@@ -111,16 +111,16 @@ def judge_proposal(
             ),
         },
         show={
-            "malformed": words.listed(malformed) or "neither trials nor seed_count",
-            "frozen": words.listed(frozen),
+            "malformed": humanize.listed(malformed) or "neither trials nor seed_count",
+            "frozen": humanize.listed(frozen),
             "runs_since": since or 0,
             "cooldown_runs": limits.cooldown_runs,
             "spent": f"{spent:,}",
             "asked": f"{asked:,}",
             "daily_budget": f"{limits.daily_budget:,}",
-            "max_change": words.number(limits.max_change),
-            "beyond": words.listed(clamped["out_of_bounds"]),
-            "limited": words.listed(clamped["max_change"]),
+            "max_change": humanize.number(limits.max_change),
+            "beyond": humanize.listed(clamped["out_of_bounds"]),
+            "limited": humanize.listed(clamped["max_change"]),
         },
         evidence=tuple(
             each

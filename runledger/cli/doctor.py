@@ -7,8 +7,10 @@ import platform
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from ledger.text.characters import plain
+from ledger.text.humanize import counted
 from runledger.cli import exits
-from runledger.terminal.output import colour, counted, plain, print_json, say
+from runledger.terminal.output import colour, print_json, say
 
 if TYPE_CHECKING:
     from ledger import Ledger

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from ledger import Event
+from ledger.text.characters import plain
 from rules.explain import NearMiss
 from runledger.cli import exits
 from runledger.cli.ledger_options import opened
@@ -22,7 +23,7 @@ from runledger.explaining.explanation import (
 )
 from runledger.kinds import SHOWN
 from runledger.terminal.decision_text import print_decision
-from runledger.terminal.output import colour, cut, plain, print_json, say, width, wrapped
+from runledger.terminal.output import colour, cut, print_json, say, width, wrapped
 
 _NEAR = 0.5
 """What is further from its limit than this share of it is left to ``--json``."""

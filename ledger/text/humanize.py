@@ -62,7 +62,7 @@ def moment(time_us: int) -> str:
     return format_time(time_us - time_us % 1_000_000).replace("T", " ")
 
 
-def count(amount: int, noun: str) -> str:
+def counted(amount: int, noun: str) -> str:
     """``1 incident``, ``2 incidents``."""
     return f"{amount:,} {noun}{'' if amount == 1 else 's'}"
 
