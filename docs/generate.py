@@ -22,6 +22,7 @@ import msgspec
 from collectors.faults import known_faults
 from ledger.payloads import DecisionPayload
 from ledger.registry import PAYLOAD_TYPES
+from rules.features import FACTS
 from rules.ruleset import Rule
 from rules.rulesets import ALL_RULES
 from runledger.cli import build_parser
@@ -35,6 +36,7 @@ def pages() -> dict[str, str]:
     made = {
         "events.md": events(),
         "rules.md": rules(),
+        "facts.md": facts(),
         "policy.md": policy(),
         "cli.md": commands(),
         "views.md": views(),
@@ -136,58 +138,22 @@ def _prose(thing: Any) -> str:
 
 # -- rules ---------------------------------------------------------------------
 
-_ABOUT = {
-    "node": ("Preflight: nodes", "One fact a node of the step."),
-    "common": ("Preflight: a common cause", "One fact where cards of a node failed together."),
-    "evidence": ("Preflight: evidence", "One fact for each kind of evidence a node must have."),
-    "hung": ("Preflight: tools that hung", "One fact for each card or node that a tool hung on."),
-    "cleanup": (
-        "Preflight: the clean-up",
-        "One fact for the newest clean-up of a node since boot.",
-    ),
-    "orphan": ("Preflight: memory left behind", "One fact for each card that it left memory on."),
-    "node_smu": (
-        "Preflight: SMU errors of no card",
-        "One fact where a node logged an error that names no card.",
-    ),
-    "card": (
-        "Preflight: cards",
-        "One fact for each card that the newest probe shows, or misses while it sits out.",
-    ),
-    "incident": ("Preflight: incidents", "One fact for each card with one since its node's boot."),
-    "shortage": ("Preflight: missing cards", "One fact where a node shows too few cards."),
-    "file": ("Preflight: files", "One fact for each file of the step that was looked for."),
-    "budget": ("Preflight: time", "One fact where there are trials and a timeout."),
-    "run": ("Preflight: the run", "One fact where the question names a run."),
-    "fleet": ("Preflight: the fleet", "One fact, after all others."),
-    "gpu": ("Exclusions", "One fact for each card with a record: where it stands on the ladder."),
-    "gpu_word": ("Exclusions: words", "One fact for each card that an operator set a state of."),
-    "gpu_failures": (
-        "Exclusions: failed jobs",
-        "One fact for each card that jobs failed on by its own fault.",
-    ),
-    "last_run": ("Parameters: the last run", "One fact: the newest run that was counted whole."),
-    "note": ("Parameters: runs that do not speak", "One fact for each."),
-    "next_budget": ("Parameters: time", "One fact where a step was named."),
-    "proposal": ("Proposals", "One fact: what was asked, against the policy."),
-    "failure": ("Causes of failed jobs", "The first that holds is the cause."),
-}
-
 
 def rules() -> str:
     """Every rule with its conditions and words."""
     parts = [
         "# Rules\n",
-        "A rule looks at one fact and fires when all its conditions hold; `$section.key` is a "
-        "value of the [policy](policy.md). Messages and remedies are filled in from the fact. "
+        "A rule looks at one [fact](facts.md) and fires when all its conditions hold; "
+        "`$section.key` is a value of the [policy](policy.md). What is not known makes a "
+        "comparison false. Messages and remedies are filled in from the fact. "
         "Facts are gathered in `rules/facts/`, rules stand in `rules/rulesets/`, and a policy "
         'switches one off with `[rules] disabled = ["NAME"]`.\n',
     ]
-    undescribed = {rule.about for rule in ALL_RULES} - set(_ABOUT)
-    assert not undescribed, f"say in _ABOUT what these facts are: {sorted(undescribed)}"
-    for kind, (title, what) in _ABOUT.items():
+    for kind, about in FACTS.items():
         named = [rule for rule in ALL_RULES if rule.about == kind]
-        parts += [f"\n## {title}\n", f"{what}\n"]
+        if not named:
+            continue
+        parts += [f"\n## {about.title}\n", f"{about.says}\n"]
         if kind == "failure":
             parts += ["| cause | when |", "|---|---|"]
             parts += [f"| `{rule.name}` | {_when(rule)} |" for rule in named]
@@ -202,15 +168,32 @@ def rules() -> str:
 
 
 def _when(rule: Rule) -> str:
-    shown = {True: "true", False: "false"}
-    return "<br>".join(
-        f"`{feature} {compare} {shown[limit] if isinstance(limit, bool) else limit}`"
-        for feature, compare, limit in rule.when
-    )
+    return "<br>".join(f"`{condition}`" for condition in rule.when)
 
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
+
+
+# -- facts ---------------------------------------------------------------------
+
+
+def facts() -> str:
+    """Every kind of fact with its features."""
+    parts = [
+        "# Facts\n",
+        "What [rules](rules.md) look at. A fact is about one subject at the judging time; its "
+        "features are what was measured, and what is not known of a subject is left out. They are "
+        "declared in `rules/features.py` and gathered in `rules/facts/`.\n",
+    ]
+    for name, kind in FACTS.items():
+        parts += [f"\n## {name}\n", f"{kind.title}. {kind.says}\n"]
+        parts += ["| feature | type | unit | says |", "|---|---|---|---|"]
+        for feature, declared in kind.features.items():
+            words = f" One of {', '.join(f'`{word}`' for word in declared.words)}."
+            says = declared.says + (words if declared.words else "")
+            parts.append(f"| `{feature}` | {declared.type} | {declared.unit} | {_cell(says)} |")
+    return "\n".join(parts) + "\n"
 
 
 # -- policy --------------------------------------------------------------------
@@ -261,6 +244,7 @@ def views() -> str:
     """Every view with its columns."""
     import tempfile
 
+    from pysqlite3 import dbapi2  # as the ledger's: Python's own may know no types of views
     from sqlalchemy import create_engine, inspect
 
     from ledger import open_ledger
@@ -278,7 +262,7 @@ def views() -> str:
     ]
     with tempfile.TemporaryDirectory() as folder:
         open_ledger(Path(folder) / "l.db").close()
-        inspector = inspect(create_engine(f"sqlite:///{Path(folder) / 'l.db'}"))
+        inspector = inspect(create_engine(f"sqlite:///{Path(folder) / 'l.db'}", module=dbapi2))
         assert set(inspector.get_view_names()) == set(_VIEWS)
         for name, what in _VIEWS.items():
             parts += [f"\n## {name}\n", f"{what}\n", "| column | type |", "|---|---|"]

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 
-from rules.ruleset import Condition, Rule
+from rules.conditions import when
+from rules.ruleset import Rule
 
 WEIGHING = frozenset({"gpu", "smu"})
 """The only causes that weigh on a card."""
@@ -149,12 +150,14 @@ def _ends(text: str) -> str:
     return text if len(text) <= 2 * _END_CHARS else f"{text[:_END_CHARS]}\n{text[-_END_CHARS:]}"
 
 
-def _cause(name: str, *when: Condition) -> Rule:
-    return Rule(name=name, about="failure", when=when, severity="info", message="{job}", remedy="")
+def _cause(name: str, *texts: str) -> Rule:
+    return Rule(
+        name=name, about="failure", when=when(*texts), severity="info", message="{job}", remedy=""
+    )
 
 
 def _said(name: str, word: str) -> Rule:
-    return _cause(name, ("says", "==", word))
+    return _cause(name, f"says == {word}")
 
 
 CAUSE_RULES: tuple[Rule, ...] = (
@@ -164,14 +167,14 @@ CAUSE_RULES: tuple[Rule, ...] = (
     _said("out_of_memory", "killed"),
     _said("deploy", "module"),
     _said("smu", "smu"),
-    _cause("smu", ("says", "==", "gpu"), ("near_smu", "==", True)),
+    _cause("smu", "says == gpu", "near_smu == true"),
     _said("gpu", "gpu"),
     _said("input", "file"),
     _said("ssh", "connection"),
     _said("code", "code"),
-    _cause("out_of_memory", ("near_oom", "==", True)),
-    _cause("smu", ("near_smu", "==", True)),
-    _cause("gpu", ("near_gpu", "==", True)),
-    _cause("ssh", ("near_lost", "==", True)),
+    _cause("out_of_memory", "near_oom == true"),
+    _cause("smu", "near_smu == true"),
+    _cause("gpu", "near_gpu == true"),
+    _cause("ssh", "near_lost == true"),
 )
 """First match wins; a failure that none fits has the cause ``unknown``."""

@@ -16,6 +16,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ledger.text.characters import without_terminal
+
 _LONGEST = 64 * 1024
 """Characters of one traceback that are looked through."""
 MESSAGE_LINES = 5
@@ -57,12 +59,11 @@ _COLLATERAL = re.compile(
 _ROOT_RANK = re.compile(r"Root Cause.*?\n\s*rank +: (\d+)", re.DOTALL)
 _ERROR = re.compile(r"(?P<name>[A-Za-z_][\w.]*(?:\.<locals>\.\w+)*)(?:: (?P<message>.*)|:?)\Z")
 _SYNTAX = re.compile(r"(?P<name>SyntaxError|IndentationError|TabError): (?P<message>.*)\Z")
-_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
 
 
 def cleaned(data: bytes) -> str:
     """The text on stderr, without colours and without what a progress bar wrote over."""
-    text = _ANSI.sub("", data.decode("utf-8", "backslashreplace")).replace("\r\n", "\n")
+    text = without_terminal(data.decode("utf-8", "backslashreplace")).replace("\r\n", "\n")
     return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
 
 

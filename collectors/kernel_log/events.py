@@ -15,7 +15,6 @@ is for that).
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, tzinfo
@@ -28,15 +27,18 @@ from collectors.kernel_log.clock import Clock, boot_digits
 from collectors.kernel_log.devices import Devices
 from collectors.kernel_log.line import Line
 from collectors.kernel_log.scanning import Found, Scanner
+from ledger.canonical import canonical
 from ledger.event import Event, new_event
+from ledger.identifiers import gpu_subject, node_subject
 from ledger.payloads import GpuFault, NodeFault, Payload, ProcessKilled, SmuError
+from ledger.text import characters
+from ledger.text.secrets import redact
 
 IMPORT_SOURCE = "import/kernel-log"
 """The source of events from log files."""
 
 _MAX_RAW = 16_384
 _MAX_KINDS = 1024
-_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 
 class Scan(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,8 +115,15 @@ def _about_the_card(event: Event, devices: Devices) -> Event:
     card = None if data.pci is None else devices.card(data.pci)
     if card == data.pci:
         return event
-    data = msgspec.structs.replace(data, pci=card)
-    return msgspec.structs.replace(event, data=data, subject=data.default_subject() or "")
+    about = gpu_subject(data.node, card) if card else node_subject(data.node)
+    return _with(
+        msgspec.structs.replace(event, subject=about), msgspec.structs.replace(data, pci=card)
+    )
+
+
+def _with(event: Event, data: Payload) -> Event:
+    """The event with another payload, and that one's text in place of the other's."""
+    return msgspec.structs.replace(event, data=data, kept=(data, canonical(data).decode()))
 
 
 class _Maker:
@@ -134,7 +143,7 @@ class _Maker:
         known = self._checked.get((found.classification, boot_id))
         if known is not None:
             data = msgspec.structs.replace(known.data, raw=raw)
-            return msgspec.structs.replace(known, id=id, time_us=found.time_us, data=data)
+            return _with(msgspec.structs.replace(known, id=id, time_us=found.time_us), data)
         data = payload(found.classification, node=self._node, raw=raw, boot_id=boot_id)
         event = new_event(data, time_us=found.time_us, source=self._source, id=id)
         if len(self._checked) < _MAX_KINDS:
@@ -144,7 +153,7 @@ class _Maker:
 
 def storable(raw: str) -> str:
     """``raw`` with what no ledger holds replaced, cut at 16,384 characters."""
-    return _UNSTORABLE.sub("\ufffd", raw[:_MAX_RAW])
+    return redact(characters.storable(raw[:_MAX_RAW]))
 
 
 def payload(found: Classification, *, node: str, raw: str, boot_id: str | None) -> Payload:

@@ -6,7 +6,6 @@ rules to notice, never for a collector to fill in.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from collectors.probe.report import Card, FileSeen, KernelLog, ProbeReport
@@ -21,8 +20,7 @@ from ledger.payloads import (
     RamdiskChecked,
     RamdiskFile,
 )
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+from ledger.text.characters import CONTROL
 
 
 def report_to_payloads(
@@ -130,7 +128,7 @@ def _scan(log: KernelLog, node: str, matches: int, unread: int) -> KernelLogScan
         unread=unread,
         readable=log.readable,
         boot_id=log.boot_id,
-        cursor=None if log.cursor is None or _CONTROL.search(log.cursor) else log.cursor[:1024],
+        cursor=None if log.cursor is None or CONTROL.search(log.cursor) else log.cursor[:1024],
     )
 
 

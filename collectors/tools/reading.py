@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ledger.text.characters import one_line, without_terminal
+
 MIB = 1024 * 1024
 
 _NUMBER = re.compile(r"\(?\s*(-?\d{1,20}(?:\.\d{1,9})?)")
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 HOTTEST_C = 150
 """No card lives at more."""
 _ALL_ONES = re.compile(
@@ -93,7 +93,7 @@ def name(value: Any) -> str | None:
     """``value`` as a name without control characters; None where it says nothing."""
     if not isinstance(value, str):
         return None
-    text = " ".join(_CONTROL.sub(" ", value).split())[:200]
+    text = " ".join(one_line(value).split())[:200]
     return (
         None if text.lower() in {"", "n/a", "[n/a]", "none", "unknown", "[not supported]"} else text
     )
@@ -107,7 +107,7 @@ def mib(value: Any) -> float | None:
 
 def without_colour(text: str) -> str:
     """``text`` without terminal sequences, which some tools print even into a file."""
-    return _ANSI.sub("", text)
+    return without_terminal(text)
 
 
 def json_values(text: str) -> Iterator[Any]:

@@ -19,6 +19,7 @@ from ledger.payloads.decisions import (
     PreflightDecided,
 )
 from ledger.payloads.gpus import GpuFault, GpuProbe, ProbedGpu, SmuError
+from ledger.payloads.history import HistoryRedacted
 from ledger.payloads.nodes import (
     CleanupAction,
     CleanupCompleted,
@@ -59,6 +60,7 @@ __all__ = [
     "FleetRef",
     "GpuFault",
     "GpuProbe",
+    "HistoryRedacted",
     "InputFile",
     "InputsChecked",
     "JobFailedWithTraceback",

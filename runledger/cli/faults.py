@@ -49,7 +49,8 @@ def _faults(arguments: argparse.Namespace) -> int:
 
 
 def _explain(found: tuple[Known, ...]) -> None:
-    from runledger.terminal.output import plain, say, wrapped
+    from ledger.text.characters import plain
+    from runledger.terminal.output import say, wrapped
 
     for number, known in enumerate(found):
         fault = known.fault

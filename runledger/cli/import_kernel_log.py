@@ -31,8 +31,10 @@ def add_import(sources: Commands) -> None:
 
 
 def _import(arguments: argparse.Namespace) -> int:
+    from ledger.text.characters import plain
+    from ledger.text.humanize import counted
     from runledger.cli.ledger_options import opened
-    from runledger.terminal.output import counted, plain, print_json, say
+    from runledger.terminal.output import print_json, say
 
     with opened(arguments, create=True) as runledger:
         done = runledger.import_kernel_log(
