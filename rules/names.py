@@ -26,6 +26,7 @@ RULE_NAMES: frozenset[str] = frozenset(
         "cleanup_warning",
         "no_nodes_configured",
         "no_usable_node",
+        "step_not_configured",
         # cards
         "first_incident",
         "repeated_incident",

@@ -10,7 +10,7 @@ without running them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import msgspec
 
@@ -29,14 +29,15 @@ SEVERITIES: tuple[Severity, ...] = ("block", "unknown", "degrade", "warn", "info
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One rule. ``message`` and ``remedy`` are format strings over the fact's ``show``.
 
-    ``effect`` is what the rule does beside being reported: a card's state, or
+    ``severity`` is one of `SEVERITIES` or, like a limit, ``$section.key`` of the
+    policy. ``effect`` is what the rule does beside being reported: a card's state, or
     the numbers to use.
     """
 
     name: str
     about: str
     when: tuple[Condition, ...]
-    severity: Severity
+    severity: str
     message: str
     remedy: str
     effect: dict[str, str] = {}
@@ -80,6 +81,11 @@ class Fired(msgspec.Struct, frozen=True):
     fact: Fact
 
     @property
+    def severity(self) -> Severity:
+        """How bad it is, by the policy."""
+        return cast(Severity, self.rule.severity)
+
+    @property
     def message(self) -> str:
         """The rule's message about this fact."""
         return self.rule.message.format_map(self.fact.show)
@@ -94,18 +100,22 @@ def resolve(rules: Sequence[Rule], policy: Policy) -> tuple[Rule, ...]:
     """The rules that the policy leaves on, with its values in place of ``$section.key``."""
     disabled = set(policy.rules.disabled)
     return tuple(
-        msgspec.structs.replace(rule, when=tuple(_resolved(each, policy) for each in rule.when))
+        msgspec.structs.replace(
+            rule,
+            when=tuple((name, how, _value(limit, policy)) for name, how, limit in rule.when),
+            severity=_value(rule.severity, policy),
+        )
         for rule in rules
         if rule.name not in disabled
     )
 
 
-def _resolved(condition: Condition, policy: Policy) -> Condition:
-    feature, operator, value = condition
+def _value(value: Any, policy: Policy) -> Any:
+    """A constant, or what the policy has under ``$section.key``."""
     if isinstance(value, str) and value.startswith("$"):
         section, _, key = value[1:].partition(".")
-        value = getattr(getattr(policy, section), key)
-    return feature, operator, value
+        return getattr(getattr(policy, section), key)
+    return value
 
 
 def rules_digest(rules: Sequence[Rule]) -> str:

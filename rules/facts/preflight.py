@@ -55,7 +55,7 @@ class PreflightFacts:
         self.at_us = at_us
         self.standings = standings
         self.step_name = str(question["step"])
-        self.step: Step | None = context.fleet.steps.get(self.step_name)
+        self.step: Step | None = context.fleet.step(self.step_name)
         self.nodes: tuple[Node, ...] = context.fleet.nodes_of(self.step_name)
         self.preflight = context.policy.preflight
         self._asked = Asked(self.step_name, at_us, self.preflight.evidence_max_age_s)
@@ -98,6 +98,7 @@ class PreflightFacts:
                 yield from files.ramdisk(self._asked, self.step, node.name, seen)
             if node.name != self.context.controller:
                 yield from files.known_inputs(self._asked, self.step, node.name, seen)
+        yield self._step()
         if self.nodes:
             controller = self.context.controller
             seen = self.node_state(controller)
@@ -122,6 +123,15 @@ class PreflightFacts:
         words_on = [each for each in held if each.action != "waive" and each.active(self.at_us)]
         newest = words_on[-1] if words_on else None
         return newest if newest is not None and newest.action in ("exclude", "retire") else None
+
+    def _step(self) -> Fact:
+        fleet = self.context.fleet
+        return Fact(
+            kind="step",
+            subject="fleet",
+            features={"configured": self.step is not None, "steps": len(fleet.steps)},
+            show={"step": self.step_name, "nearest": fleet.nearest_step(self.step_name)},
+        )
 
     def _node(self, node: Node) -> Fact:
         reach = self.node_state(node.name).reach
