@@ -190,7 +190,8 @@ def _edit(ledger: Ledger, change: Change) -> Edit | None:
 def _added(ledger: Ledger, change: Change) -> list[Event]:
     """The events to add, each once; one that is stored already keeps its position.
 
-    Decisions are passed over, as they are no evidence. Raises `Conflict` where an id has two contents and the stored one is not left out.
+    Decisions are passed over, as they are no evidence. Raises `Conflict` where
+    an id has two contents and the stored one is not left out.
     """
     added = [event for event in change.added if event.type not in DECIDED_TYPES]
     ids = dict.fromkeys(event.id for event in added)
