@@ -29,11 +29,12 @@ demo: $(RUN) ## the tour: 24 January recorded, judged, replayed, asked what-if
 test: $(DEV) ## all tests; those that need a system package say which one when they skip
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
-check: $(DEV) ## format, lint, types, import contracts
+check: $(DEV) ## format, lint, types, import contracts and circles, dead code
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m vulture
 
 fmt: $(DEV) ## format and fix what can be fixed
 	$(BIN)/ruff format .

@@ -1,7 +1,8 @@
 """Writes the reference pages from the code they describe: ``make docs``.
 
 Events, rules, policy keys and commands are described where they are defined;
-these pages only lay that out. A test holds the pages to the code.
+these pages only lay that out. A test holds the pages to the code. Longer than
+most: a function a page, and nothing shared between them but the table cells.
 """
 
 from __future__ import annotations

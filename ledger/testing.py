@@ -2,7 +2,8 @@
 
 Subclass `StoreConformance` in a test module and give it a ``new_location``
 fixture: a function that returns a fresh, empty place each time it is called.
-Needs pytest; nothing outside of tests imports this module.
+Needs pytest; nothing outside of tests imports this module. Longer than most: a
+database passes all of it or holds no ledger.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ FOLDED_TYPES = frozenset(_HANDLERS)
 """The event types that change a state; the others need not be read."""
 
 RECLASSIFIED = "reclassify/"
-"""Sources that begin so judge an older event of the same time anew: the event that they name
+"""Sources that begin so correct an older event of the same time: the event that they name
 as their cause counts no more."""
 
 _WITH_BOOT = frozenset({"smu_error", "gpu_fault"})
@@ -80,7 +80,7 @@ class Fold:
     def run(self, events: Iterable[Event], state: State | None = None) -> State:
         """Fold events in order, into a new state or on from a given one.
 
-        What a later event of the same moment judges anew is passed over: a
+        What a later event of the same moment corrects is passed over: a
         moment's events are to be given all at once.
         """
         state = State() if state is None else state
@@ -90,7 +90,7 @@ class Fold:
 
 
 def without_superseded(events: Iterable[Event]) -> Iterator[Event]:
-    """The events but those that later ones of the same moment judge anew; in order of time."""
+    """The events but those that later ones of the same moment correct; in order of time."""
     for _, moment in groupby(events, key=attrgetter("time_us")):
         yield from _left_of(list(moment))
 

@@ -54,7 +54,7 @@ class Retries:
         if self.retries < 0:
             raise ValueError(f"retries={self.retries}: give 0 or more")
 
-    def options(self, first_attempt: int) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """tenacity's arguments."""
         on = self.on if isinstance(self.on, retry_base) else retry_if_exception_type(self.on)
 
@@ -99,7 +99,7 @@ def guarded(
             retrying = Retrying(
                 before=course.begin,
                 before_sleep=course.will_retry,
-                **policy.options(attempt),
+                **policy.options(),
             )
             try:
                 result = retrying(function, *args, **kwargs)
@@ -127,9 +127,7 @@ def _decorate_async(
         async def before_sleep(state: RetryCallState) -> None:
             await in_thread(lambda: course.will_retry(state), None)
 
-        retrying = AsyncRetrying(
-            before=course.begin, before_sleep=before_sleep, **policy.options(attempt)
-        )
+        retrying = AsyncRetrying(before=course.begin, before_sleep=before_sleep, **policy.options())
         try:
             result: Any = await retrying(function, *args, **kwargs)
         except BaseException as raised:

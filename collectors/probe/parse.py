@@ -243,7 +243,7 @@ def _errors(
     elif report.kernel.source == "none":
         yield (
             "the kernel log could not be read: "
-            "add the user to the group systemd-journal or adm, then log in anew"
+            "add the user to the group systemd-journal or adm, then log in again"
         )
     elif not report.kernel.readable:
         yield "the kernel log was not read to its end; the next probe goes on from there"

@@ -1,4 +1,4 @@
-"""What came of running a script on one node: a value, also where it failed."""
+"""The result of running a script on one node: a value, also where it failed."""
 
 from __future__ import annotations
 

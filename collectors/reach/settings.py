@@ -66,6 +66,7 @@ class SettingsReader:
 
         Raises asyncssh's errors for a configuration that cannot be read.
         """
+        # Long: one pass through the settings, in the order in which they depend on one another.
         from asyncssh import SSHClientConnectionOptions
 
         files = config_files(node)

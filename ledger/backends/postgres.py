@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL
 
 from ledger.backends.forking import forget_connections
 from ledger.backends.protocol import BUSY_TIMEOUT_S, Backend
-from ledger.errors import InvalidLocation, LedgerError, NotFound, Unavailable
+from ledger.errors import InvalidLocation, LedgerError, MissingExtra, NotFound, Unavailable
 from ledger.node_locks import ServerLocks
 from ledger.rows import Row
 
@@ -52,9 +52,7 @@ SELECT {_PATIENCE},
             # once it holds the lock, not as it was when its transaction began.
             self.engine = create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED")
         except ModuleNotFoundError as error:
-            raise LedgerError(
-                f"PostgreSQL needs {error.name}: pip install 'runledger[postgres]'"
-            ) from error
+            raise MissingExtra("PostgreSQL", str(error.name), "postgres") from error
         if readonly:
 
             @event.listens_for(self.engine, "connect")

@@ -41,6 +41,7 @@ def judge_proposal(
 
     ``clauses`` maps a rule's name to the policy key that decided.
     """
+    # Long: the limits apply in this order, each to what the one before has left of the number.
     limits = policy.proposal
     counted = found.last.counted if found.last is not None else None
     last = last_numbers(policy, found)

@@ -353,7 +353,7 @@ class Runledger:
         compile_caches: Collection[CompileCache] = (),
         progress: Callable[[int], None] = lambda _: None,
     ) -> Cleaned:
-        """Clean up after a batch, failing for no node's sake: `runledger.cleanup.service`."""
+        """Clean up after a batch: `runledger.cleanup.service`. No node's failure stops the rest."""
         from runledger.cleanup.service import clean_up
 
         names = None if nodes is None else tuple(nodes)

@@ -10,7 +10,7 @@ from collectors.probe.kfd import read_owners
 from collectors.script import Frames, Section, parse_frames
 from collectors.tools.reading import mib, name
 from ledger.identifiers import normalize_pci
-from runledger.cleanup.report import CleanedCard, CleanupReport
+from runledger.cleanup.outcome import CleanedCard, CleanupReport
 from runledger.cleanup.request import BANNER, CleanupRequest
 
 _CACHE = re.compile(r"(hip|comgr|miopen)_cache\Z")

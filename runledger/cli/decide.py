@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 def add(commands: Commands) -> None:
     """Declare the commands."""
+    # Long: a list of commands with their options, one after another.
     parser = command(
         commands,
         "preflight",

@@ -11,6 +11,7 @@ from runledger.cli.parser import Commands, command, moment, position, where
 
 def add(commands: Commands) -> None:
     """Declare the commands."""
+    # Long: a list of commands with their options, one after another.
     parser = command(
         commands,
         "decisions",

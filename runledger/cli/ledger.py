@@ -20,6 +20,7 @@ _LONGEST = 400
 
 def add(commands: Commands) -> None:
     """Declare the commands."""
+    # Long: a list of commands with their options, one after another.
     parser = command(
         commands,
         "events",

@@ -1,4 +1,4 @@
-"""Folded states laid by, so that the next decision need not fold the whole history again.
+"""Folded states kept (snapshots, elsewhere): the next decision need not fold all history again.
 
 A checkpoint is disposable: rebuilt, it is the same. Each carries a digest of
 all that is in it and the hash of the chain where it was taken; one that does

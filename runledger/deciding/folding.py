@@ -107,7 +107,7 @@ class History:
         news = {"after": from_sequence, "upto": sequence, "types": FOLDED_TYPES}
         if self._ledger.exists(**news, until_us=min(newest_us - 1, at_us)):
             return False
-        # One that judges another anew comes at the time of that one, and before it; and
+        # One that corrects another comes at the time of that one, and before it; and
         # added events come after all others of their time.
         tied = () if self._edit is not None else _JUDGED_ANEW
         return not self._ledger.exists(**news, since_us=newest_us, until_us=newest_us, where=tied)

@@ -20,7 +20,7 @@ from ledger import Filter, Ledger, Row
 from ledger.canonical import CANONICAL_FORM
 from ledger.new_files import new_file
 from ledger.times import format_time
-from runledger.errors import Missing
+from runledger.errors import MissingExtra
 
 __all__ = ["COLUMNS", "csv_writer", "safe_cell", "write_csv", "write_parquet"]
 
@@ -96,14 +96,14 @@ def write_parquet(
 
     Integers, UTC time stamps in microseconds, texts.
 
-    Raises `AlreadyThere` rather than overwrite, `Missing` where pyarrow or the
-    folder is not there.
+    Raises `AlreadyThere` rather than overwrite, `NotFound` where the folder is
+    not there, `MissingExtra` where pyarrow is not.
     """
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ModuleNotFoundError:
-        raise Missing("Parquet needs pyarrow: pip install 'runledger[analysis]'") from None
+        raise MissingExtra("Parquet", "pyarrow", "analysis") from None
     schema = _schema(pa)
     with (
         _no_cycles(),

@@ -1,4 +1,4 @@
-"""Kernel logs of the past, from files, and stored kernel lines judged anew.
+"""Kernel logs of the past, from files, and stored kernel lines reclassified.
 
 Both add events and change none. Reading a log again stores nothing: the
 identity of an event is that of its line.

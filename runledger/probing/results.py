@@ -33,8 +33,8 @@ from ledger.payloads import (
     RamdiskChecked,
 )
 from ledger.times import SECOND_US
+from runledger.probing.outcome import NodeLook
 from runledger.probing.plan import Ask
-from runledger.probing.summary import NodeLook
 
 _PROBE = "health probe"
 

@@ -23,9 +23,9 @@ from rules.state import State
 from runledger.config.settings import ProbeSettings
 from runledger.errors import BadInput, RunledgerError
 from runledger.probing.knowledge import Memory
+from runledger.probing.outcome import NodeLook, Probed, joined
 from runledger.probing.plan import Ask, ask, wanted
-from runledger.probing.storing import Progress, Round
-from runledger.probing.summary import NodeLook, Probed, joined
+from runledger.probing.round import Progress, Round
 from runledger.probing.targets import Target, targets
 
 _POLL_S = 0.05

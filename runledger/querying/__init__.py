@@ -17,7 +17,7 @@ from typing import Any
 
 from ledger import Ledger
 from runledger.errors import BadInput
-from runledger.querying.budget import Budget, OverBudget
+from runledger.querying.limits import Budget, OverBudget
 from runledger.querying.statement import check_statement
 
 __all__ = ["Budget", "OverBudget", "Rows", "query"]

@@ -22,7 +22,7 @@ from typing import Any
 from ledger import Ledger
 from ledger.translation import translated
 from runledger.errors import BadInput
-from runledger.querying.budget import Budget, OverBudget
+from runledger.querying.limits import Budget, OverBudget
 from runledger.querying.paging import FIRST_ROWS, Page, next_rows
 from runledger.querying.postgres_names import check_names, names_after_dots
 from runledger.querying.statement import ONLY, explained
@@ -40,7 +40,7 @@ def run(ledger: Ledger, sql: str, budget: Budget) -> Iterator[tuple[list[str], I
             connection.read_only = True
             _check_no_calls(connection, names_after_dots(sql))
             # Not within the statement's reach: it comes too late to change the first,
-            # and the time is set anew before every page.
+            # and the time is set again before every page.
             connection.execute("SET standard_conforming_strings = on")
         begins = explained(sql)
         with _errors(budget):

@@ -16,7 +16,7 @@ from pysqlite3 import dbapi2
 from ledger import Ledger
 from ledger.translation import translated
 from runledger.errors import BadInput
-from runledger.querying.budget import Budget, OverBudget
+from runledger.querying.limits import Budget, OverBudget
 from runledger.querying.paging import FIRST_ROWS, MOST_CHARACTERS, MOST_ROWS, Page, weight
 from runledger.querying.statement import ONLY
 

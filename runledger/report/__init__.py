@@ -1,7 +1,7 @@
 """A report: one HTML file that tells what happened to a run, a node or a fleet.
 
 The file needs no network, no scripts and no other file, and prints. It shows
-what is recorded and what the fold makes of it; it judges nothing anew and
+what is recorded and what the fold makes of it; it decides nothing and
 leaves the ledger as it was.
 """
 

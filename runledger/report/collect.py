@@ -17,7 +17,7 @@ from ledger.times import SECOND_US
 from runledger.report.decision_entries import Decisions, told_briefly
 from runledger.report.headlines import gist
 from runledger.report.marks import Failures, Faults, Mark, Moment, Step
-from runledger.report.reach import NodeTrack
+from runledger.report.reachability import NodeTrack
 from runledger.report.selection import CONFIGURING, Selection
 
 MARK_BINS = 160

@@ -14,7 +14,7 @@ from rules.state import Run
 from runledger.report import phrases
 from runledger.report.collect import Collected
 from runledger.report.marks import Mark
-from runledger.report.reach import NodeTrack
+from runledger.report.reachability import NodeTrack
 from runledger.report.scale import Scale
 from runledger.report.selection import Selection
 

@@ -59,7 +59,7 @@ def runledger_trial(
     distributions: Mapping[str, BaseDistribution] | None = None,
     now_us: Callable[[], int] = lambda: time.time_ns() // 1000,
 ) -> Iterator[AskedTrial]:
-    """``with runledger_trial(study, recorder) as trial:`` asks, and tells what came of it.
+    """``with runledger_trial(study, recorder) as trial:`` asks, and tells the result.
 
     The value given to ``trial.tell`` is told on leaving; without one the trial
     FAILs, as one whose objective returns nothing. `optuna.TrialPruned` tells

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from runledger.facade import Runledger
 
 import runledger
 from ledger import Head, export_lines, open_ledger, parse_ndjson, restore, verify
@@ -52,7 +51,7 @@ def path(release: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def golden(path: Path) -> Iterator[Runledger]:
+def golden(path: Path) -> Iterator[runledger.Runledger]:
     """The ledger, upgraded to this program's schema."""
     upgrade(path)
     with runledger.open(path) as opened:
@@ -71,18 +70,20 @@ def test_it_verifies_before_and_after_the_upgrade(path: Path, release: str) -> N
         assert verify(after, expect=HEADS[release]) == (True, HEADS[release], None, "")
 
 
-def test_it_is_exported_to_the_byte(golden: Runledger, export: bytes) -> None:
+def test_it_is_exported_to_the_byte(golden: runledger.Runledger, export: bytes) -> None:
     assert b"".join(export_lines(golden.ledger)) == export
 
 
-def test_every_event_is_read_as_it_was_stored(golden: Runledger, export: bytes) -> None:
+def test_every_event_is_read_as_it_was_stored(golden: runledger.Runledger, export: bytes) -> None:
     events = list(golden.ledger.read())
     assert [canonical(to_wire(event)) for event in events] == export.splitlines()
     for event in events:
         assert type(event.data) is PAYLOAD_TYPES[event.type]
 
 
-def test_its_events_sent_again_are_all_duplicates(golden: Runledger, export: bytes) -> None:
+def test_its_events_sent_again_are_all_duplicates(
+    golden: runledger.Runledger, export: bytes
+) -> None:
     """Whatever this program makes of them, it is the same content."""
     again = golden.ledger.append(parse_ndjson(export, stored=True))
     assert (again.stored, again.duplicates) == (0, len(export.splitlines()))
@@ -94,13 +95,13 @@ def test_it_is_restored_with_its_hashes(export: bytes, release: str, tmp_path: P
         assert b"".join(export_lines(copy)) == export
 
 
-def test_it_takes_more_events(golden: Runledger, release: str) -> None:
+def test_it_takes_more_events(golden: runledger.Runledger, release: str) -> None:
     event = golden.override("node/zeus", "watch", reason="still here", by="op")
     assert golden.ledger.get(event.id).prevhash == HEADS[release].hash
     assert verify(golden.ledger).ok
 
 
-def test_policies_and_fleets_keep_the_digests_of_their_text(golden: Runledger) -> None:
+def test_policies_and_fleets_keep_the_digests_of_their_text(golden: runledger.Runledger) -> None:
     recorded = list(golden.ledger.read(types=["policy_activated", "fleet_configured"]))
     assert len(recorded) > 2
     for event in recorded:
@@ -115,7 +116,9 @@ def test_policies_and_fleets_keep_the_digests_of_their_text(golden: Runledger) -
         assert {event.data.policy.digest, event.data.fleet.digest} <= known
 
 
-def test_every_decision_is_made_again_alike_unless_the_rules_changed(golden: Runledger) -> None:
+def test_every_decision_is_made_again_alike_unless_the_rules_changed(
+    golden: runledger.Runledger,
+) -> None:
     _replays(golden)
 
 
@@ -129,7 +132,9 @@ def test_a_copy_on_postgresql_is_the_same_ledger(
         _replays(copy)
 
 
-def test_its_checkpoints_are_no_hindrance(golden: Runledger, export: bytes, tmp_path: Path) -> None:
+def test_its_checkpoints_are_no_hindrance(
+    golden: runledger.Runledger, export: bytes, tmp_path: Path
+) -> None:
     """Those of an older fold are passed over: a ledger without any decides the same."""
     with runledger.open(tmp_path / "restored.db") as bare:
         restore(bare.ledger, export.splitlines())
@@ -139,7 +144,7 @@ def test_its_checkpoints_are_no_hindrance(golden: Runledger, export: bytes, tmp_
             assert (one.findings, one.outcome) == (other.findings, other.outcome)
 
 
-def _replays(ledger: Runledger) -> None:
+def _replays(ledger: runledger.Runledger) -> None:
     recorded = {event.id: event.data for event in ledger.decisions()}
     result = ledger.replay()
     drifted = {drift.decision for drift in result.drifted}

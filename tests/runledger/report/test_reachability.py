@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runledger.report.reach import NodeTrack
+from runledger.report.reachability import NodeTrack
 from tests.rules.histories import D, H, M
 
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 from collectors.reach import NodeResult
 from ledger import Ledger, NodeLocks
+from runledger.probing.outcome import NodeLook
 from runledger.probing.plan import Ask, Known
 from runledger.probing.results import Answer, answer
-from runledger.probing.summary import NodeLook
 from runledger.probing.targets import Target
 
 Progress = Callable[[int], None]

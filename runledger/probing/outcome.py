@@ -1,4 +1,4 @@
-"""What came of a probe, as values for callers: a look at each node, and sums."""
+"""The outcome of a probe, as values for callers: a look at each node, and sums."""
 
 from __future__ import annotations
 
