@@ -1,7 +1,7 @@
 """Judges stored kernel log lines again, with today's parser.
 
 Nothing stored is rewritten: where the parser now says something else, a new
-event says so and points to the one it corrects by ``causationid``. A line that
+event says so and names the one that it ``supersedes``. A line that
 is now known to be harmless becomes a `gpu_fault` ``other``, which is kept and
 weighs on no card.
 """
@@ -37,9 +37,9 @@ def reclassify(
     knew of stays.
     """
     lines = [event for event in events if event.type in KERNEL_TYPES]
-    corrected = {event.causationid for event in lines if event.causationid is not None}
+    superseded = {event.supersedes for event in lines}
     for event in lines:
-        if event.id in corrected:
+        if event.id in superseded:
             continue
         correction = _correct(event, source, bridges or {})
         if correction is not None:
@@ -64,7 +64,7 @@ def _correct(event: Event, source: str, bridges: Mapping[str, Mapping[str, str]]
     if isinstance(new, SmuError) and isinstance(data, SmuError) and new.pci == data.pci:
         new = msgspec.structs.replace(new, index=data.index, card_uid=data.card_uid)
     return new_event(
-        new,
+        msgspec.structs.replace(new, supersedes=event.id),
         time_us=event.time_us,
         source=source,
         id=derived_id("kernel-log reclassified", event.id, PARSER_VERSION, found.event_type),

@@ -53,7 +53,10 @@ class GpuProbe(Payload, frozen=True, kw_only=True):
 
 
 class SmuError(Payload, frozen=True, kw_only=True):
-    """A card's controller failed, or did not answer; without ``pci`` it weighs on no card."""
+    """A card's controller failed, or did not answer; without ``pci`` it weighs on no card.
+
+    ``supersedes``: an older reading of the same line, which counts no more.
+    """
 
     event_type = "smu_error"
 
@@ -66,10 +69,14 @@ class SmuError(Payload, frozen=True, kw_only=True):
     code: Identifier | None = None
     message: str | None = None
     boot_id: Identifier | None = None
+    supersedes: Identifier | None = None
 
 
 class GpuFault(Payload, frozen=True, kw_only=True):
-    """A fault of a card other than an SMU error, as the kernel named it."""
+    """A fault of a card other than an SMU error, as the kernel named it.
+
+    ``supersedes``: an older reading of the same line, which counts no more.
+    """
 
     event_type = "gpu_fault"
 
@@ -87,3 +94,4 @@ class GpuFault(Payload, frozen=True, kw_only=True):
     raw: str
     pci: Pci | None = None
     boot_id: Identifier | None = None
+    supersedes: Identifier | None = None
