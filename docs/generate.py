@@ -139,6 +139,7 @@ _ABOUT = {
     "common": ("Preflight: a common cause", "One fact where cards of a node failed together."),
     "evidence": ("Preflight: evidence", "One fact for each kind of evidence a node must have."),
     "hung": ("Preflight: tools that hung", "One fact for each card or node that a tool hung on."),
+    "step": ("Preflight: the step", "One fact: whether what was asked for is configured."),
     "cleanup": (
         "Preflight: the clean-up",
         "One fact for the newest clean-up of a node since boot.",
@@ -192,11 +193,15 @@ def rules() -> str:
             continue
         parts += ["| rule | severity | when | says | to do |", "|---|---|---|---|---|"]
         parts += [
-            f"| `{rule.name}` | {rule.severity} | {_when(rule)} | {_cell(rule.message)} "
+            f"| `{rule.name}` | {_severity(rule)} | {_when(rule)} | {_cell(rule.message)} "
             f"| {_cell(rule.remedy)} |"
             for rule in named
         ]
     return "\n".join(parts) + "\n"
+
+
+def _severity(rule: Rule) -> str:
+    return f"`{rule.severity}`" if rule.severity.startswith("$") else rule.severity
 
 
 def _when(rule: Rule) -> str:
@@ -259,6 +264,7 @@ def views() -> str:
     """Every view with its columns."""
     import tempfile
 
+    from pysqlite3 import dbapi2
     from sqlalchemy import create_engine, inspect
 
     from ledger import open_ledger
@@ -276,7 +282,9 @@ def views() -> str:
     ]
     with tempfile.TemporaryDirectory() as folder:
         open_ledger(Path(folder) / "l.db").close()
-        inspector = inspect(create_engine(f"sqlite:///{Path(folder) / 'l.db'}"))
+        # The SQLite that ledgers use: an older one does not tell the types of a view.
+        engine = create_engine(f"sqlite:///{Path(folder) / 'l.db'}", module=dbapi2)
+        inspector = inspect(engine)
         assert set(inspector.get_view_names()) == set(_VIEWS)
         for name, what in _VIEWS.items():
             parts += [f"\n## {name}\n", f"{what}\n", "| column | type |", "|---|---|"]
