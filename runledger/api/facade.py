@@ -202,11 +202,7 @@ class Runledger:
         Raises `BadInput` for a subject that no decision is about, and for a word
         without a reason or an author.
         """
-        _check_subject(subject)
-        for name, text in (("reason", reason), ("by", by)):
-            if not text.strip():
-                raise BadInput(f"{name} is empty: an operator's word needs a reason and an author")
-        self.ledger.head()  # a word on what a ledger holds: it makes none
+        check_word(subject, reason=reason, by=by)
         payload = OverrideSet(
             subject=subject,
             action=action,  # type: ignore[arg-type]  # checked when the event is made
@@ -214,7 +210,10 @@ class Runledger:
             by=by,
             expires=expires,
         )
-        return self.note(payload, at=at)
+        event = new_event(payload, time_us=self.session.time(at), source=SOURCE)
+        self.ledger.head()  # a word on what a ledger holds: it makes none
+        self.record(event)
+        return event
 
     def seen(self, subject: str) -> bool:
         """Whether any event of the ledger is about a subject, or a card's place was probed.
@@ -542,6 +541,14 @@ class Runledger:
         from runledger.studies import SearchRun
 
         return SearchRun(self.recorder, id, **options)
+
+
+def check_word(subject: str, *, reason: str, by: str) -> None:
+    """Raise `BadInput` unless an operator's word is about something, and has reason and author."""
+    _check_subject(subject)
+    for name, text in (("reason", reason), ("by", by)):
+        if not text.strip():
+            raise BadInput(f"{name} is empty: an operator's word needs a reason and an author")
 
 
 def _check_subject(subject: str) -> None:

@@ -38,16 +38,17 @@ class LiveDecisions:
         """Decide and record; raises `BadInput` for a position that cannot be."""
         if as_of is not None and as_of < 0:
             raise BadInput(f"{as_of} is not a position: give 0 or more")
-        self._session.ledger.head()  # judging makes no ledger, nor does what waits in the spool
-        self._deliver()
         session = self._session
+        at_us = session.time(at)
+        session.ledger.head()  # judging makes no ledger, nor does what waits in the spool
+        self._deliver()
         judge = session.judge()
         session.catalog.activate(judge, now_us=session.now(), source=self._source)
         return self._decider.decide(
             kind.name,
             question,
             judge=judge,
-            at_us=session.time(at),
+            at_us=at_us,
             as_of=as_of,
             cause=cause,
         )

@@ -11,6 +11,7 @@ from runledger.cli.parser import Commands, command, count, deciding, moment, sco
 
 if TYPE_CHECKING:
     from runledger.api.facade import Runledger
+    from runledger.config.settings import Settings
 
 
 def add(commands: Commands) -> None:
@@ -107,6 +108,17 @@ def add(commands: Commands) -> None:
     parser.add_argument("--at", type=moment, metavar="TIME", help="when it was said; default: now")
 
 
+def _to_judge(
+    arguments: argparse.Namespace, settings: Settings | None = None, *, create: bool | None = False
+) -> Runledger:
+    """The ledger to judge, which must be there; a policy that is none is said first."""
+    from runledger.cli.ledger_options import opened, settings_of
+
+    settings = settings_of(arguments) if settings is None else settings
+    settings.read_policy()
+    return opened(arguments, write=True, create=create, settings=settings)
+
+
 def narrowing(parser: argparse.ArgumentParser) -> None:
     """The options that say which runs are compared."""
     parser.add_argument("--study", metavar="NAME", help="runs of this study only")
@@ -117,7 +129,7 @@ def narrowing(parser: argparse.ArgumentParser) -> None:
 
 
 def _preflight(arguments: argparse.Namespace) -> int:
-    from runledger.cli.ledger_options import opened, settings_of
+    from runledger.cli.ledger_options import settings_of
     from runledger.config.settings import fleet_to_reach
     from runledger.terminal.output import talk
 
@@ -130,7 +142,7 @@ def _preflight(arguments: argparse.Namespace) -> int:
     looks = about_now and not arguments.no_probe
     # What it sees itself is a beginning; any other ledger that is not there is a slip.
     create = None if looks and settings.ledger_from_file else False
-    with opened(arguments, write=True, create=create, settings=settings) as runledger:
+    with _to_judge(arguments, settings, create=create) as runledger:
         if looks:
             from runledger.cli.probe import probe_for_step
 
@@ -158,10 +170,9 @@ def _about_now(arguments: argparse.Namespace) -> bool:
 
 
 def _exclusions(arguments: argparse.Namespace) -> int:
-    from runledger.cli.ledger_options import opened
     from runledger.terminal.output import print_json, talk
 
-    with opened(arguments, write=True) as runledger:
+    with _to_judge(arguments) as runledger:
         decision = runledger.exclusions(at=arguments.at, as_of=arguments.as_of)
         if arguments.format is None and arguments.merge is None:
             return _print(decision, arguments, runledger)
@@ -181,17 +192,13 @@ def _exclusions(arguments: argparse.Namespace) -> int:
 
 
 def _next(arguments: argparse.Namespace) -> int:
-    from runledger.cli.ledger_options import opened
-
-    with opened(arguments, write=True) as runledger:
+    with _to_judge(arguments) as runledger:
         decision = runledger.next_parameters(**_question(arguments))
     return _print(decision, arguments, runledger)
 
 
 def _propose(arguments: argparse.Namespace) -> int:
-    from runledger.cli.ledger_options import opened
-
-    with opened(arguments, write=True) as runledger:
+    with _to_judge(arguments) as runledger:
         decision = runledger.propose(
             trials=arguments.trials,
             seed_count=arguments.seed_count,
@@ -215,12 +222,14 @@ def _question(arguments: argparse.Namespace) -> dict[str, Any]:
 def _override(arguments: argparse.Namespace) -> int:
     from ledger import to_wire
     from ledger.times import parse_time
+    from runledger.api.facade import check_word
     from runledger.cli.ledger_options import opened
     from runledger.errors import BadInput
     from runledger.terminal.output import plain, print_json, say, talk
 
     if arguments.action == "waive" and arguments.expires is None:
         raise BadInput("waive needs an end: add --expires, for example 2026-01-25T06:00:00Z")
+    check_word(arguments.subject, reason=arguments.reason, by=arguments.by)
     with opened(arguments, write=True) as runledger:
         known = runledger.seen(arguments.subject)
         event = runledger.override(
