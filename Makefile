@@ -7,7 +7,7 @@ RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt docs bench torture clean
+.PHONY: help demo test check fmt docs bench torture mutants clean
 
 help: ## show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,9 @@ bench: $(DEV) ## all benchmarks: our figure, the yardstick's, the ratio
 
 torture: $(DEV) ## kill -9, power loss, full disks: the long version
 	$(BIN)/python -m tests.torture $(ARGS)
+
+mutants: $(DEV) ## faults put into a sample of the rules: how many the tests notice
+	$(BIN)/python -m tests.mutants $(ARGS)
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) build dist *.egg-info

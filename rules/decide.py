@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from rules.engine import Name
 from rules.fleet import Fleet, fleet_digest
 from rules.fold import Fold
 from rules.kinds import KINDS, Draft, Question
@@ -39,12 +40,13 @@ class Judge:
         *,
         digests: Digests | None = None,
         watch: Watch | None = None,
+        engine: Name | None = None,
     ) -> None:
         self.policy = policy
         self.fleet = fleet
         self.digests = digests or Digests(policy_digest(policy), fleet_digest(fleet))
         self.fold = Fold(policy, fleet)
-        self.rules = Rulebook(policy, fleet, watch=watch)
+        self.rules = Rulebook(policy, fleet, watch=watch, engine=engine)
 
     def decide(self, kind: str, question: Question, state: State, at_us: int) -> Draft:
         """The decision of a kind (one of `rules.kinds`), on what was folded up to ``at_us``."""

@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Protocol
 from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import URL
 
-from ledger.errors import LedgerError
 from ledger.node_locks import NodeLocks
 from ledger.rows import Row
 
@@ -38,11 +37,6 @@ class Backend(Protocol):
 
         ``fill`` gives it its tables before anyone else sees it.
         """
-        ...
-
-    @staticmethod
-    def translate(error: BaseException, what: str, text: str) -> LedgerError | None:
-        """An error of this database's own driver, where general words do not say what to do."""
         ...
 
     def commit(self, connection: Any) -> None:

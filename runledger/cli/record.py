@@ -32,9 +32,10 @@ def add(commands: Commands) -> None:
 
 
 def _record(arguments: argparse.Namespace) -> int:
+    from ledger.text.humanize import counted
     from runledger.cli.ledger_options import opened
     from runledger.intake.admission import admit
-    from runledger.terminal.output import counted, print_json, say
+    from runledger.terminal.output import print_json, say
 
     events, lines = _events(arguments.files)
     with opened(arguments, write=True, create=None) as runledger:

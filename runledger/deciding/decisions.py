@@ -16,8 +16,9 @@ from ledger.payloads import (
 )
 from ledger.times import format_time
 from rules.decide import Draft, Judge
+from rules.engine import version
 from rules.kinds import KINDS
-from rules.rulesets import all_rules_digest
+from rules.sources import judge_digest
 from runledger.deciding.folding import History
 from runledger.version import __version__
 
@@ -104,7 +105,9 @@ def compose(
         as_of=cut,
         policy=PolicyRef(name=judge.policy.name, digest=judge.digests.policy),
         fleet=FleetRef(digest=judge.digests.fleet),
-        engine=EngineRef(version=__version__, rules=all_rules_digest()),
+        engine=EngineRef(
+            version=f"{__version__} ({version(judge.rules.engine)})", rules=judge_digest()
+        ),
         verdict=draft.verdict,
         findings=draft.findings,
         outcome=draft.outcome,
