@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 
 from ledger.errors import Damaged
 from ledger.export import export_lines
-from ledger.new_files import check_free, part_of, publish
+from ledger.new_files import check_free, part_of, publish, remove_database
 from ledger.restore import restore
 from ledger.store import Head, Ledger, open_ledger
 from ledger.translation import translated
@@ -29,14 +28,14 @@ def backup(ledger: Ledger, path: str | Path) -> Head:
     part = part_of(path)
     try:
         with translated("backing up"):
-            _remove(part)
+            remove_database(part)
             if not ledger._backend.copy(part):
                 with open_ledger(part) as copy:
                     restore(copy, export_lines(ledger))
             head = _verified(part)
             publish(part, path, "backup")
     finally:
-        _remove(part)
+        remove_database(part)
     return head
 
 
@@ -50,9 +49,3 @@ def _verified(part: Path) -> Head:
             result.first_bad,
         )
     return result.head
-
-
-def _remove(part: Path) -> None:
-    for suffix in ("", "-wal", "-shm", "-journal"):
-        with contextlib.suppress(FileNotFoundError):
-            part.with_name(part.name + suffix).unlink()

@@ -35,7 +35,7 @@ def row_hash(row: Row) -> str:
 def chained(draft: Row, sequence: int, recorded_us: int, prevhash: str) -> Row:
     """A draft as it is stored at its position, after the event whose hash is ``prevhash``."""
     stored = (sequence, *draft[1:12], recorded_us, prevhash)
-    return Row(*stored, hashlib.sha256(_canonical(stored, "")).hexdigest())
+    return Row._make((*stored, hashlib.sha256(_canonical(stored, "")).hexdigest()))
 
 
 def wire_line(row: Row) -> bytes:

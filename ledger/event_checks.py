@@ -16,6 +16,7 @@ from ledger.canonical import CANONICAL_FORM
 from ledger.payloads import Json
 from ledger.registry import PAYLOAD_TYPES
 from ledger.strict_json import shown, shown_key
+from ledger.text.characters import CONTROL, UNSTORABLE
 
 Wrong = Callable[[str, str, str], None]
 """Reports one problem: field, what is wrong, what to do."""
@@ -36,11 +37,9 @@ ATTRIBUTES = (
     "correlationid",
     "causationid",
     "data",
+    "redacted",
     *LEDGER_ATTRIBUTES,
 )
-
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 _MAX_ATTRIBUTE_BYTES = 1024
 _HEX_HASH = re.compile(r"[0-9a-f]{64}\Z")
@@ -88,6 +87,8 @@ def check_attributes(wire: Json, wrong: Wrong, *, stored: bool) -> None:
     for name in _TEXT_ATTRIBUTES:
         if wire.get(name) is not None:
             check_text_attribute(name, wire[name], wrong)
+    if not isinstance(_given(wire, "redacted", False), bool):
+        wrong("redacted", instead(wire["redacted"], "a boolean"), "leave it out: exports say so")
     _check_type_and_version(wire, wrong)
     if stored:
         _check_ledger_attributes(wire, wrong)

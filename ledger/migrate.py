@@ -10,12 +10,16 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, text
 
 from ledger.backends import Backend, connect, kind_of
+from ledger.backends.forking import Turn
 from ledger.errors import NotFound, SchemaMismatch
 from ledger.location import locate, shown
 from ledger.translation import translated
 
 HEAD_REVISION = "0002"
 """The revision this program works with; a test holds it to the newest migration."""
+
+_one_thread = Turn()
+"""Alembic keeps what it works on in globals."""
 
 _OURS = re.compile(r"\d{4}")
 
@@ -86,7 +90,8 @@ def _migrate(connection: Connection) -> None:
     config = alembic.config.Config()
     config.set_main_option("script_location", "migrations:")
     config.attributes["connection"] = connection
-    alembic.command.upgrade(config, "head")
+    with _one_thread.taken():
+        alembic.command.upgrade(config, "head")
 
 
 def current_revision(backend: Backend) -> str | None:

@@ -11,8 +11,6 @@ import hashlib
 import os
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,8 +18,7 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, text
 
-Translated = Callable[[str], AbstractContextManager[None]]
-"""Gives a database's errors in this package's terms: `ledger.translation.translated`."""
+from ledger.translation import translated
 
 
 class NodeLocks(ABC):
@@ -94,16 +91,15 @@ class FileLocks(NodeLocks):
 class ServerLocks(NodeLocks):
     """Advisory locks of a PostgreSQL server, for machines that share a ledger."""
 
-    def __init__(self, engine: Engine, translated: Translated) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._translated = translated
         self._connection: Connection | None = None
         self._lock = threading.Lock()
         self._held: set[str] = set()
 
     def take(self, name: str) -> bool:
         """Take a lock, without waiting."""
-        with self._lock, self._translated("locking a node"):
+        with self._lock, translated("locking a node"):
             if self._connection is None:
                 connection = self._engine.connect()
                 self._connection = connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -116,7 +112,7 @@ class ServerLocks(NodeLocks):
 
     def give_back(self, name: str) -> None:
         """End a lock."""
-        with self._lock, self._translated("locking a node"):
+        with self._lock, translated("locking a node"):
             if name in self._held and self._connection is not None:
                 self._held.discard(name)
                 self._connection.execute(

@@ -268,7 +268,7 @@ class Ledger:
 
     def node_locks(self) -> NodeLocks:
         """Locks by node name, one holder each among all who use this ledger; for ``with``."""
-        return self._backend.node_locks(translated)
+        return self._backend.node_locks()
 
     @property
     def database(self) -> str:

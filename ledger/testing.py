@@ -14,7 +14,6 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from itertools import islice
-from typing import get_type_hints
 
 import pytest
 
@@ -38,11 +37,9 @@ from ledger import (
 from ledger.canonical import GENESIS
 from ledger.chain import chained, wire_line
 from ledger.payloads import Payload, RunStarted, SmuError, SshProbe, TrialCompleted
-from ledger.rows import Row, to_row
+from ledger.rows import to_row
 
 NewLocation = Callable[[], str]
-
-INTEGER_COLUMNS = frozenset(name for name, kind in get_type_hints(Row).items() if kind is int)
 
 NIGHT_US = 1_769_277_731_000_000
 """2026-01-24T18:02:11Z."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ledger.errors import (
     Damaged,
@@ -16,6 +16,13 @@ _FULL_OR_BROKEN = ("disk is full", "disk i/o error", "no space left")
 _BUSY = ("database is locked", "database table is locked", "lock timeout", "locking protocol")
 _DAMAGED = ("malformed", "could not decode to utf-8")
 _NOT_WRITABLE = ("unable to open", "readonly", "permission denied")
+
+
+Says = Callable[[BaseException, str, str], LedgerError | None]
+"""An error, what was being done, and the error's first line, in our terms; None for others'."""
+
+DRIVERS: list[Says] = []
+"""Each database whose errors need words of their own adds what says them."""
 
 
 @contextlib.contextmanager
@@ -36,11 +43,9 @@ def _translate(error: Exception, what: str) -> LedgerError | None:
     import sqlalchemy.exc
     from pysqlite3 import dbapi2
 
-    from ledger.backends import BACKENDS
-
     original = getattr(error, "orig", None) or error
     text = str(original).strip().splitlines()[0] if str(original).strip() else repr(original)
-    own = next(filter(None, (kind.translate(original, what, text) for kind in BACKENDS)), None)
+    own = next(filter(None, (say(original, what, text) for say in DRIVERS)), None)
     general = (dbapi2.Error, sqlalchemy.exc.DBAPIError, sqlalchemy.exc.TimeoutError, OSError)
     if own is None and not isinstance(error, general):
         return None

@@ -8,12 +8,11 @@ the database's affair.
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ledger.backends import Backend
-from ledger.backends.forking import after_fork
+from ledger.backends.forking import Turn
 from ledger.canonical import GENESIS
 from ledger.rows import Row
 
@@ -60,19 +59,14 @@ class Writer:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._renew()
-        after_fork(self, Writer._renew)
-
-    def _renew(self) -> None:
         # Threads of one process take turns here rather than in the database's
-        # busy handler, which is unfair and slow to wake. A forked child gets a
-        # lock of its own: the thread that held this one is not in it.
-        self._turn = threading.Lock()
+        # busy handler, which is unfair and slow to wake.
+        self._turn = Turn()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """A write transaction: committed on the way out, gone without trace after an error."""
-        with self._turn:
+        with self._turn.taken():
             connection = self._backend.engine.raw_connection()
             try:
                 cursor = connection.cursor()

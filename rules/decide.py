@@ -7,6 +7,7 @@ reads a clock, a file or a network.
 
 from __future__ import annotations
 
+from rules.engine import Name
 from rules.fleet import Fleet
 from rules.fold import Fold
 from rules.kinds import KINDS, Draft, Question
@@ -20,11 +21,18 @@ __all__ = ["Draft", "Judge", "Question"]
 class Judge:
     """Decides under one policy and fleet; every decision is a pure function of its question."""
 
-    def __init__(self, policy: Policy, fleet: Fleet, *, watch: Watch | None = None) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        fleet: Fleet,
+        *,
+        watch: Watch | None = None,
+        engine: Name | None = None,
+    ) -> None:
         self.policy = policy
         self.fleet = fleet
         self.fold = Fold(policy, fleet)
-        self.rules = Rulebook(policy, fleet, watch=watch)
+        self.rules = Rulebook(policy, fleet, watch=watch, engine=engine)
 
     def decide(self, kind: str, question: Question, state: State, at_us: int) -> Draft:
         """The decision of a kind (one of `rules.kinds`), on what was folded up to ``at_us``."""

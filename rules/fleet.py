@@ -11,6 +11,7 @@ from msgspec import Meta
 from ledger.canonical import canonical, digest
 from ledger.errors import BadInput
 from ledger.event_checks import nearest
+from ledger.text.characters import WITHOUT_CONTROL
 from rules.toml import check, parse_toml
 
 Name = Annotated[
@@ -27,7 +28,7 @@ Text = Annotated[
     Meta(
         min_length=1,
         max_length=4096,
-        pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z",
+        pattern=WITHOUT_CONTROL,
         description="text without control characters",
     ),
 ]

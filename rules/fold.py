@@ -18,10 +18,8 @@ from rules.fleet import Fleet
 from rules.folds import cards, jobs, nodes, runs
 from rules.folds.context import FoldSettings
 from rules.policy import Policy
+from rules.sources import judge_digest
 from rules.state import State
-
-FOLD_VERSION = 12
-"""Raised with every change of what a fold remembers: older checkpoints are then rebuilt."""
 
 Handler = Callable[[State, Event, Any, FoldSettings], None]
 
@@ -57,13 +55,13 @@ _WITH_BOOT = frozenset({"smu_error", "gpu_fault"})
 class Fold:
     """The fold under one policy and fleet; it holds no state of its own.
 
-    Folds with the same ``key`` give the same states: most keys of a policy
-    matter only when a state is judged.
+    Folds with the same ``key`` give the same states: it covers the code that folds
+    and what that knows; most keys of a policy matter only when a state is judged.
     """
 
     def __init__(self, policy: Policy, fleet: Fleet) -> None:
         self.settings = FoldSettings(policy, fleet)
-        self.key = digest(f"{FOLD_VERSION} {self.settings.key}".encode())
+        self.key = digest(f"{judge_digest()} {self.settings.key}".encode())
 
     def apply(self, state: State, event: Event) -> None:
         """Take one event into the state. Events must come in order of (time, position)."""

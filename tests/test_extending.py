@@ -179,8 +179,6 @@ def test_an_event_type_is_added_and_recorded(copy: Copy) -> None:
 
 def test_a_rule_over_an_existing_feature_is_added_and_fires(copy: Copy) -> None:
     copy.append("rules/rulesets/preflight.py", RULE)
-    if (copy.source / "rules/names.py").exists():
-        copy.replace("rules/names.py", "{\n", '{\n        "node_left_out",\n')
     check_walk(copy, "add a rule over an existing feature")
     copy.run("record")
     words = ("--reason", "fans", "--by", "someone")

@@ -13,8 +13,9 @@ from sqlalchemy.engine import URL
 from ledger.backends.forking import forget_connections
 from ledger.backends.protocol import BUSY_TIMEOUT_S, Backend
 from ledger.errors import InvalidLocation, LedgerError, MissingExtra, NotFound, Unavailable
-from ledger.node_locks import ServerLocks, Translated
+from ledger.node_locks import ServerLocks
 from ledger.rows import Row
+from ledger.translation import DRIVERS
 
 _CONNECT_TIMEOUT_S = 10
 _OURS = 1920298092
@@ -65,26 +66,6 @@ SELECT {_PATIENCE},
     def make(url: URL, fill: Callable[[Backend], None]) -> None:
         """Databases are the server's owner's to make; the tables are made in what is there."""
 
-    @staticmethod
-    def translate(error: BaseException, what: str, text: str) -> LedgerError | None:
-        """What psycopg says: what fails while connecting has no class of its own."""
-        if not type(error).__module__.startswith("psycopg"):
-            return None
-        import psycopg
-
-        if isinstance(error, psycopg.OperationalError):
-            if 'database "' in str(error) and "does not exist" in str(error):
-                return NotFound(f"{what}: {text}; create the database first (createdb)")
-            if "authentication failed" in str(error) or 'role "' in str(error):
-                return InvalidLocation(
-                    f"{what}: {text}; check user and password (PGPASSWORD, ~/.pgpass)"
-                )
-            return Unavailable(f"{what}: {text}; check the server and try again")
-        refused = psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction
-        if isinstance(error, refused):
-            return Unavailable(f"{what}: {text}; check that this user may write on this server")
-        return LedgerError(f"{what}: {text}")
-
     def commit(self, connection: Any) -> None:
         """The driver began the transaction with the first statement."""
         connection.commit()
@@ -129,10 +110,33 @@ SELECT {_PATIENCE},
         """PostgreSQL looks after its own files."""
         return []
 
-    def node_locks(self, translated: Translated) -> ServerLocks:
+    def node_locks(self) -> ServerLocks:
         """Locks of the server, for machines that share a ledger."""
-        return ServerLocks(self.engine, translated)
+        return ServerLocks(self.engine)
 
     def copy(self, part: Path) -> bool:
         """A server's files are not ours to copy."""
         return False
+
+
+def _translated(error: BaseException, what: str, text: str) -> LedgerError | None:
+    """What psycopg says: what fails while connecting has no class of its own."""
+    if not type(error).__module__.startswith("psycopg"):
+        return None
+    import psycopg
+
+    if isinstance(error, psycopg.OperationalError):
+        if 'database "' in str(error) and "does not exist" in str(error):
+            return NotFound(f"{what}: {text}; create the database first (createdb)")
+        if "authentication failed" in str(error) or 'role "' in str(error):
+            return InvalidLocation(
+                f"{what}: {text}; check user and password (PGPASSWORD, ~/.pgpass)"
+            )
+        return Unavailable(f"{what}: {text}; check the server and try again")
+    refused = psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction
+    if isinstance(error, refused):
+        return Unavailable(f"{what}: {text}; check that this user may write on this server")
+    return LedgerError(f"{what}: {text}")
+
+
+DRIVERS.append(_translated)

@@ -10,8 +10,7 @@ from typing import Any, ClassVar, Protocol
 from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import URL
 
-from ledger.errors import LedgerError
-from ledger.node_locks import NodeLocks, Translated
+from ledger.node_locks import NodeLocks
 from ledger.rows import Row
 
 BUSY_TIMEOUT_S = 30.0
@@ -40,11 +39,6 @@ class Backend(Protocol):
         """
         ...
 
-    @staticmethod
-    def translate(error: BaseException, what: str, text: str) -> LedgerError | None:
-        """An error of this database's own driver, where general words do not say what to do."""
-        ...
-
     def commit(self, connection: Any) -> None:
         """Commit on a driver's connection: durable once this returns."""
         ...
@@ -69,7 +63,7 @@ class Backend(Protocol):
         """What the database finds wrong with its own files, in its words."""
         ...
 
-    def node_locks(self, translated: Translated) -> NodeLocks:
+    def node_locks(self) -> NodeLocks:
         """One holder a node, among all who use this database."""
         ...
 

@@ -21,9 +21,9 @@ from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 
 from ledger.backends.forking import forget_connections
 from ledger.backends.protocol import BUSY_TIMEOUT_S, Backend
-from ledger.errors import AlreadyThere, InvalidLocation, LedgerError, NotFound
-from ledger.new_files import publish
-from ledger.node_locks import FileLocks, Translated
+from ledger.errors import InvalidLocation, NotFound
+from ledger.new_files import linked, remove_database
+from ledger.node_locks import FileLocks
 from ledger.rows import Row
 
 _ROWS_AT_A_TIME = 100
@@ -84,18 +84,14 @@ class Sqlite(Backend):
             return
         _check_folder(path)
         part = path.with_name(f".{path.name}.part-{os.getpid()}-{threading.get_ident()}")
-        part.unlink(missing_ok=True)
+        remove_database(part)
         try:
             fill(_Unseen(url.set(database=str(part)), part))
-            with contextlib.suppress(AlreadyThere):  # someone else was quicker
-                publish(part, path, "ledger")
+            with contextlib.suppress(FileExistsError):  # someone else was quicker
+                # Without links it is made in place: a rename could take another's name.
+                linked(part, path)
         finally:
-            part.unlink(missing_ok=True)
-
-    @staticmethod
-    def translate(error: BaseException, what: str, text: str) -> LedgerError | None:
-        """General words say it all."""
-        return None
+            remove_database(part)
 
     def commit(self, connection: Any) -> None:
         """The transaction is ours, and so is its end."""
@@ -141,7 +137,7 @@ class Sqlite(Backend):
             check = text(f"PRAGMA integrity_check({_NAMED_AT_MOST})")
             return [line for line in connection.execute(check).scalars() if line != "ok"]
 
-    def node_locks(self, translated: Translated) -> FileLocks:
+    def node_locks(self) -> FileLocks:
         """Files beside the ledger."""
         return FileLocks(Path(f"{self._path}-probing"))
 

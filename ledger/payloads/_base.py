@@ -16,10 +16,9 @@ import msgspec
 from msgspec import Meta
 
 from ledger.identifiers import gpu_subject, node_subject, normalize_pci
+from ledger.text.characters import WITHOUT_CONTROL
 
-Identifier = Annotated[
-    str, Meta(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")
-]
+Identifier = Annotated[str, Meta(min_length=1, max_length=4096, pattern=WITHOUT_CONTROL)]
 """A name that ends up in messages and paths: no control characters."""
 Pci = Annotated[
     str, Meta(pattern=r"^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]\Z", description="PCI address")

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, overload
 from ledger import Appended, Event, Ledger, NotFound, new_event, open_ledger, parse_filters
 from ledger.identifiers import subject_problem
 from ledger.payloads import DecisionPayload, OverrideSet, Payload
+from ledger.redaction import redacted
 from rules.kinds import DECIDED_TYPES, EXCLUSIONS, PARAMETERS
 from rules.proposal import whole_number
 from runledger.api.guarding import Context, Decorator, Function, decorate, reporter_of
@@ -164,7 +165,9 @@ class Runledger:
         self, payload: Payload, *, source: str = SOURCE, at: Time = None, **attributes: Any
     ) -> Event:
         """Append one event made of a payload, and return it; ``attributes`` as `new_event`."""
-        event = new_event(payload, time_us=self.session.time(at), source=source, **attributes)
+        event = redacted(
+            new_event(payload, time_us=self.session.time(at), source=source, **attributes)
+        )
         self.ledger.append(event)
         return event
 

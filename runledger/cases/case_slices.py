@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import msgspec
 import tomli_w
 
-from collectors.jobs.redact import redact_value
 from ledger import AlreadyThere, Event, Filter, Ledger, from_wire, to_wire
 from ledger.canonical import canonical
 from ledger.payloads import DecisionPayload
+from ledger.text.secrets import redact_value
 from ledger.times import format_time
 from rules.decide import Draft, Judge
 from rules.fleet import fleet_text

@@ -126,7 +126,8 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
 
 
 def _show(result: Backtest) -> None:
-    from runledger.terminal.output import plain, say, table
+    from ledger.text.characters import plain
+    from runledger.terminal.output import say, table
 
     say(
         plain(

@@ -201,10 +201,11 @@ def _question(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _override(arguments: argparse.Namespace) -> int:
     from ledger import to_wire
+    from ledger.text.characters import plain
     from ledger.times import parse_time
     from runledger.cli.ledger_options import opened
     from runledger.errors import BadInput
-    from runledger.terminal.output import plain, print_json, say, talk
+    from runledger.terminal.output import print_json, say, talk
 
     if arguments.action == "waive" and arguments.expires is None:
         raise BadInput("waive needs an end: add --expires, for example 2026-01-25T06:00:00Z")

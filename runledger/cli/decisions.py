@@ -86,7 +86,7 @@ def add(commands: Commands) -> None:
 def _decisions(arguments: argparse.Namespace) -> int:
     import msgspec
 
-    from rules.words import to_the_second
+    from ledger.text.humanize import to_the_second
     from runledger.cli.ledger_options import opened
     from runledger.terminal.output import note_no_match, print_json, table, talk
 
@@ -129,9 +129,11 @@ def _why(arguments: argparse.Namespace) -> int:
 
 
 def _replay(arguments: argparse.Namespace) -> int:
+    from ledger.text.characters import plain
+    from ledger.text.humanize import counted
     from runledger.cli.ledger_options import opened
     from runledger.cli.progress import progress
-    from runledger.terminal.output import colour, counted, plain, print_json, say
+    from runledger.terminal.output import colour, print_json, say
 
     with opened(arguments, create=False) as runledger, progress("replaying") as advance:
         result = runledger.replay(*arguments.decisions, progress=advance)

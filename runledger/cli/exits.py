@@ -22,7 +22,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 def report(message: str, code: int) -> int:
     """Say what went wrong on stderr; returns the code."""
-    from runledger.terminal.output import plain
+    from ledger.text.characters import plain
 
     print(f"runledger: {plain(message, keep_lines=True)}", file=sys.stderr)
     return code

@@ -35,8 +35,9 @@ def add_import(sources: Commands) -> None:
 
 
 def _import_optuna(arguments: argparse.Namespace) -> int:
+    from ledger.text.characters import plain
     from runledger.cli.ledger_options import opened
-    from runledger.terminal.output import plain, print_json, say, talk
+    from runledger.terminal.output import print_json, say, talk
 
     with opened(arguments, create=True) as runledger:
         studies = runledger.import_optuna(

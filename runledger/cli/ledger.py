@@ -40,6 +40,7 @@ def add(commands: Commands) -> None:
         examples=[
             "runledger export > all.ndjson",
             "runledger export --where run=R-20260124 --format csv --output run.csv",
+            "runledger export --redact --output shared.ndjson",
         ],
     )
     where(parser, "those that match")
@@ -47,6 +48,11 @@ def add(commands: Commands) -> None:
         "--format", choices=["ndjson", "csv", "parquet"], default="ndjson", help="default: ndjson"
     )
     parser.add_argument("--output", metavar="FILE", help="default: stdout")
+    parser.add_argument(
+        "--redact",
+        action="store_true",
+        help="for sharing: secrets taken out, hashes and decisions left out (docs/secrets.md)",
+    )
 
     parser = command(
         commands,
@@ -144,9 +150,10 @@ def _restore(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
     from ledger.restore import restore
+    from ledger.text.humanize import counted
     from runledger.cli.ledger_options import opened
     from runledger.cli.progress import progress
-    from runledger.terminal.output import counted, print_json, say
+    from runledger.terminal.output import print_json, say
 
     with (
         Path(arguments.file).open("rb") as lines,

@@ -83,7 +83,8 @@ def _probe(arguments: argparse.Namespace) -> int:
 
 
 def _show(probed: Probed) -> None:
-    from runledger.terminal.output import counted, say, table
+    from ledger.text.humanize import counted
+    from runledger.terminal.output import say, table
 
     table(["NODE", "ANSWERED", "CARDS", "NOT OK"], [_row(look) for look in probed.looks])
     say(f"stored {counted(probed.stored, 'event')}; {counted(probed.smu_reads, 'read')} of SMUs")
@@ -108,9 +109,10 @@ def _complain(probed: Probed) -> None:
 
 
 def _cleanup(arguments: argparse.Namespace) -> int:
+    from ledger.text.characters import plain
     from runledger.cli.ledger_options import opened
     from runledger.cli.progress import progress
-    from runledger.terminal.output import colour, plain, print_json, say
+    from runledger.terminal.output import colour, print_json, say
 
     with opened(arguments, create=True) as runledger, progress("nodes cleaned up") as advance:
         cleaned = runledger.cleanup(

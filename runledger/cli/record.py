@@ -29,8 +29,9 @@ def add(commands: Commands) -> None:
 
 
 def _record(arguments: argparse.Namespace) -> int:
+    from ledger.text.humanize import counted
     from runledger.cli.ledger_options import opened
-    from runledger.terminal.output import counted, print_json, say
+    from runledger.terminal.output import print_json, say
 
     events = _events(arguments.files)
     with opened(arguments, create=True) as runledger:

@@ -13,10 +13,10 @@ from typing import Any, BinaryIO, TextIO
 
 import msgspec
 
+from ledger.text.characters import plain
 from runledger.exporting.tabular import csv_writer, safe_cell
 from runledger.querying import Rows
 from runledger.querying.values import presented
-from runledger.terminal.output import plain
 from runledger.terminal.widths import padded, shortened, width_of
 
 _WIDEST = 60

@@ -9,14 +9,21 @@ from typing import Any
 import msgspec
 
 from ledger import Event
+from ledger.text.characters import plain
 from rules.explain import NearMiss
 from runledger.cli import exits
 from runledger.cli.ledger_options import opened
 from runledger.cli.progress import progress
-from runledger.explaining.explanation import Explanation, FiredRule, explain, explanation_json
+from runledger.explaining.explanation import (
+    Compared,
+    Explanation,
+    FiredRule,
+    explain,
+    explanation_json,
+)
 from runledger.kinds import SHOWN
 from runledger.terminal.decision_text import print_decision
-from runledger.terminal.output import colour, cut, plain, print_json, say, width, wrapped
+from runledger.terminal.output import colour, cut, print_json, say, width, wrapped
 
 _NEAR = 0.5
 """What is further from its limit than this share of it is left to ``--json``."""
@@ -92,12 +99,24 @@ def _rule(fired: FiredRule) -> None:
     say(plain(f"  {fired.rule} ({fired.severity}) on {fired.subject}"))
     for line in wrapped(fired.message, first="    ", rest="    "):
         say(line)
-    told = [
-        f"{each.feature} {_value(each.value)} {each.operator} {_value(each.limit)}"
-        + (f" ({each.key})" if each.key else "")
-        for each in fired.conditions
-    ]
-    say(colour(plain(f"    because {' and '.join(told)}"), "dim"))
+    say(colour(plain(f"    because {' and '.join(map(_because, fired.conditions))}"), "dim"))
+
+
+def _because(each: Compared) -> str:
+    """A condition that held: a number beside its limit; what a value is or is not, once."""
+    key = f" ({each.key})" if each.key else ""
+    if each.operator == "missing":
+        return f"{each.feature} is not known"
+    if each.operator == "exists":
+        return f"{each.feature} is known ({_value(each.value)})"
+    if isinstance(each.value, bool) and each.operator == "==":
+        return each.feature if each.value else f"not {each.feature}"
+    if each.operator == "==":
+        return f"{each.feature} is {_value(each.limit)}{key}"
+    value = _value(each.value)
+    if isinstance(each.value, float) and _number(each.value) != _number(each.limit):
+        value = _number(each.value)
+    return f"{each.feature} {value} {each.operator} {_value(each.limit)}{key}"
 
 
 def _nearly(miss: NearMiss) -> str:

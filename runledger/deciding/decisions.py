@@ -16,10 +16,11 @@ from ledger.payloads import (
 )
 from ledger.times import format_time
 from rules.decide import Draft, Judge
+from rules.engine import version
 from rules.fleet import Fleet, fleet_digest
 from rules.kinds import KINDS
 from rules.policy import Policy, policy_digest
-from rules.rulesets import all_rules_digest
+from rules.sources import judge_digest
 from runledger.config.catalog import Catalog
 from runledger.deciding.folding import History
 from runledger.version import __version__
@@ -112,7 +113,9 @@ def compose(
         as_of=cut,
         policy=PolicyRef(name=judge.policy.name, digest=policy_digest(judge.policy)),
         fleet=FleetRef(digest=fleet_digest(judge.fleet)),
-        engine=EngineRef(version=__version__, rules=all_rules_digest()),
+        engine=EngineRef(
+            version=f"{__version__} ({version(judge.rules.engine)})", rules=judge_digest()
+        ),
         verdict=draft.verdict,
         findings=draft.findings,
         outcome=draft.outcome,

@@ -15,6 +15,7 @@ from ledger.backup import backup
 from ledger.export import export_lines
 from ledger.payloads import DecisionPayload
 from ledger.restore import restore
+from ledger.text.humanize import counted
 from rules.fleet import parse_fleet
 from rules.policy import default_policy
 from runledger.api.facade import Runledger
@@ -22,7 +23,7 @@ from runledger.config.settings import Settings
 from runledger.demo import story
 from runledger.replaying.whatif import Change, what_if
 from runledger.terminal.decision_text import print_decision
-from runledger.terminal.output import colour, counted, print_json, say
+from runledger.terminal.output import colour, print_json, say
 from runledger.terminal.whatif_text import show_whatif
 
 

@@ -14,8 +14,7 @@ import msgspec
 from ledger import Event, Ledger, NotFound
 from ledger.canonical import canonical
 from ledger.payloads import DecisionPayload
-from rules.explain import Account, NearMiss, Watched, conditions
-from rules.policy import Policy
+from rules.explain import Account, NearMiss, Watched
 from rules.ruleset import Fact, Rule
 from runledger.config.catalog import Catalog
 from runledger.deciding.folding import order
@@ -24,7 +23,10 @@ from runledger.replaying.replay import recorded_cut
 
 
 class Compared(msgspec.Struct, frozen=True):
-    """One condition of a rule that fired; ``key`` is the policy key of ``limit``, or ""."""
+    """One condition of a rule that fired; ``key`` is the policy key of ``limit``, or "".
+
+    For ``exists`` and ``missing`` there is no limit.
+    """
 
     feature: str
     value: Any
@@ -96,7 +98,7 @@ def explain(
         decision=decision,
         same=_same(decision, account),
         fired=tuple(
-            _fired(rule, spoken.fact, policy) for spoken in account.spoken for rule in spoken.rules
+            _fired(rule, spoken.fact) for spoken in account.spoken for rule in spoken.rules
         ),
         nearly=account.nearly,
         evidence=_events(ledger, list(named)),
@@ -111,7 +113,7 @@ def _same(decision: DecisionPayload, account: Account) -> bool:
     )
 
 
-def _fired(rule: Rule, fact: Fact, policy: Policy) -> FiredRule:
+def _fired(rule: Rule, fact: Fact) -> FiredRule:
     return FiredRule(
         rule=rule.name,
         severity=rule.severity,
@@ -119,8 +121,14 @@ def _fired(rule: Rule, fact: Fact, policy: Policy) -> FiredRule:
         message=rule.message.format_map(fact.show),
         remedy=rule.remedy.format_map(fact.show),
         conditions=tuple(
-            Compared(feature, fact.features[feature], operator, limit, key)
-            for (feature, operator, limit), key in conditions(rule, policy)
+            Compared(
+                each.feature,
+                fact.features.get(each.feature),
+                each.operator,
+                each.limit,
+                each.key,
+            )
+            for each in rule.when
         ),
         evidence=fact.evidence,
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ledger.payloads import DecisionPayload
-from rules import words
+from ledger.text import humanize
 from rules.kinds import EXCLUSIONS, Decided
 from runledger.kinds.shown import Block, Line, Said, Shown, Table, Verdict
 
@@ -47,7 +47,7 @@ class ShownExclusions(Shown):
                     card["node"],
                     "gone" if card.get("gone") else card.get("index", "?"),
                     card["pci"],
-                    words.to_the_second(card["since"]),
+                    humanize.to_the_second(card["since"]),
                     card["reason"],
                 )
                 for card in gpus

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ledger.payloads import DecisionPayload
-from rules import words
+from ledger.text import humanize
 from rules.kinds import PREFLIGHT, Decided
 from rules.kinds.preflight import cards_to_skip
 from runledger.kinds.shown import NEEDS_PERSON, NO_GO, Block, Line, Said, Shown, Verdict
@@ -63,7 +63,7 @@ class ShownPreflight(Shown):
             said.append(f"left out: {', '.join(outcome['excluded_nodes'])}")
         cards = sum(len(each) for each in outcome.get("excluded_gpus", {}).values())
         if cards:
-            said.append(f"{words.count(cards, 'card')} sit out")
+            said.append(f"{humanize.counted(cards, 'card')} sit out")
         return "; ".join(said)
 
     def expected(self, field: str, value: Any) -> Any:

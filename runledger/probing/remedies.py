@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from collectors.jobs import redact
-from collectors.jobs.redact import environment_secrets, redact_words
 from ledger import Event, new_event
 from ledger.payloads import RemedyCompleted
+from ledger.text.secrets import environment_secrets, redact_words
 from rules.fleet import FileCheck, Step
 from rules.state import File, NodeState
 from runledger.probing.outcome import Remedied

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from collectors.reach import NodeResult
 from ledger import Ledger, NodeLocks
+from ledger.redaction import redacted
 from runledger.probing.outcome import NodeLook
 from runledger.probing.plan import Ask, Known
 from runledger.probing.results import Answer, answer
@@ -80,7 +81,7 @@ class Round:
         return answer(ask, result, now_us=now_us, observer=self._observer, step=self._step)
 
     def _store(self, answers: Sequence[Answer]) -> None:
-        events = [event for each in answers for event in each.events]
+        events = [redacted(event) for each in answers for event in each.events]
         done = self._ledger.append_new(events)
         self.stored += done.stored
         self.duplicates += done.duplicates

@@ -7,18 +7,16 @@ brings a scope, and few of them search.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any, Literal
 
 from ledger.canonical import canonical
+from ledger.text.characters import printable, storable
 
 MAX_COUNT = 2**53
 """Integers beyond it are not exact in every reader of JSON."""
 
-UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 _MAX_TEXT = 16_384
 _MAX_DEPTH = 16
 
@@ -28,7 +26,7 @@ def json_value(value: Any, depth: int = 0) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return _UNSTORABLE.sub("\ufffd", value[:_MAX_TEXT])
+        return storable(value[:_MAX_TEXT])
     if isinstance(value, Integral):
         whole = int(value)
         return whole if abs(whole) <= MAX_COUNT else str(whole)
@@ -40,7 +38,7 @@ def json_value(value: Any, depth: int = 0) -> Any:
         return [json_value(item, depth + 1) for item in value]
     if depth < _MAX_DEPTH and isinstance(value, Mapping):
         return {json_key(name): json_value(item, depth + 1) for name, item in value.items()}
-    return _UNSTORABLE.sub("\ufffd", str(value)[:_MAX_TEXT])
+    return storable(str(value)[:_MAX_TEXT])
 
 
 def json_number(value: float) -> float | Literal["inf", "-inf", "nan"]:
@@ -52,7 +50,7 @@ def json_number(value: float) -> float | Literal["inf", "-inf", "nan"]:
 
 def json_key(name: Any) -> str:
     """A name of a parameter, without what a field's name may not hold."""
-    return UNPRINTABLE.sub("\ufffd", str(name))
+    return printable(str(name))
 
 
 def scope_texts(scope: Mapping[str, Any] | None) -> dict[str, str]:

@@ -23,8 +23,10 @@ from ledger.canonical import canonical
 from ledger.event import Event, new_event
 from ledger.identifiers import normalize_pci
 from ledger.payloads import TrialCompleted
+from ledger.text.characters import printable
+from ledger.text.secrets import redact, redact_value
 from ledger.times import from_datetime
-from runledger.studies.json_values import MAX_COUNT, UNPRINTABLE, json_key, json_number, json_value
+from runledger.studies.json_values import MAX_COUNT, json_key, json_number, json_value
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -48,6 +50,18 @@ def begun_since(trial: FrozenTrial, since_us: int) -> bool:
     """
     start = trial.datetime_start
     return start is not None and from_datetime(_aware(start.replace(fold=1), None)) >= since_us
+
+
+def died_since(trial: FrozenTrial, since_us: int) -> bool:
+    """Whether a trial was found to have failed then or later, whenever it began.
+
+    A program that dies leaves its trial running; by heartbeats another program
+    finds it dead, which is when it ends.
+    """
+    end = trial.datetime_complete
+    if trial.state.name != "FAIL" or end is None:
+        return False
+    return from_datetime(_aware(end.replace(fold=1), None)) >= since_us
 
 
 def trial_event(
@@ -78,7 +92,9 @@ def trial_event(
         study=study_name(study),
         number=trial.number,
         state=trial.state.name,  # type: ignore[arg-type]  # one of the three, see above
-        params={json_key(name): json_value(value) for name, value in trial.params.items()},
+        params=redact_value(
+            {json_key(name): json_value(value) for name, value in trial.params.items()}
+        ),
         values=None if trial.values is None else tuple(json_number(v) for v in trial.values),
         duration_s=_duration_s(began_us, ended_us),
         survivors=whole_count(attrs.get("survivors")),
@@ -98,7 +114,7 @@ def trial_event(
 
 def study_name(name: str) -> str:
     """A study's name as the ledger can hold it: printable, and short enough for a subject."""
-    plain = UNPRINTABLE.sub("\ufffd", name) or "(unnamed)"
+    plain = printable(redact(name)) or "(unnamed)"
     if len(plain.encode()) <= _MAX_NAME_BYTES:
         return plain
     start = plain.encode()[: _MAX_NAME_BYTES - 40].decode(errors="ignore")

@@ -9,16 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ledger.payloads import DecisionPayload, Finding
-from rules.words import to_the_second
+from ledger.text.characters import plain
+from ledger.text.humanize import to_the_second
 from runledger.kinds import SHOWN, Block, Table
-from runledger.terminal.output import (
-    colour,
-    plain,
-    say,
-    table,
-    wrapped,
-    wrapped_remedy,
-)
+from runledger.terminal.output import colour, say, table, wrapped, wrapped_remedy
 
 _KINDS = {"block": "bad", "unknown": "bad", "degrade": "poor", "warn": "poor", "info": "dim"}
 _TONES = {"good": "good", "plain": "strong", "poor": "poor", "bad": "bad", "unsure": "bad"}

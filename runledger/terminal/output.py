@@ -15,14 +15,8 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from ledger.text.characters import plain
 from runledger.terminal.widths import padded, shortened, width_of
-
-_CONTROL = re.compile(
-    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|.)|[\x00-\x1f\x7f-\x9f]"
-)
-_CONTROL_BUT_LINES = re.compile(_CONTROL.pattern.replace(r"\x00-\x1f", r"\x00-\x08\x0b-\x1f"))
-# Characters that reorder or hide text around them.
-_BIDI = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]")
 
 _COMMAND = re.compile(r"(?:(?<=: )|\A)runledger [^;]*")
 _KEPT = "\ue000"  # stands for a space at which a line is not to be broken
@@ -30,12 +24,6 @@ _WIDEST = 96
 _NARROWEST = 40
 
 _COLOURS = {"bad": "31", "poor": "33", "good": "32", "dim": "2", "strong": "1"}
-
-
-def plain(text: object, *, keep_lines: bool = False) -> str:
-    """Text without terminal control; new lines become spaces unless kept."""
-    pattern = _CONTROL_BUT_LINES if keep_lines else _CONTROL
-    return _BIDI.sub("", pattern.sub(" " if not keep_lines else "", str(text)))
 
 
 def colour(text: str, kind: str) -> str:
@@ -88,11 +76,6 @@ def _wrap(text: str, first: str, rest: str) -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     ) or [first.rstrip()]
-
-
-def counted(amount: int, noun: str) -> str:
-    """``1 event``, ``2,000 events``."""
-    return f"{amount:,} {noun}{'' if amount == 1 else 's'}"
 
 
 def wrapped_remedy(text: object, *, first: str, rest: str) -> list[str]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ledger.payloads import DecisionPayload, Finding
+from ledger.text.characters import plain
+from ledger.text.humanize import counted
 from runledger.kinds import SHOWN
 from runledger.replaying.whatif import WhatIf
-from runledger.terminal.output import colour, counted, plain, say
+from runledger.terminal.output import colour, say
 
 
 def show_whatif(result: WhatIf) -> None:

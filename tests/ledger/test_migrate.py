@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 import multiprocessing
 import sqlite3
-from concurrent.futures import ProcessPoolExecutor
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 
 import alembic.command
@@ -158,3 +161,29 @@ def test_alembics_own_commands_work_on_the_ledger_that_is_named(
     assert said.getvalue() == f"{HEAD_REVISION} (head)\n"
     with open_ledger(location, create=False) as opened:
         assert opened.append(sample_event(1)).head.sequence == 1
+
+
+def _threads_open(location: str) -> list[int]:
+    with ThreadPoolExecutor(4) as pool:
+        return list(pool.map(_open_and_append, [location] * 4))
+
+
+def test_threads_of_a_process_that_open_a_new_ledger_at_once_make_it_once(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")  # where a ledger is really made
+    with ProcessPoolExecutor(2, mp_context=context) as pool:
+        positions = list(pool.map(_threads_open, [str(tmp_path / "new.db")] * 2))
+    assert sorted(chain.from_iterable(positions)) == list(range(1, 9))
+    assert [path.name for path in tmp_path.iterdir()] == ["new.db"]
+
+
+def test_a_ledger_is_made_in_place_where_no_link_can_be_made(tmp_path: Path) -> None:
+    script = (
+        "import os, sys; from ledger import open_ledger, verify\n"
+        "def link(*_): raise OSError(1, 'no links here')\n"
+        "os.link = link\n"
+        "with open_ledger(sys.argv[1]) as made: print(verify(made).ok, made.head().sequence)"
+    )
+    path = tmp_path / "new.db"
+    done = subprocess.run([sys.executable, "-c", script, path], check=True, stdout=subprocess.PIPE)
+    assert done.stdout == b"True 0\n"
+    assert list(tmp_path.iterdir()) == [path]

@@ -50,6 +50,7 @@ def test_every_framing_is_read_and_dated(
         "stored": 1,
         "duplicates": 0,
         "events": {"smu_error": 1},
+        "unread": 0,
     }
     (event,) = type_("events", "--json").json["events"]
     assert event["time"] == time

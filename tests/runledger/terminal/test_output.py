@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rules import words
+from ledger.text import humanize
 from runledger.terminal import output
 from tests.typing_at import Type
 
@@ -38,7 +38,7 @@ def test_what_follows_a_command_may_go_on_the_next_line() -> None:
     ],
 )
 def test_times_are_shown_to_the_second(time: str, shown: str) -> None:
-    assert words.to_the_second(time) == shown
+    assert humanize.to_the_second(time) == shown
 
 
 def test_a_table_is_cut_only_where_a_terminal_is_too_narrow(
@@ -58,7 +58,7 @@ def test_a_table_is_cut_only_where_a_terminal_is_too_narrow(
     ("amount", "said"), [(0, "0 events"), (1, "1 event"), (2000, "2,000 events")]
 )
 def test_one_is_counted_as_one(amount: int, said: str) -> None:
-    assert output.counted(amount, "event") == said
+    assert humanize.counted(amount, "event") == said
 
 
 def test_a_ledger_without_decisions_says_how_to_get_one(type_: Type) -> None:

@@ -27,6 +27,12 @@ def age(seconds: float) -> str:
     raise AssertionError("a duration is at least a number of seconds")
 
 
+def older_than(seconds: float, limit: str) -> str:
+    """An age beyond a limit, never in the same words as the limit: ``over 10 minutes``."""
+    text = age(seconds)
+    return f"over {text}" if text == limit else text
+
+
 def to_the_second(time: str) -> str:
     """A time as people read it; JSON has it to the microsecond."""
     head, _, fraction = time.rpartition(".")
@@ -56,7 +62,7 @@ def moment(time_us: int) -> str:
     return format_time(time_us - time_us % 1_000_000).replace("T", " ")
 
 
-def count(amount: int, noun: str) -> str:
+def counted(amount: int, noun: str) -> str:
     """``1 incident``, ``2 incidents``."""
     return f"{amount:,} {noun}{'' if amount == 1 else 's'}"
 
