@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from collectors.faults import known_faults
 from ledger.payloads import DecisionPayload
 from ledger.registry import PAYLOAD_TYPES
 from rules.features import FACTS
@@ -40,6 +41,7 @@ def pages() -> dict[str, str]:
         "cli.md": commands(),
         "views.md": views(),
         "python.md": facade(),
+        "faults.md": faults(),
     }
     note = "<!-- Written by docs/generate.py (`make docs`); change the code it describes. -->\n\n"
     return {name: note + re.sub(r"\n{3,}", "\n\n", text) for name, text in made.items()}
@@ -158,11 +160,15 @@ def rules() -> str:
             continue
         parts += ["| rule | severity | when | says | to do |", "|---|---|---|---|---|"]
         parts += [
-            f"| `{rule.name}` | {rule.severity} | {_when(rule)} | {_cell(rule.message)} "
+            f"| `{rule.name}` | {_severity(rule)} | {_when(rule)} | {_cell(rule.message)} "
             f"| {_cell(rule.remedy)} |"
             for rule in named
         ]
     return "\n".join(parts) + "\n"
+
+
+def _severity(rule: Rule) -> str:
+    return f"`{rule.severity}`" if rule.severity.startswith("$") else rule.severity
 
 
 def _when(rule: Rule) -> str:
@@ -296,6 +302,46 @@ def views() -> str:
 _SQL_TYPES = {"BIGINT": "integer", "INTEGER": "integer", "INT": "integer", "TEXT": "text",
               "DOUBLE_PRECISION": "number", "DOUBLE PRECISION": "number", "REAL": "number",
               "NUM": "number", "NUMERIC": "number"}  # fmt: skip
+
+
+# -- faults ----------------------------------------------------------------------
+
+_TOLD_BY = {
+    "amd": "AMD, by the kernel driver amdgpu",
+    "nvidia": "NVIDIA, by its kernel driver",
+    "machine": "The bus and the machine itself, by the kernel",
+}
+
+
+def faults() -> str:
+    """The catalogue of faults."""
+    parts = [
+        "# Faults\n",
+        "What the kernel log says of faults, as `runledger faults [CODE]` explains it. Each line "
+        "that an entry knows becomes an event of its kind: [`smu_error`](events.md#smu_error) "
+        "(where the kind is the `signature`), [`gpu_fault`](events.md#gpu_fault), "
+        "[`node_fault`](events.md#node_fault) or [`process_killed`](events.md#process_killed). "
+        "*Whose* says who is to blame: the card, the link to it, the node, the workload that "
+        "ran, or nobody (info). *Asks for* is what the source of the entry wants done with the "
+        "card. An Xid that is not listed is recorded with its number.\n",
+    ]
+    known = known_faults()
+    for told_by in dict.fromkeys(each.told_by for each in known):
+        parts += [
+            f"\n## {_TOLD_BY.get(told_by, told_by)}\n",
+            "| name | code | kind | whose | means | asks for | source |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        for each in (one.fault for one in known if one.told_by == told_by):
+            asks = (each.action or "").replace("_", " ")
+            parts.append(
+                f"| `{each.name}` | {each.code or ''} | `{each.kind}` | {each.whose} "
+                f"| {_cell(each.meaning)} | {asks} | {_cell(each.source)} |"
+            )
+    parts += ["\n## What to do\n", "| asks for, or whose | to do |", "|---|---|"]
+    remedies = {(each.fault.action or each.fault.whose): each.fault.remedy for each in known}
+    parts += [f"| {key.replace('_', ' ')} | {remedy} |" for key, remedy in remedies.items()]
+    return "\n".join(parts) + "\n"
 
 
 # -- the facade ------------------------------------------------------------------

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 from collectors.jobs.fingerprint import fingerprint
+from collectors.jobs.stderr import cleaned, is_launchers, last_lines, last_python_error
 from ledger.text.characters import one_line, spelt_out
 from ledger.text.secrets import redact
 
@@ -28,6 +29,7 @@ _MOST_FRAMES = 1000
 _LAST_WORDS = 1000
 _LONGEST_WORD = 4096
 _HALF_A_WORD = re.compile(rf"\A\S{{1,{_LONGEST_WORD}}}")
+_MOST_STDERR = 64 * 1024
 # Frames of the guard itself and of what calls the job for it.
 _OWN = re.compile(
     r"[/\\](?:collectors[/\\]jobs[/\\](?:guard|retrying)\.py|tenacity[/\\](?:asyncio[/\\])?\w+\.py"
@@ -51,9 +53,13 @@ def capture(
 
     ``secrets`` as for `redact`, ``names`` as for `fingerprint`.
     """
-    return describe(
-        _name_of(error), _message_of(error), _traceback_of(error), secrets=secrets, names=names
-    )
+    name, message = _name_of(error), _message_of(error)
+    if is_launchers(name):
+        # Another process failed: what it said is what there is to know.
+        inner = last_python_error(f"{_stderr_of(error)}\n{_str_of(error)}")
+        if inner is not None:
+            name, message = inner
+    return describe(name, message, _traceback_of(error), secrets=secrets, names=names)
 
 
 def describe(
@@ -126,13 +132,19 @@ def _message_of(error: BaseException) -> str:
         return "interrupted by SIGINT or an operator"
     if isinstance(error, BaseExceptionGroup):
         return " | ".join([text, *(f"{_name_of(e)}: {_str_of(e)}" for e in _leaves(error))])
-    if isinstance(error, subprocess.CalledProcessError | subprocess.TimeoutExpired):
-        said = error.stderr
-        if isinstance(said, bytes):
-            said = said[-_LAST_WORDS:].decode(errors="replace")
-        if isinstance(said, str) and said.strip():
-            return f"{text} stderr ends: {said.strip()[-_LAST_WORDS:]}"
-    return text
+    said = _stderr_of(error).strip()
+    # Its last line first: a fault is known by it, whatever program launched the command.
+    return f"{last_lines(said, 1)} ({text} stderr ends: {said[-_LAST_WORDS:]})" if said else text
+
+
+def _stderr_of(error: BaseException) -> str:
+    """What a command said that an exception is about; empty where it was not kept."""
+    if not isinstance(error, subprocess.CalledProcessError | subprocess.TimeoutExpired):
+        return ""
+    said = error.stderr
+    if isinstance(said, bytes):
+        return cleaned(said[-_MOST_STDERR:])
+    return said[-_MOST_STDERR:] if isinstance(said, str) else ""
 
 
 def _leaves(group: BaseExceptionGroup[BaseException], most: int = 5) -> Iterator[BaseException]:

@@ -44,6 +44,7 @@ def journal_line(raw: str, number: int) -> Line | None:
         wall_us=_micros(entry.get("__REALTIME_TIMESTAMP")),
         host=host if isinstance(host, str) else None,
         level=_level(entry.get("PRIORITY")),
+        certain=True,
         kernel=name == "kernel" and entry.get("_TRANSPORT", "kernel") == "kernel",
         boot_id=boot_uuid(boot) if _BOOT_ID.match(boot) else None,
         cursor=cursor if isinstance(cursor, str) and not CONTROL.search(cursor) else None,

@@ -51,9 +51,16 @@ class NodeResult:
 
 
 def ssh_probe(
-    result: NodeResult, boot_id: str | None = None, uptime_s: float | None = None
+    result: NodeResult,
+    boot_id: str | None = None,
+    uptime_s: float | None = None,
+    **seen: float | None,
 ) -> SshProbe:
-    """The ``ssh_probe`` payload of a result; boot and uptime are what the script reported."""
+    """The ``ssh_probe`` payload of a result.
+
+    Boot and uptime are what the script reported, and so is what else was
+    ``seen`` of the node: its memory, its clock.
+    """
     failure, latency = result.failure, result.latency_s
     address: str | None = result.node.address
     if printable(result.node.address) != result.node.address:
@@ -67,6 +74,7 @@ def ssh_probe(
         latency_s=None if latency is None else round(latency, 6),
         boot_id=boot_id,
         uptime_s=uptime_s,
+        **seen,
     )
 
 

@@ -5,11 +5,24 @@ from __future__ import annotations
 from typing import Literal
 
 from ledger.identifiers import normalize_pci
-from ledger.payloads._base import Amount, Count, Identifier, Integer, Json, Part, Payload, Pci
+from ledger.payloads._base import (
+    Amount,
+    Count,
+    Identifier,
+    Integer,
+    Json,
+    Number,
+    Part,
+    Payload,
+    Pci,
+)
 
 
 class SshProbe(Payload, frozen=True, kw_only=True):
-    """Whether a node answered over SSH, and which boot it is in."""
+    """Whether a node answered over SSH, which boot it is in, and what it has left.
+
+    ``clock_offset_s`` is the node's clock less ours.
+    """
 
     event_type = "ssh_probe"
 
@@ -23,10 +36,16 @@ class SshProbe(Payload, frozen=True, kw_only=True):
     latency_s: Amount | None = None
     boot_id: Identifier | None = None
     uptime_s: Amount | None = None
+    mem_total_mib: Amount | None = None
+    mem_available_mib: Amount | None = None
+    clock_offset_s: Number | None = None
 
 
 class KernelLogScanned(Payload, frozen=True, kw_only=True):
-    """How far a node's kernel log was read. ``readable`` false is no evidence, never "clean"."""
+    """How far a node's kernel log was read. ``readable`` false is no evidence, never "clean".
+
+    ``unread`` counts lines that hold words of trouble and could not be placed.
+    """
 
     event_type = "kernel_log_scanned"
 
@@ -36,10 +55,36 @@ class KernelLogScanned(Payload, frozen=True, kw_only=True):
     readable: bool
     boot_id: Identifier | None = None
     cursor: Identifier | None = None
+    unread: Count | None = None
+
+
+class NodeFault(Payload, frozen=True, kw_only=True):
+    """A fault of the machine itself, as its kernel named it; ``code`` is the number in the line."""
+
+    event_type = "node_fault"
+
+    node: Identifier
+    fault: Literal[
+        "hung_task",
+        "lockup",
+        "storage",
+        "readonly_fs",
+        "machine_check",
+        "fabric",
+        "iommu",
+        "oom",
+        "other",
+    ]
+    raw: str
+    code: Identifier | None = None
+    boot_id: Identifier | None = None
 
 
 class ProcessKilled(Payload, frozen=True, kw_only=True):
-    """The kernel killed a process for want of memory; ``process`` and ``pid`` as it names them."""
+    """The kernel killed a process for want of memory; ``process`` and ``pid`` as it names them.
+
+    ``supersedes``: an older reading of the same line, which counts no more.
+    """
 
     event_type = "process_killed"
 
@@ -48,6 +93,7 @@ class ProcessKilled(Payload, frozen=True, kw_only=True):
     process: Identifier | None = None
     pid: Count | None = None
     boot_id: Identifier | None = None
+    supersedes: Identifier | None = None
 
 
 class RamdiskFile(Part, frozen=True, kw_only=True):

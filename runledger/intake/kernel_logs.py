@@ -47,12 +47,16 @@ _FORMATS = (
 
 
 class Imported(NamedTuple):
-    """What an import read and stored; ``events`` counts what the log reports, by type."""
+    """What an import read and stored; ``events`` counts what the log reports, by type.
+
+    ``unread`` counts lines that hold words of trouble in a frame that is not known.
+    """
 
     lines: int
     stored: int
     duplicates: int
     events: dict[str, int]
+    unread: int = 0
 
 
 class Reclassified(NamedTuple):
@@ -100,7 +104,7 @@ def import_kernel_log(
         done = ledger.append_new(found.events[start : start + _AT_ONCE])
         stored += done.stored
         duplicates += done.duplicates
-    return Imported(found.lines, stored, duplicates, found.types)
+    return Imported(found.lines, stored, duplicates, found.types, found.unread)
 
 
 def reclassify_stored(ledger: Ledger) -> Reclassified:

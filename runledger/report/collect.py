@@ -195,7 +195,7 @@ _BURSTING = frozenset({"fault", "failure"})
 def _fault_kind(type_: str, data: Any) -> str:
     if type_ == "smu_error":
         return f"SMU {data.signature}"
-    if type_ == "gpu_fault":
+    if type_ in ("gpu_fault", "node_fault"):
         return str(data.fault).replace("_", " ")
     return "process killed" if type_ == "process_killed" else "command hung"
 
@@ -206,6 +206,7 @@ _HANDLERS: dict[str, _Handler] = {
     "gpu_probe": Collected._looked,
     "smu_error": Collected._fault,
     "gpu_fault": Collected._fault,
+    "node_fault": Collected._fault,
     "process_killed": Collected._fault,
     "command_hung": Collected._fault,
     "job_failed_with_traceback": Collected._failed,

@@ -80,9 +80,11 @@ _TELL: dict[str, Callable[[Any], str]] = {
     "gpu_probe": _gpu_probe,
     "smu_error": lambda data: data.raw,
     "gpu_fault": lambda data: data.raw,
+    "node_fault": lambda data: data.raw,
     "process_killed": lambda data: data.raw,
     "kernel_log_scanned": lambda data: (
         f"{data.lines:,} lines, {data.matches:,} of interest"
+        + (f", {data.unread:,} of trouble unread" if data.unread else "")
         if data.readable
         else "could not be read"
     ),

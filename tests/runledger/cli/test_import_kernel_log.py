@@ -50,6 +50,7 @@ def test_every_framing_is_read_and_dated(
         "stored": 1,
         "duplicates": 0,
         "events": {"smu_error": 1},
+        "unread": 0,
     }
     (event,) = type_("events", "--json").json["events"]
     assert event["time"] == time
@@ -165,7 +166,7 @@ def test_what_cannot_be_imported_is_said_and_nothing_is_stored(
     done = type_("import", "kernel-log", *arguments)
     assert done.code == code
     assert said in done.err
-    with runledger.open(folder / "runledger.db") as opened:
+    with runledger.open(folder / "runledger.db", create=True) as opened:
         assert opened.ledger.head().sequence == 0
 
 
