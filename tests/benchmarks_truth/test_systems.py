@@ -193,10 +193,9 @@ class Slow(Runledger):
     def decide(self, observed: Observed) -> Decision:
         quick = super().decide(observed)
         state = self._history.upto([], observed.at_us)
-        for machine in self._machines:
-            question = {"step": machine.name}
-            draft = self._judge.decide("preflight", question, state, observed.at_us)
-            assert (draft.verdict not in MAY_START) == (machine.number in quick.blocked)
+        for name, number in self._numbers.items():
+            draft = self._judge.decide("preflight", {"step": name}, state, observed.at_us)
+            assert (draft.verdict not in MAY_START) == (number in quick.blocked)
         return quick
 
 
