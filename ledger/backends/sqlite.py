@@ -44,7 +44,7 @@ class Sqlite(Backend):
             if not create:
                 raise NotFound(
                     f"no ledger at {path.absolute()}: name the one you mean with --ledger, "
-                    "or make one with `runledger init`"
+                    "or make one with `runledger init` (with a runledger.toml: `runledger upgrade`)"
                 )
             _check_folder(path)
         elif path.is_dir():
