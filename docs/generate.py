@@ -25,7 +25,7 @@ from ledger.registry import PAYLOAD_TYPES
 from rules.features import FACTS
 from rules.ruleset import Rule
 from rules.rulesets import ALL_RULES
-from runledger.cli import build_parser
+from runledger.cli import build_parser, exits
 
 FOLDER = Path(__file__).parent
 _POLICY = FOLDER.parent / "rules" / "default_policy.toml"
@@ -436,6 +436,11 @@ def commands() -> str:
         "| 11 | a person is needed, or evidence is missing |\n"
         "| 12 | replay drifted, verify failed, a case failed, or `--fail-on-change` |\n"
         "| 75 | try again later: ledger busy, disk full |\n| 130 | interrupted (Ctrl-C) |\n",
+        "With `--json` an error is one JSON object on stderr, also where the command line cannot be "
+        'parsed: `{"error", "message", "remedy", "problems"?}`. `error` is one of '
+        f"{', '.join(f'`{name}`' for name in exits.NAMES.values())}; `remedy` is what to do about "
+        "it, or null; each of `problems` has a `message`, and of an event its `field`, `line`, "
+        "`file` and `remedy`. It is the last line; notes may stand before it.\n",
         "`exec` exits with the code of the command it runs; `doctor` with the code of the first "
         "thing that is not well.\n",
         " · ".join(f"[{names[0]}](#{names[0]})" for names, _ in _walk(parser, ()) if not names[1:]),

@@ -93,14 +93,16 @@ def parse_filter(text: str) -> Filter:
             raise InvalidFilter(f"{term.strip()!r} in filter {text!r} is not KEY=VALUE")
         if key not in KEYS:
             raise InvalidFilter(
-                f"unknown key {key!r} in filter {text!r}: did you mean {nearest(key, KEYS)}? "
-                f"(keys: {', '.join(KEYS)})"
+                f"unknown key {key!r} in filter {text!r}",
+                remedy=f"did you mean {nearest(key, KEYS)}? (keys: {', '.join(KEYS)})",
             )
         if key in ("since", "until"):
             try:
                 bounds[key].append(parse_time(value))
             except InvalidTime as error:
-                raise InvalidFilter(f"{key} in filter {text!r}: {error}") from None
+                raise InvalidFilter(
+                    f"{key} in filter {text!r}: {error.what}", remedy=error.remedy
+                ) from None
         elif key == "seq":
             ranges.append(_parse_range(value, text))
         else:
@@ -149,7 +151,9 @@ def _common(ranges: list[_Range]) -> _Range | None:
 def _parse_range(value: str, text: str) -> _Range:
     match = re.fullmatch(r"(\d{1,18})(?:(\.\.)(\d{1,18})?)?", value)
     if match is None:
-        raise InvalidFilter(f"seq in filter {text!r}: write a position (812) or a range (1..812)")
+        raise InvalidFilter(
+            f"seq in filter {text!r}", remedy="write a position (812) or a range (1..812)"
+        )
     first, dots, last = match.groups()
     if dots is None:
         return int(first), int(first)

@@ -22,9 +22,9 @@ def check_free(path: Path, what: str) -> None:
     or `NotFound` for a missing folder.
     """
     if path.exists() or path.is_symlink():
-        raise AlreadyThere(f"{path} exists already: name a new file for the {what}")
+        raise AlreadyThere(f"{path} exists already", remedy=f"name a new file for the {what}")
     if not path.parent.is_dir():
-        raise NotFound(f"no folder {path.parent} for the {what}: make it first")
+        raise NotFound(f"no folder {path.parent} for the {what}", remedy="make it first")
 
 
 def part_of(path: Path) -> Path:
@@ -49,7 +49,9 @@ def publish(part: Path, path: Path, what: str) -> None:
             part.rename(path)
             _sync(path.parent)
     except FileExistsError:
-        raise AlreadyThere(f"{path} exists already: name a new file for the {what}") from None
+        raise AlreadyThere(
+            f"{path} exists already", remedy=f"name a new file for the {what}"
+        ) from None
 
 
 def linked(part: Path, path: Path) -> bool:

@@ -127,15 +127,17 @@ def _translated(error: BaseException, what: str, text: str) -> LedgerError | Non
 
     if isinstance(error, psycopg.OperationalError):
         if 'database "' in str(error) and "does not exist" in str(error):
-            return NotFound(f"{what}: {text}; create the database first (createdb)")
+            return NotFound(f"{what}: {text}", remedy="create the database first (createdb)")
         if "authentication failed" in str(error) or 'role "' in str(error):
             return InvalidLocation(
-                f"{what}: {text}; check user and password (PGPASSWORD, ~/.pgpass)"
+                f"{what}: {text}", remedy="check user and password (PGPASSWORD, ~/.pgpass)"
             )
-        return Unavailable(f"{what}: {text}; check the server and try again")
+        return Unavailable(f"{what}: {text}", remedy="check the server and try again")
     refused = psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction
     if isinstance(error, refused):
-        return Unavailable(f"{what}: {text}; check that this user may write on this server")
+        return Unavailable(
+            f"{what}: {text}", remedy="check that this user may write on this server"
+        )
     return LedgerError(f"{what}: {text}")
 
 

@@ -43,16 +43,17 @@ class Sqlite(Backend):
         if not path.exists():
             if not create:
                 raise NotFound(
-                    f"no ledger at {path.absolute()}: name the one you mean with --ledger, "
-                    "or make one with `runledger init` (with a runledger.toml: `runledger upgrade`)"
+                    f"no ledger at {path.absolute()}",
+                    remedy="name the one you mean with --ledger, or make one with "
+                    "`runledger init` (with a runledger.toml: `runledger upgrade`)",
                 )
             _check_folder(path)
         elif path.is_dir():
-            raise InvalidLocation(f"{path} is a folder: name the ledger's file")
+            raise InvalidLocation(f"{path} is a folder", remedy="name the ledger's file")
         elif path.stat().st_size == 0:
             raise NotFound(
-                f"no ledger at {path.absolute()}, only an empty file: restore a backup, "
-                "or remove it and run `runledger init`"
+                f"no ledger at {path.absolute()}, only an empty file",
+                remedy="restore a backup, or remove it and run `runledger init`",
             )
 
         def open_to_write() -> Any:
@@ -199,7 +200,7 @@ def _opened(path: Path, options: str) -> Any:
 
 def _check_folder(path: Path) -> None:
     if not path.parent.is_dir():
-        raise NotFound(f"no folder {path.parent} to create the ledger in: make it first")
+        raise NotFound(f"no folder {path.parent} to create the ledger in", remedy="make it first")
 
 
 def _may_change(connection: Any, *, create: bool) -> bool:

@@ -424,7 +424,7 @@ class Runledger:
         except NotFound:
             event = None
         if event is None or not isinstance(event.data, DecisionPayload):
-            raise Missing(f"no decision {id!r} in this ledger: see `runledger decisions`")
+            raise Missing(f"no decision {id!r} in this ledger", remedy="see `runledger decisions`")
         return event
 
     def replay(self, *ids: str, progress: Callable[[int], None] = lambda _: None) -> Replayed:
@@ -567,5 +567,5 @@ def _given(**values: Any) -> dict[str, Any]:
 def _count(name: str, value: Any) -> int | None:
     number = None if value is None else whole_number(value)
     if value is not None and (number is None or number < 0):
-        raise BadInput(f"{name} = {value!r}: give a whole number, 0 or more")
+        raise BadInput(f"{name} = {value!r}", remedy="give a whole number, 0 or more")
     return number

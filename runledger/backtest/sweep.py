@@ -25,7 +25,7 @@ def swept(name: str, policy: Policy, sweep: str) -> list[tuple[str, Policy]]:
     """
     key, equals, values = sweep.partition("=")
     if not equals or not key or not values:
-        raise BadInput(f"--sweep {sweep!r}: write KEY=A..B or KEY=A,B,C")
+        raise BadInput(f"--sweep {sweep!r}", remedy="write KEY=A..B or KEY=A,B,C")
     found = []
     for value in _values(sweep, values):
         setting = f"{key}={value}"
@@ -45,5 +45,5 @@ def _values(sweep: str, values: str) -> list[str]:
             raise BadInput(f"--sweep {sweep!r}: more than {_MOST_VALUES} values; list some of them")
         listed = [str(each) for each in range(first, last + 1)]
     if not all(listed) or len(listed) > _MOST_VALUES:
-        raise BadInput(f"--sweep {sweep!r}: write KEY=A..B or KEY=A,B,C")
+        raise BadInput(f"--sweep {sweep!r}", remedy="write KEY=A..B or KEY=A,B,C")
     return listed

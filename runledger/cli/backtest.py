@@ -52,7 +52,7 @@ def _backtest(arguments: argparse.Namespace) -> int:
     from runledger.terminal.output import print_json
 
     if arguments.plot and not arguments.sweep:
-        raise BadInput("--plot draws a sweep: give --sweep KEY=A..B")
+        raise BadInput("--plot draws a sweep", remedy="give --sweep KEY=A..B")
     if arguments.plot:
         check_drawable(Path(arguments.plot))
     with opened(arguments) as runledger, progress("deciding again") as advance:

@@ -229,7 +229,9 @@ def _override(arguments: argparse.Namespace) -> int:
     from runledger.terminal.output import print_json, say, talk
 
     if arguments.action == "waive" and arguments.expires is None:
-        raise BadInput("waive needs an end: add --expires, for example 2026-01-25T06:00:00Z")
+        raise BadInput(
+            "waive needs an end", remedy="add --expires, for example 2026-01-25T06:00:00Z"
+        )
     check_word(arguments.subject, reason=arguments.reason, by=arguments.by)
     with opened(arguments, write=True) as runledger:
         known = runledger.seen(arguments.subject)

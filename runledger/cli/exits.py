@@ -1,11 +1,15 @@
-"""Exit codes, and which error gets which."""
+"""Exit codes, which error gets which, and an error as words or as one JSON object."""
 
 from __future__ import annotations
 
 import errno
+import json
 import os
 import sys
 import traceback
+from typing import Any
+
+from runledger.errors import RunledgerError
 
 DONE = 0
 OWN_FAILURE = 1
@@ -20,25 +24,72 @@ INTERRUPTED = 130
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def report(message: str, code: int) -> int:
-    """Say what went wrong on stderr; returns the code."""
+NAMES = {
+    OWN_FAILURE: "own_failure",
+    BAD_INPUT: "bad_input",
+    NOT_FOUND: "not_found",
+    CONFLICT: "conflict",
+    DRIFT: "damaged",
+    TRY_LATER: "try_later",
+    INTERRUPTED: "interrupted",
+}
+"""What ``--json`` calls an error, by its exit code."""
+
+
+def report(error: Exception | str, code: int, *, as_json: bool = False) -> int:
+    """Say what went wrong on stderr, as a program or a person reads it; returns the code."""
     from ledger.text.characters import plain
 
-    print(f"runledger: {plain(message, keep_lines=True)}", file=sys.stderr)
+    if as_json:
+        print(json.dumps(_as_json(error, code)), file=sys.stderr)
+    else:
+        said = getattr(error, "prog", "runledger")
+        print(f"{said}: {plain(_text(error, code), keep_lines=True)}", file=sys.stderr)
     return code
 
 
-def for_error(error: Exception) -> int:
+def for_error(error: Exception, *, as_json: bool = False) -> int:
     """Report an error; returns its exit code."""
-    from ledger.errors import RunledgerError
-
     code = code_of(error)
     if code == OWN_FAILURE and os.environ.get("RUNLEDGER_DEBUG"):
         traceback.print_exception(error)
+    return report(error, code, as_json=as_json)
+
+
+def _text(error: Exception | str, code: int) -> str:
+    if isinstance(error, str):
+        return error
     text = _file_trouble(error) or str(error) or type(error).__name__
     if code == OWN_FAILURE and not isinstance(error, RunledgerError):
-        text = f"{type(error).__name__}: {text} (RUNLEDGER_DEBUG=1 shows where)"
-    return report(text, code)
+        return f"{type(error).__name__}: {text} (RUNLEDGER_DEBUG=1 shows where)"
+    return text
+
+
+def _as_json(error: Exception | str, code: int) -> dict[str, Any]:
+    """``error``, ``message`` and ``remedy`` (null where none is known), and ``problems``.
+
+    A problem has a ``message``; one of an event also says where it is.
+    """
+    known = isinstance(error, RunledgerError) and bool(error.remedy)
+    shown: dict[str, Any] = {
+        "error": NAMES[code],
+        "message": error.what if known else _text(error, code),  # type: ignore[union-attr]
+        "remedy": error.remedy if known else None,  # type: ignore[union-attr]
+    }
+    problems = getattr(error, "problems", ())
+    if problems:
+        shown["problems"] = [_problem(each) for each in problems]
+    return shown
+
+
+def _problem(problem: Any) -> dict[str, Any]:
+    if isinstance(problem, str):
+        return {"message": problem}
+    return {
+        key: getattr(problem, key)
+        for key in ("message", "remedy", "field", "line", "file")
+        if getattr(problem, key)
+    }
 
 
 def _file_trouble(error: Exception) -> str | None:

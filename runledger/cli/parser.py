@@ -7,10 +7,22 @@ import difflib
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from runledger.errors import BadInput
+
 Commands = Any
 """What ``add_subparsers`` returns; argparse keeps its type to itself."""
 
 Run = Callable[[argparse.Namespace], int | None]
+
+
+class UsageError(BadInput):
+    """A command line that cannot be understood; ``prog`` is the command whose help says more."""
+
+    def __init__(self, prog: str, message: str) -> None:
+        self.prog = prog
+        super().__init__(message, remedy=f"see `{prog} --help`")
+        stop = "" if message.endswith("?") else ";"
+        self.args = (f"{message}{stop} {self.remedy}",)
 
 
 class _Help(argparse.HelpFormatter):
@@ -38,9 +50,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Usage errors: one line, exit code 2."""
-        message = message.removeprefix("argument ")
-        stop = "" if message.endswith("?") else ";"
-        self.exit(2, f"{self.prog}: {message}{stop} see `{self.prog} --help`\n")
+        raise UsageError(self.prog, message.removeprefix("argument "))
 
 
 def command(

@@ -58,7 +58,7 @@ def _query(arguments: argparse.Namespace) -> int:
     budget = Budget(arguments.timeout)
     settings = settings_of(arguments)
     with open_ledger(settings.ledger, create=False, readonly=True) as ledger:
-        _watch(budget)
+        _watch(budget, as_json=arguments.json)
         with query(ledger, sql, budget=budget, limit=limit, heap_bytes=_HEAP_BYTES) as rows:
             _print(rows, format_)
             if rows.truncated:
@@ -82,7 +82,7 @@ def _print(rows: Rows, format_: str) -> None:
         sys.stdout.buffer.flush()
 
 
-def _watch(budget: Budget) -> None:
+def _watch(budget: Budget, *, as_json: bool) -> None:
     """End this process where the database does not end the query in time.
 
     SQLite looks at the clock between its steps, and one call of a function on
@@ -95,7 +95,7 @@ def _watch(budget: Budget) -> None:
             if budget.is_running and budget.left_s < -_GRACE_S:
                 import os
 
-                exits.report(str(budget.exhausted()), exits.OWN_FAILURE)
+                exits.report(budget.exhausted(), exits.OWN_FAILURE, as_json=as_json)
                 sys.stderr.flush()
                 os._exit(exits.OWN_FAILURE)
 

@@ -61,7 +61,9 @@ def merge(text: str, nodes: list[dict[str, Any]]) -> str:
     spans = _node_spans(text)
     missing = sorted(set(wanted) - {host for host, _, _ in spans})
     if missing:
-        raise BadInput(f"the node file has no node {', '.join(missing)}: add it there first")
+        raise BadInput(
+            f"the node file has no node {', '.join(missing)}", remedy="add it there first"
+        )
     for host, start, end in reversed(spans):
         text = text[:start] + _edited(text[start:end], wanted.get(host)) + text[end:]
     return text

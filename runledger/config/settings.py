@@ -114,8 +114,9 @@ def fleet_to_reach(settings: Settings) -> Fleet:
     if settings.fleet is None:
         raise BadInput(
             f"no {CONFIG_NAME} here or above: what a ledger says of a fleet is judged by, and "
-            "nothing is reached or run by it; make one with `runledger init`, name yours with "
-            "--config, or judge on what is recorded with `runledger preflight --no-probe`"
+            "nothing is reached or run by it",
+            remedy="make one with `runledger init`, name yours with "
+            "--config, or judge on what is recorded with `runledger preflight --no-probe`",
         )
     for node in settings.fleet.nodes:
         require_trusted_node(node, settings.folder)
@@ -147,7 +148,9 @@ def load_settings(
     if path is None:
         return Settings(ledger=location or str(cwd / DEFAULT_LEDGER))
     if config and not path.exists():
-        raise Missing(f"{path}: no such file; `runledger init --config {config}` makes one")
+        raise Missing(
+            f"{path}: no such file", remedy=f"`runledger init --config {config}` makes one"
+        )
     require_trusted(path)
     table = _read(path)
     problems = [_unknown(key) for key in table if key not in _KEYS]

@@ -105,7 +105,7 @@ def _node(node: Any, at: int, origin: str, ours: bool) -> dict[str, Any]:
         raise BadInput(f"{where}: not an object")
     host = node.get("hostname")
     if not isinstance(host, str) or not host:
-        raise BadInput(f"{where}: no 'hostname': name the machine's address")
+        raise BadInput(f"{where}: no 'hostname'", remedy="name the machine's address")
     found: dict[str, Any] = {"name": _RIGS.get(host, host), "address": host}
     if host == "localhost" and ours:
         found["name"] = _CONTROLLER
