@@ -8,7 +8,7 @@ to the database; `matches` is the one truth, applied to every event read.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,8 +82,11 @@ class Filter:
         return and_(true(), *terms)
 
 
-def parse_filter(text: str) -> Filter:
-    """The filter in ``text``; raises `InvalidFilter` naming the term that is wrong."""
+def parse_filter(text: str, *, time: Callable[[str], int] = parse_time) -> Filter:
+    """The filter in ``text``; raises `InvalidFilter` naming the term that is wrong.
+
+    ``time`` reads the values of ``since`` and ``until``, and raises `InvalidTime`.
+    """
     patterns: list[tuple[str, str]] = []
     bounds: dict[str, list[int]] = {"since": [], "until": []}
     ranges: list[_Range] = []
@@ -98,7 +101,7 @@ def parse_filter(text: str) -> Filter:
             )
         if key in ("since", "until"):
             try:
-                bounds[key].append(parse_time(value))
+                bounds[key].append(time(value))
             except InvalidTime as error:
                 raise InvalidFilter(
                     f"{key} in filter {text!r}: {error.what}", remedy=error.remedy
@@ -118,9 +121,11 @@ def parse_filter(text: str) -> Filter:
     )
 
 
-def parse_filters(texts: Iterable[str]) -> tuple[Filter, ...]:
-    """Several expressions; an event matches when any of them does."""
-    return tuple(parse_filter(text) for text in texts)
+def parse_filters(
+    texts: Iterable[str], *, time: Callable[[str], int] = parse_time
+) -> tuple[Filter, ...]:
+    """Several expressions; an event matches when any of them does. As `parse_filter`."""
+    return tuple(parse_filter(text, time=time) for text in texts)
 
 
 def any_matches(filters: Iterable[Filter], event: Event) -> bool:

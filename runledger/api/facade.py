@@ -415,7 +415,7 @@ class Runledger:
 
     def decisions(self, *where: str) -> Iterator[Event]:
         """Recorded decisions, oldest first; filters widen one another."""
-        return self.ledger.read(types=DECIDED_TYPES, where=parse_filters(where))
+        return self.ledger.read(types=DECIDED_TYPES, where=self.session.filters(where))
 
     def decision(self, id: str) -> Event:
         """One recorded decision; raises `Missing`."""

@@ -15,6 +15,7 @@ from importlib import import_module
 
 from runledger.cli import exits, streams
 from runledger.cli.parser import Parser, shared
+from runledger.cli.times import resolve
 
 _GROUPS = (
     "setup",
@@ -80,5 +81,6 @@ def _run(argv: Sequence[str] | None) -> int | None:
         arguments = build_parser().parse_args(argv)
     except SystemExit as left:  # argparse has printed help
         return int(left.code or exits.DONE)
+    resolve(arguments)
     code: int | None = arguments.run(arguments)
     return code

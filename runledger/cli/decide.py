@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from runledger.cli import exits
-from runledger.cli.parser import Commands, command, count, deciding, moment, scope
+from runledger.cli.parser import Commands, command, count, deciding, moment, moment_ahead, scope
 
 if TYPE_CHECKING:
     from runledger.api.facade import Runledger
@@ -103,7 +103,7 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--by", required=True, metavar="WHO", help="whose word it is")
     parser.add_argument(
-        "--expires", type=moment, metavar="TIME", help="until when it holds (waive needs it)"
+        "--expires", type=moment_ahead, metavar="TIME", help="until when it holds (waive needs it)"
     )
     parser.add_argument("--at", type=moment, metavar="TIME", help="when it was said; default: now")
 

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from runledger.cli import exits
-from runledger.cli.parser import Commands, command, moment, position, where
+from runledger.cli.parser import Commands, command, filter_, moment, position, where
 
 
 def add(commands: Commands) -> None:
@@ -64,6 +64,7 @@ def add(commands: Commands) -> None:
         "--without",
         action="extend",
         nargs="+",
+        type=filter_,
         default=[],
         metavar="FILTER",
         help="as if the events that match had not been",

@@ -104,6 +104,11 @@ def shared(parser: argparse.ArgumentParser, *, default: Any = None) -> None:
     )
     json_default = default if default is argparse.SUPPRESS else False
     parser.add_argument(
+        "--tz", metavar="ZONE", default=default,
+        help="zone of times without an offset; default: RUNLEDGER_TZ, else tz in runledger.toml, "
+        "else UTC",
+    )  # fmt: skip
+    parser.add_argument(
         "--json", action="store_true", default=json_default, help="print one JSON object"
     )
 
@@ -111,7 +116,7 @@ def shared(parser: argparse.ArgumentParser, *, default: Any = None) -> None:
 def deciding(parser: Parser) -> Parser:
     """The options of deciding commands: judge at another time, on an earlier position."""
     parser.add_argument(
-        "--at", type=moment, metavar="TIME", help="judge at this time (RFC 3339); default: now"
+        "--at", type=moment, metavar="TIME", help="judge at this time; default: now"
     )
     parser.add_argument(
         "--as-of", type=position, metavar="SEQ", help="consider events up to this position only"
@@ -122,21 +127,48 @@ def deciding(parser: Parser) -> Parser:
 def where(parser: argparse.ArgumentParser, what: str) -> None:
     """The option that chooses events or decisions by FILTER."""
     parser.add_argument(
-        "--where", action="append", default=[], metavar="FILTER",
+        "--where", action="append", type=filter_, default=[], metavar="FILTER",
         help=f"{what}: KEY=VALUE,…; keys: id, type, subject, source, run, step, node, pci, since, "
         "until, seq (n or a..b); values may hold *; given twice it widens",
     )  # fmt: skip
 
 
-def moment(text: str) -> str:
-    """A time in RFC 3339 with an offset, as it was given."""
-    from ledger.times import InvalidTime, parse_time
+def moment(text: str) -> Typed:
+    """A time as people write it; `runledger.cli.times` makes it RFC 3339."""
+    return _typed(text)
+
+
+def moment_ahead(text: str) -> Typed:
+    """A time of which an age or a clock time lies ahead."""
+    return _typed(text, ahead=True)
+
+
+def filter_(text: str) -> TypedFilter:
+    """A FILTER, the times in it as people write them."""
+    return TypedFilter(text)
+
+
+class Typed(str):
+    """A time as it was typed; what it is depends on the zone, which may be named after it."""
+
+    ahead = False
+
+
+class TypedFilter(str):
+    """A FILTER as it was typed."""
+
+
+def _typed(text: str, *, ahead: bool = False) -> Typed:
+    from ledger.times import InvalidTime
+    from runledger.config.moments import parse_moment
 
     try:
-        parse_time(text)
+        parse_moment(text, now_us=0, ahead=ahead)
     except InvalidTime as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-    return text
+    typed = Typed(text)
+    typed.ahead = ahead
+    return typed
 
 
 def position(text: str) -> int:

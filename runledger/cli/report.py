@@ -31,7 +31,7 @@ def add(commands: Commands) -> None:
         "--since",
         type=moment,
         metavar="TIME",
-        help="from this time on (RFC 3339); default: 30 days",
+        help="from this time on; default: 30 days",
     )
     parser.add_argument(
         "--until", type=moment, metavar="TIME", help="up to this time; default: the newest event"

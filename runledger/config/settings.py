@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from datetime import tzinfo
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -27,11 +28,12 @@ from runledger.config.trusted import (
     require_trusted,
     require_trusted_ssh,
 )
+from runledger.config.zones import parse_zone
 from runledger.errors import BadInput, Missing
 
 DEFAULT_LEDGER = "runledger.db"
 
-_KEYS = ("ledger", "policy", "spool", "nodes", "steps", "probe")
+_KEYS = ("ledger", "policy", "spool", "tz", "nodes", "steps", "probe")
 _Positive = Annotated[int, Meta(gt=0)] | Annotated[float, Meta(gt=0)]
 _Seconds = Annotated[int, Meta(ge=0)] | Annotated[float, Meta(ge=0)]
 
@@ -60,6 +62,20 @@ class ProbeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     remedy_timeout_s: _Positive = 600
 
 
+class Zone(NamedTuple):
+    """A time zone as it was written, and who named it, in words."""
+
+    name: str = "UTC"
+    by: str = "by default"
+
+    def read(self) -> tzinfo:
+        """The zone; raises `BadInput` where it was named wrongly."""
+        try:
+            return parse_zone(self.name)
+        except BadInput as error:
+            raise BadInput(f"the zone {self.by}: {error.what}", remedy=error.remedy) from None
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What is configured. ``fleet`` and ``policy`` are None where there is no file.
 
@@ -77,6 +93,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     policy: Policy | None = None
     policy_file: Path | None = None
     probe: ProbeSettings = ProbeSettings()
+    tz: Zone = Zone()
+    """The zone of times that say none."""
 
     @property
     def folder(self) -> Path:
@@ -143,10 +161,11 @@ def load_settings(
     environ = os.environ if environ is None else environ
     cwd = Path.cwd() if cwd is None else cwd
     location = ledger or environ.get("RUNLEDGER_LEDGER")
+    zone = Zone(environ["RUNLEDGER_TZ"], "by RUNLEDGER_TZ") if environ.get("RUNLEDGER_TZ") else None
     config = config or environ.get("RUNLEDGER_CONFIG")
     path = find_config(cwd, environ) if not config else cwd / config
     if path is None:
-        return Settings(ledger=location or str(cwd / DEFAULT_LEDGER))
+        return Settings(ledger=location or str(cwd / DEFAULT_LEDGER), tz=zone or Zone())
     if config and not path.exists():
         raise Missing(
             f"{path}: no such file", remedy=f"`runledger init --config {config}` makes one"
@@ -156,10 +175,13 @@ def load_settings(
     problems = [_unknown(key) for key in table if key not in _KEYS]
     problems += [
         f"{key} = {table[key]!r}: write it as text"
-        for key in ("ledger", "policy", "spool")
+        for key in ("ledger", "policy", "spool", "tz")
         if key in table and (not isinstance(table[key], str) or not table[key])
     ]
     problems += _location_problem(table.get("ledger"))
+    problems += _zone_problem(table.get("tz"))
+    if zone is None and "tz" in table:
+        zone = Zone(table["tz"], f"by {path.name}")
     check(table.get("probe", {}), ProbeSettings, "probe", problems)
     fleet = Fleet()
     try:
@@ -177,6 +199,7 @@ def load_settings(
         policy=default_policy(),
         policy_file=path.parent / table["policy"] if "policy" in table else None,
         probe=msgspec.convert(table.get("probe", {}), ProbeSettings),
+        tz=zone or Zone(),
     )
 
 
@@ -204,6 +227,14 @@ def _why(error: OSError | UnicodeDecodeError) -> str:
 def _beside(path: Path, location: str) -> str:
     """A relative path in the file is relative to the file's folder."""
     return location if "://" in location else str(path.parent / location)
+
+
+def _zone_problem(zone: object) -> list[str]:
+    try:
+        parse_zone(zone if isinstance(zone, str) else "UTC")
+    except BadInput as error:
+        return [f"tz: {error}"]
+    return []
 
 
 def _location_problem(location: object) -> list[str]:

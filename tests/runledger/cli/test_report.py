@@ -57,7 +57,7 @@ class TestRefused:
             (["--run", "R9"], 3, "no event of run"),
             (["--node", "nobody"], 3, "no event about node"),
             (["--since", "2031-01-01T00:00:00Z"], 3, "no event from"),
-            (["--since", "yesterday"], 2, "not an RFC 3339 time"),
+            (["--since", "last week"], 2, "is no time: write RFC 3339"),
             (["--since", "2026-02-01T00:00:00Z", "--until", "2026-01-01T00:00:00Z"], 2, "after"),
             (["--run", "R9", "--node", "rig"], 2, "not allowed with"),
             (["--run", "R9", "--since", "2026-01-01T00:00:00Z"], 2, "give --run alone"),
