@@ -18,7 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from ledger import Appended, Event, Ledger, NotFound, new_event, open_ledger, parse_filters
+from ledger import Appended, Event, Ledger, new_event, open_ledger, parse_filters
 from ledger.identifiers import subject_problem
 from ledger.payloads import DecisionPayload, OverrideSet, Payload
 from ledger.redaction import redacted
@@ -28,7 +28,7 @@ from runledger.api.guarding import Context, Decorator, Function, decorate, repor
 from runledger.api.live_decisions import LiveDecisions
 from runledger.config.session import Session, Time
 from runledger.config.settings import Settings, fleet_to_reach, load_settings
-from runledger.errors import BadInput, Missing
+from runledger.errors import BadInput
 from runledger.intake.admission import admit
 from runledger.studies.json_values import scope_texts
 
@@ -418,20 +418,20 @@ class Runledger:
         return self.ledger.read(types=DECIDED_TYPES, where=self.session.filters(where))
 
     def decision(self, id: str) -> Event:
-        """One recorded decision; raises `Missing`."""
-        try:
-            event = self.ledger.get(id)
-        except NotFound:
-            event = None
-        if event is None or not isinstance(event.data, DecisionPayload):
-            raise Missing(f"no decision {id!r} in this ledger", remedy="see `runledger decisions`")
-        return event
+        """One recorded decision: an id, a beginning of it, a position, or ``last``.
+
+        See `runledger.deciding.naming`. Raises `Missing`, and `BadInput` where it is not clear.
+        """
+        from runledger.deciding.naming import find_decision
+
+        return find_decision(self.ledger, id)
 
     def replay(self, *ids: str, progress: Callable[[int], None] = lambda _: None) -> Replayed:
         """Rerun recorded decisions (all, or those named) and compare them to the byte."""
         from runledger.replaying.replay import replay
 
-        decided = [self.decision(id) for id in dict.fromkeys(ids)] if ids else self.decisions()
+        named = {event.id: event for event in map(self.decision, ids)}
+        decided = named.values() if ids else self.decisions()
         return replay(self.ledger, self.catalog, decided, progress)
 
     def what_if(

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from runledger.cli import exits
+from runledger.cli.listing import chosen_of, stretch, until_interrupted
 from runledger.cli.parser import Commands, command, where
 
 if TYPE_CHECKING:
@@ -27,10 +28,12 @@ def add(commands: Commands) -> None:
         _events,
         "list events",
         examples=[
-            "runledger events --where type=smu_error,node=rig-6600,since=2026-01-24T00:00:00Z"
+            "runledger events --where type=smu_error,node=rig-6600,since=2026-01-24T00:00:00Z",
+            "runledger events --last 20 --follow",
         ],
     )
     where(parser, "those that match")
+    stretch(parser)
 
     parser = command(
         commands,
@@ -106,7 +109,12 @@ def _events(arguments: argparse.Namespace) -> int:
     from runledger.terminal.output import note_no_match
 
     with opened(arguments) as runledger:
-        found = runledger.ledger.read(where=parse_filters(arguments.where))
+        where = parse_filters(arguments.where)
+        found = chosen_of(runledger.ledger, arguments, where=where)
+        if arguments.follow:
+            with until_interrupted():
+                _write_each(found, as_json=arguments.json)
+            return exits.DONE
         count = _write_json(found) if arguments.json else _write_lines(found)
     note_no_match(count, arguments.where)
     return exits.DONE
@@ -125,6 +133,19 @@ def _write_json(found: Iterable[Event]) -> int:
         count += 1
     sys.stdout.write("]}\n")
     return count
+
+
+def _write_each(found: Iterable[Event], *, as_json: bool) -> None:
+    """A line an event, each at once; as JSON without a list: it has no end to close it at."""
+    from ledger import to_wire
+    from runledger.terminal.output import print_json
+
+    for event in found:
+        if as_json:
+            print_json(to_wire(event))
+        else:
+            _write_lines([event])
+        sys.stdout.flush()
 
 
 def _write_lines(found: Iterable[Event]) -> int:

@@ -113,6 +113,12 @@ def shared(parser: argparse.ArgumentParser, *, default: Any = None) -> None:
     )
 
 
+DECISION = (
+    "its id, 8 characters or more that it or its last group begins with, its position, or last"
+)
+"""How a recorded decision is named, for help."""
+
+
 def deciding(parser: Parser) -> Parser:
     """The options of deciding commands: judge at another time, on an earlier position."""
     parser.add_argument(
