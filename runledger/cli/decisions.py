@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ledger.text.characters import plain
 from runledger.cli import exits
 from runledger.cli.listing import chosen_of, stretch, until_interrupted
 from runledger.cli.parser import DECISION, Commands, command, filter_, moment, position, where
@@ -129,6 +128,7 @@ def _write_each(chosen: Iterable[Event], *, as_json: bool) -> None:
     """A line a decision, each at once."""
     import msgspec
 
+    from ledger.text.characters import plain
     from runledger.terminal.output import print_json, say
 
     for event in chosen:

@@ -9,8 +9,6 @@ import sys
 import traceback
 from typing import Any
 
-from runledger.errors import RunledgerError
-
 DONE = 0
 OWN_FAILURE = 1
 BAD_INPUT = 2
@@ -34,6 +32,18 @@ NAMES = {
     INTERRUPTED: "interrupted",
 }
 """What ``--json`` calls an error, by its exit code."""
+
+
+class UsageError(Exception):
+    """A command line that cannot be understood; ``prog`` is the command whose help says more.
+
+    It has what a `RunledgerError` has, and is none, so that ``--help`` need not load a ledger.
+    """
+
+    def __init__(self, prog: str, what: str) -> None:
+        self.prog, self.what, self.remedy = prog, what, f"see `{prog} --help`"
+        stop = "" if what.endswith("?") else ";"
+        super().__init__(f"{what}{stop} {self.remedy}")
 
 
 def report(error: Exception | str, code: int, *, as_json: bool = False) -> int:
@@ -60,7 +70,7 @@ def _text(error: Exception | str, code: int) -> str:
     if isinstance(error, str):
         return error
     text = _file_trouble(error) or str(error) or type(error).__name__
-    if code == OWN_FAILURE and not isinstance(error, RunledgerError):
+    if code == OWN_FAILURE and not hasattr(error, "remedy"):
         return f"{type(error).__name__}: {text} (RUNLEDGER_DEBUG=1 shows where)"
     return text
 
@@ -70,11 +80,11 @@ def _as_json(error: Exception | str, code: int) -> dict[str, Any]:
 
     A problem has a ``message``; one of an event also says where it is.
     """
-    known = isinstance(error, RunledgerError) and bool(error.remedy)
+    remedy = getattr(error, "remedy", "")
     shown: dict[str, Any] = {
         "error": NAMES[code],
-        "message": error.what if known else _text(error, code),  # type: ignore[union-attr]
-        "remedy": error.remedy if known else None,  # type: ignore[union-attr]
+        "message": getattr(error, "what", "") if remedy else _text(error, code),
+        "remedy": remedy or None,
     }
     problems = getattr(error, "problems", ())
     if problems:
@@ -109,7 +119,7 @@ def code_of(error: Exception) -> int:
     """The exit code of an error."""
     from ledger import errors
 
-    if isinstance(error, errors.BadInput):
+    if isinstance(error, errors.BadInput | UsageError):
         return BAD_INPUT
     if isinstance(error, errors.Missing | FileNotFoundError):
         return NOT_FOUND

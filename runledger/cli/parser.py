@@ -7,22 +7,12 @@ import difflib
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from runledger.errors import BadInput
+from runledger.cli.exits import UsageError
 
 Commands = Any
 """What ``add_subparsers`` returns; argparse keeps its type to itself."""
 
 Run = Callable[[argparse.Namespace], int | None]
-
-
-class UsageError(BadInput):
-    """A command line that cannot be understood; ``prog`` is the command whose help says more."""
-
-    def __init__(self, prog: str, message: str) -> None:
-        self.prog = prog
-        super().__init__(message, remedy=f"see `{prog} --help`")
-        stop = "" if message.endswith("?") else ";"
-        self.args = (f"{message}{stop} {self.remedy}",)
 
 
 class _Help(argparse.HelpFormatter):
