@@ -233,6 +233,33 @@ class Ledger:
         ((found,),) = self._fetch(select(which).where(*where))
         return None if found is None else int(found)
 
+    def recorded_us(self, sequence: int) -> int:
+        """When the event at a position was stored; raises `NotFound` beyond the head."""
+        found = self._fetch(select(events.c.recorded_us).where(events.c.sequence == sequence))
+        if not found:
+            raise NotFound(f"no event at position {sequence}")
+        return int(found[0][0])
+
+    def first_recorded_since(self, since_us: int) -> int:
+        """The first position stored at or after a time; beyond the head where there is none.
+
+        Looks at a few positions only: what was stored later stands later, unless a
+        clock was put back, where it is about right.
+        """
+        low, high = 1, self.head().sequence + 1
+        while low < high:
+            middle = (low + high) // 2
+            if self.recorded_us(middle) < since_us:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def size_bytes(self) -> int:
+        """What the ledger takes up in its database."""
+        with translated("reading"):
+            return self._backend.size_bytes()
+
     def versions(self, *, upto: int | None = None) -> set[tuple[str, int]]:
         """Each type with each ``dataschemaversion`` that it is stored in."""
         statement = select(events.c.type, events.c.dataschemaversion).distinct()

@@ -114,6 +114,12 @@ SELECT {_PATIENCE},
         """Locks of the server, for machines that share a ledger."""
         return ServerLocks(self.engine)
 
+    def size_bytes(self) -> int:
+        """Our tables; the server's own log is not ours to count."""
+        query = "SELECT pg_total_relation_size('events') + pg_total_relation_size('checkpoints')"
+        with self.engine.connect() as connection:
+            return int(connection.execute(text(query)).scalar_one())
+
     def copy(self, part: Path) -> bool:
         """A server's files are not ours to copy."""
         return False

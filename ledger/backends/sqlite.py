@@ -150,6 +150,11 @@ class Sqlite(Backend):
         """Files beside the ledger."""
         return FileLocks(Path(f"{self._path}-probing"))
 
+    def size_bytes(self) -> int:
+        """The file and its write-ahead log."""
+        files = (self._path, Path(f"{self._path}-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
+
     def copy(self, part: Path) -> bool:
         """Its mode too: what only its owner may read stays so."""
         # Nobody else's file, and for nobody else's eyes before it has its mode.

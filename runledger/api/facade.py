@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from runledger.probing import Probed, Prober
     from runledger.replaying.replay import Replayed
     from runledger.replaying.whatif import Change, WhatIf
+    from runledger.status import Status
     from runledger.studies import AskedTrial, RunledgerCallback, SearchRun
 
 _DELIVERY_S = 10.0
@@ -447,6 +448,12 @@ class Runledger:
         from runledger.explaining.explanation import explain
 
         return explain(self.ledger, self.catalog, self.decision(id), minimal=minimal)
+
+    def status(self) -> Status:
+        """How ledger, fleet, runs and decisions are just now; records nothing."""
+        from runledger.status import status_of
+
+        return status_of(self.session)
 
     def report(
         self,

@@ -19,6 +19,7 @@ from runledger.cli.times import resolve
 
 _GROUPS = (
     "setup",
+    "status",
     "record",
     "imports",
     "probe",

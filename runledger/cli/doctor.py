@@ -124,18 +124,13 @@ def _failed(name: str, error: RunledgerError) -> _Check:
 
 
 def _spool_check(settings: Settings) -> _Check:
-    from runledger.intake.spooling import spools
+    from runledger.intake.spooling import waiting
 
-    waiting = refused = 0
-    where = []
-    for spool in spools(settings):
-        counts = spool.pending(), spool.refused()
-        waiting, refused = waiting + counts[0], refused + counts[1]
-        if any(counts):
-            where.append(str(spool.folder))
-    if not where:
+    held = waiting(settings)
+    if not held.folders:
         return _Check("spool", True, "empty")
-    detail = f"{waiting} events wait, {refused} were refused; in {', '.join(where)}"
-    if refused:
+    where = ", ".join(held.folders)
+    detail = f"{held.waiting} events wait, {held.refused} were refused; in {where}"
+    if held.refused:
         detail += "; each file in refused/ has its reason beside it"
     return _Check("spool", False, detail)

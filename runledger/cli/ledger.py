@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from runledger.cli import exits
 from runledger.cli.listing import chosen_of, stretch, until_interrupted
-from runledger.cli.parser import Commands, command, where
+from runledger.cli.parser import Commands, command, count, where
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -83,9 +83,20 @@ def add(commands: Commands) -> None:
         "backup",
         _backup,
         "copy the ledger while it is in use",
-        examples=["runledger backup /backup/runledger-20260124.db"],
+        examples=[
+            "runledger backup /backup/runledger-20260124.db",
+            "runledger backup --verify --keep 14 /backup",
+        ],
     )
-    parser.add_argument("file", metavar="FILE", help="a new file")
+    parser.add_argument("file", metavar="FILE", help="a new file; with --keep, a folder")
+    parser.add_argument(
+        "--verify", action="store_true",
+        help="read the finished file once more, and find its head in the ledger",
+    )  # fmt: skip
+    parser.add_argument(
+        "--keep", type=count, metavar="N",
+        help="name it by the time, and remove all but the newest N of those named so",
+    )  # fmt: skip
 
     command(
         commands,
@@ -231,20 +242,9 @@ def _head(text: str) -> Head:
 
 
 def _backup(arguments: argparse.Namespace) -> int:
-    from pathlib import Path
+    from runledger.cli.backup import run
 
-    from ledger import backup, open_ledger
-    from runledger.cli.ledger_options import settings_of
-    from runledger.terminal.output import print_json, say
-
-    settings = settings_of(arguments)
-    with open_ledger(settings.ledger, create=False, readonly=True, older=True) as ledger:
-        head = backup(ledger, Path(arguments.file))
-    if arguments.json:
-        print_json({"file": arguments.file, "head": head._asdict()})
-    else:
-        say(f"copied to {arguments.file}; head {head.sequence}:{head.hash}")
-    return exits.DONE
+    return run(arguments)
 
 
 def _upgrade(arguments: argparse.Namespace) -> int:
