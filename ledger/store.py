@@ -3,7 +3,8 @@
 `Ledger` appends and reads; it behaves the same on every database. Positions are
 gapless and in commit order because every append holds the one write lock from
 reading the head to committing. What is stored is never changed: see the
-triggers in `migrations`.
+triggers in `migrations`. Longer than most, so that all that a ledger can be
+asked is read in one place; the work is done in the modules it calls.
 """
 
 from __future__ import annotations
@@ -232,33 +233,6 @@ class Ledger:
     def _time(self, which: Any, *where: ColumnElement[bool]) -> int | None:
         ((found,),) = self._fetch(select(which).where(*where))
         return None if found is None else int(found)
-
-    def recorded_us(self, sequence: int) -> int:
-        """When the event at a position was stored; raises `NotFound` beyond the head."""
-        found = self._fetch(select(events.c.recorded_us).where(events.c.sequence == sequence))
-        if not found:
-            raise NotFound(f"no event at position {sequence}")
-        return int(found[0][0])
-
-    def first_recorded_since(self, since_us: int) -> int:
-        """The first position stored at or after a time; beyond the head where there is none.
-
-        Looks at a few positions only: what was stored later stands later, unless a
-        clock was put back, where it is about right.
-        """
-        low, high = 1, self.head().sequence + 1
-        while low < high:
-            middle = (low + high) // 2
-            if self.recorded_us(middle) < since_us:
-                low = middle + 1
-            else:
-                high = middle
-        return low
-
-    def size_bytes(self) -> int:
-        """What the ledger takes up in its database."""
-        with translated("reading"):
-            return self._backend.size_bytes()
 
     def versions(self, *, upto: int | None = None) -> set[tuple[str, int]]:
         """Each type with each ``dataschemaversion`` that it is stored in."""

@@ -33,6 +33,7 @@ _GROUPS = (
     "query",
     "faults",
     "ledger",
+    "completion",
 )
 
 

@@ -43,6 +43,16 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(self.prog, message.removeprefix("argument "))
 
 
+def subparsers_of(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+    """The parsers of the commands right below one."""
+    return [
+        inner
+        for action in parser._actions
+        if isinstance(action, argparse._SubParsersAction)
+        for inner in action.choices.values()
+    ]
+
+
 def command(
     commands: Commands,
     name: str,

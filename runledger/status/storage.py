@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from ledger import Head
+from ledger.growth import recorded_us, size_bytes, stored_since
 from ledger.location import locate
 from ledger.times import SECOND_US, InvalidTime, format_time, parse_time
 from runledger.config.session import Session
@@ -56,8 +57,8 @@ class Storage(msgspec.Struct, frozen=True, kw_only=True):
 def storage_of(session: Session, head: Head, now_us: int) -> Storage:
     """How the ledger is stored."""
     ledger = session.ledger
-    size = ledger.size_bytes()
-    newest_us = ledger.recorded_us(head.sequence) if head.sequence else None
+    size = size_bytes(ledger)
+    newest_us = recorded_us(ledger, head.sequence) if head.sequence else None
     per_day = _events_per_day(session, head.sequence, now_us)
     growth = None if per_day is None else per_day * size / head.sequence
     free = _free(session)
@@ -79,13 +80,12 @@ def storage_of(session: Session, head: Head, now_us: int) -> Storage:
 def _events_per_day(session: Session, sequence: int, now_us: int) -> float | None:
     if not sequence:
         return None
-    oldest_us = session.ledger.recorded_us(1)
+    oldest_us = recorded_us(session.ledger, 1)
     since_us = max(now_us - _WINDOW_US, oldest_us)
     span_us = now_us - since_us
     if span_us < _SHORTEST_US:
         return None
-    stored = sequence + 1 - session.ledger.first_recorded_since(since_us)
-    return stored * _DAY_US / span_us
+    return stored_since(session.ledger, sequence, since_us) * _DAY_US / span_us
 
 
 def _free(session: Session) -> int | None:
