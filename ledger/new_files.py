@@ -92,6 +92,22 @@ def write_new(path: Path, text: str, what: str) -> None:
         part.write_text(text, encoding="utf-8", newline="\n")
 
 
+def write_over(path: Path, text: str, what: str) -> None:
+    """Write a text to a file, whole or not at all, in the place of one that may be there."""
+    if path.is_dir():
+        raise AlreadyThere(f"{path} is a folder", remedy=f"name a file for the {what}")
+    if not path.parent.is_dir():
+        raise NotFound(f"no folder {path.parent} for the {what}", remedy="make it first")
+    part = part_of(path)
+    try:
+        part.write_text(text, encoding="utf-8", newline="\n")
+        _sync(part)
+        part.replace(path)
+        _sync(path.parent)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:

@@ -22,6 +22,7 @@ from ledger.location import has_password, locate, shown
 from rules.fleet import Fleet, InvalidFleet, Node, fleet_from_table
 from rules.policy import InvalidPolicy, Policy, default_policy, parse_policy
 from rules.toml import check, parse_toml
+from runledger.config.node_defaults import with_defaults
 from runledger.config.trusted import (
     CONFIG_NAME,
     find_config,
@@ -33,7 +34,7 @@ from runledger.errors import BadInput, Missing
 
 DEFAULT_LEDGER = "runledger.db"
 
-_KEYS = ("ledger", "policy", "spool", "tz", "nodes", "steps", "probe")
+_KEYS = ("ledger", "policy", "spool", "tz", "defaults", "nodes", "steps", "probe")
 _Positive = Annotated[int, Meta(gt=0)] | Annotated[float, Meta(gt=0)]
 _Seconds = Annotated[int, Meta(ge=0)] | Annotated[float, Meta(ge=0)]
 
@@ -184,6 +185,7 @@ def load_settings(
         zone = Zone(table["tz"], f"by {path.name}")
     check(table.get("probe", {}), ProbeSettings, "probe", problems)
     fleet = Fleet()
+    table = with_defaults(table, problems)
     try:
         fleet = fleet_from_table({key: table[key] for key in ("nodes", "steps") if key in table})
     except InvalidFleet as error:
