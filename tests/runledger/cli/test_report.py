@@ -46,6 +46,19 @@ class TestRefused:
         assert "exists already" in done.err
         assert (folder / "r.html").read_text() == "mine"
 
+    def test_with_force_it_is_replaced_whole(self, type_: Type, folder: Path) -> None:
+        (folder / "r.html").write_text("mine")
+        assert type_("report", "--output", "r.html", "--force", "--node", "nobody").code == 3
+        assert (folder / "r.html").read_text() == "mine"
+        assert type_("report", "--output", "r.html", "--force").code == 0
+        assert (folder / "r.html").read_text().startswith("<!doctype html>")
+        assert [each.name for each in folder.iterdir() if "html" in each.name] == ["r.html"]
+
+    def test_with_force_a_folder_stays_one(self, type_: Type, folder: Path) -> None:
+        (folder / "reports").mkdir()
+        done = type_("report", "--output", "reports", "--force")
+        assert (done.code, "is a folder" in done.err) == (5, True)
+
     def test_a_folder_that_is_not_there(self, type_: Type) -> None:
         done = type_("report", "--output", "no/r.html")
         assert done.code == 3
