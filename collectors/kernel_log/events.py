@@ -27,7 +27,9 @@ from collectors.kernel_log.clock import Clock, boot_digits
 from collectors.kernel_log.devices import Devices
 from collectors.kernel_log.line import Line
 from collectors.kernel_log.scanning import Found, Scanner
+from ledger.canonical import canonical
 from ledger.event import Event, new_event
+from ledger.identifiers import gpu_subject, node_subject
 from ledger.payloads import GpuFault, NodeFault, Payload, ProcessKilled, SmuError
 from ledger.text import characters
 from ledger.text.secrets import redact
@@ -113,8 +115,15 @@ def _about_the_card(event: Event, devices: Devices) -> Event:
     card = None if data.pci is None else devices.card(data.pci)
     if card == data.pci:
         return event
-    data = msgspec.structs.replace(data, pci=card)
-    return msgspec.structs.replace(event, data=data, subject=data.default_subject() or "")
+    about = gpu_subject(data.node, card) if card else node_subject(data.node)
+    return _with(
+        msgspec.structs.replace(event, subject=about), msgspec.structs.replace(data, pci=card)
+    )
+
+
+def _with(event: Event, data: Payload) -> Event:
+    """The event with another payload, and that one's text in place of the other's."""
+    return msgspec.structs.replace(event, data=data, kept=(data, canonical(data).decode()))
 
 
 class _Maker:
@@ -134,7 +143,7 @@ class _Maker:
         known = self._checked.get((found.classification, boot_id))
         if known is not None:
             data = msgspec.structs.replace(known.data, raw=raw)
-            return msgspec.structs.replace(known, id=id, time_us=found.time_us, data=data)
+            return _with(msgspec.structs.replace(known, id=id, time_us=found.time_us), data)
         data = payload(found.classification, node=self._node, raw=raw, boot_id=boot_id)
         event = new_event(data, time_us=found.time_us, source=self._source, id=id)
         if len(self._checked) < _MAX_KINDS:

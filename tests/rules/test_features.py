@@ -32,10 +32,12 @@ def _judged(story: Story, at: int) -> list[Fact]:
 
     judge = Judge(default_policy(), FLEET, watch=watch)
     state = judge.fold.run(ordered(story.events, NOON + at))
-    judge.preflight({"step": "3", "run": "R1", "trials": 5, "seed_count": 7}, state, NOON + at)
-    judge.exclusions(state, NOON + at)
+    judge.decide(
+        "preflight", {"step": "3", "run": "R1", "trials": 5, "seed_count": 7}, state, NOON + at
+    )
+    judge.decide("exclusions", {}, state, NOON + at)
     proposal = {"trials": 400, "seed_count": 9, "rationale": "why"}
-    judge.parameters({"step": "3", "proposal": proposal}, state, NOON + at)
+    judge.decide("parameters", {"step": "3", "proposal": proposal}, state, NOON + at)
     return facts
 
 

@@ -120,9 +120,10 @@ def test_a_forged_checkpoint_decides_nothing(
         )
         forged = digest(f"{signed} {state}".encode())
         _execute(path, "UPDATE checkpoints SET state = ?, digest = ?", (state, forged))
+        assert check_checkpoints(ledger, FOLD) == (1, 1)
         assert _state(ledger, cut) == expected
         assert CHANGED in caplog.text
-        assert check_checkpoints(ledger, FOLD)[0] > 0
+        assert check_checkpoints(ledger, FOLD) == (0, 1)  # the next decision left a true one
 
 
 def test_a_digest_of_another_checkpoint_does_not_fit(tmp_path: Path, state_home: Path) -> None:
