@@ -19,7 +19,7 @@ from ledger.payloads.decisions import (
     PreflightDecided,
 )
 from ledger.payloads.gpus import GpuFault, GpuProbe, ProbedGpu, SmuError
-from ledger.payloads.history import HistoryRedacted
+from ledger.payloads.history import HeadSealed, HistoryRedacted
 from ledger.payloads.nodes import (
     CleanupAction,
     CleanupCompleted,
@@ -60,6 +60,7 @@ __all__ = [
     "FleetRef",
     "GpuFault",
     "GpuProbe",
+    "HeadSealed",
     "HistoryRedacted",
     "InputFile",
     "InputsChecked",

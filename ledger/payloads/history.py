@@ -6,7 +6,30 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from ledger.payloads._base import Count, Payload
+from ledger.payloads._base import Count, Identifier, Payload
+
+_ARMOURED = r"^-----BEGIN SSH SIGNATURE-----\n[A-Za-z0-9+/=\n]+-----END SSH SIGNATURE-----\n?\Z"
+
+Hash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+
+
+class HeadSealed(Payload, frozen=True, kw_only=True):
+    """A head of this ledger that someone signed with an SSH key.
+
+    ``signature`` is OpenSSH's armoured text, namespace ``runledger``, over
+    ``SEQUENCE:HASH`` and one newline; ``signer`` is what the signing program was
+    told of the key, a hint: who signed is for an allowed-signers file to say.
+    """
+
+    event_type = "head_sealed"
+
+    sequence: Count
+    hash: Hash
+    signature: Annotated[str, Meta(max_length=65_536, pattern=_ARMOURED)]
+    signer: Identifier
+
+    def default_subject(self) -> str | None:
+        return "fleet"
 
 
 class HistoryRedacted(Payload, frozen=True, kw_only=True):
@@ -19,7 +42,7 @@ class HistoryRedacted(Payload, frozen=True, kw_only=True):
     event_type = "history_redacted"
 
     sequence: Count
-    hash: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+    hash: Hash
 
     def default_subject(self) -> str | None:
         return "fleet"

@@ -29,6 +29,7 @@ _GROUPS = (
     "query",
     "faults",
     "ledger",
+    "verify",
 )
 
 
