@@ -19,7 +19,7 @@ from ledger.backends.sqlite import Sqlite
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
-pytest_plugins = ["tests.postgres", "tests.typing_at"]
+pytest_plugins = ["tests.pgbouncer", "tests.postgres", "tests.typing_at"]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -113,6 +113,8 @@ SELECT {_PATIENCE},
 
     def fresh_definitions(self, make: Callable[[Connection], None]) -> dict[str, str]:
         """In a schema whose making is undone; told as if it were the ledger's own."""
+        if reason := self.not_writable():
+            raise Unavailable(reason)
         with self.engine.connect() as connection:
             connection.exec_driver_sql("SET TRANSACTION READ WRITE")
             schema = connection.exec_driver_sql("SELECT quote_ident(current_schema())").scalar_one()
@@ -160,6 +162,11 @@ def _translated(error: BaseException, what: str, text: str) -> LedgerError | Non
     import psycopg
 
     if isinstance(error, psycopg.OperationalError):
+        if "unsupported startup parameter" in str(error):
+            return InvalidLocation(
+                f"{what}: {text}; a pooler takes no options in the URL: set them for the user, "
+                "such as ALTER ROLE me IN DATABASE ledger SET search_path = fleet"
+            )
         if 'database "' in str(error) and "does not exist" in str(error):
             return NotFound(f"{what}: {text}; create the database first (createdb)")
         if "authentication failed" in str(error) or 'role "' in str(error):
