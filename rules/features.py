@@ -187,6 +187,15 @@ FACTS: dict[str, FactKind] = {
             "survivors": _count("Survivors, where it was counted."),
         },
     ),
+    "witness": FactKind(
+        title="Preflight: witnesses",
+        says="One fact where witnesses remember heads that the ledger does not hold.",
+        features={
+            "behind": _count("Witnesses that remember such a head."),
+            "agreeing": _count("The most of them that remember the same one."),
+            "sealed": _yes("Whether such a head is one that was sealed."),
+        },
+    ),
     "fleet": FactKind(
         title="Preflight: the fleet",
         says="One fact, after all others.",

@@ -297,6 +297,16 @@ class Run(Record, kw_only=True):
         return [loss for loss in self.lost if end_us is None or loss.time_us <= end_us]
 
 
+class Witness(Record, kw_only=True):
+    """The heads (``SEQUENCE:HASH``) that a witness remembers and the ledger did not hold.
+
+    Each with the time at which the witness was shown it.
+    """
+
+    event: str
+    heads: dict[str, int]
+
+
 class State(Record, kw_only=True):
     """A history folded: the whole of what decisions look at."""
 
@@ -312,6 +322,9 @@ class State(Record, kw_only=True):
     runs: dict[str, Run] = {}
     trial_times: dict[str, list[float]] = {}
     trial_events: dict[str, list[str]] = {}
+    witnesses: dict[str, Witness] = {}
+    witnesses_accepted_us: int | None = None
+    sealed: list[str] = []
     newest_us: int = 0
 
     def node(self, name: str) -> NodeState:

@@ -19,7 +19,13 @@ from ledger.payloads.decisions import (
     PreflightDecided,
 )
 from ledger.payloads.gpus import GpuFault, GpuProbe, ProbedGpu, SmuError
-from ledger.payloads.history import HeadSealed, HistoryRedacted
+from ledger.payloads.history import (
+    HeadSealed,
+    HistoryRedacted,
+    WitnessAccepted,
+    WitnessedHead,
+    WitnessRead,
+)
 from ledger.payloads.nodes import (
     CleanupAction,
     CleanupCompleted,
@@ -92,4 +98,7 @@ __all__ = [
     "SurvivorsCounted",
     "TrialCompleted",
     "TrialStarted",
+    "WitnessAccepted",
+    "WitnessRead",
+    "WitnessedHead",
 ]

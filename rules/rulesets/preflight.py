@@ -15,6 +15,13 @@ _RESEAT = (
 )
 _AGAIN = "probe again: runledger preflight --step {step}"
 
+_BEHIND = "{witnesses} saw position {sequence} of this ledger with a hash that it does not hold"
+_WHICH_IS_TRUE = (
+    "find out which history is true: runledger verify --witnesses; "
+    "where an older copy was restored on purpose: "
+    "runledger witness accept --reason TEXT --by WHO"
+)
+
 PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="node_unreachable",
@@ -260,6 +267,30 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
         severity="warn",
         message="parameters of {run} did not reach the program: {dropped}",
         remedy="add them to the manifest of the step, or stop asking for them",
+    ),
+    Rule(
+        name="ledger_behind_witness",
+        about="witness",
+        when=when("agreeing >= 2"),
+        severity="unknown",
+        message=_BEHIND + ": the ledger was rewritten, cut off, or replaced by an older copy",
+        remedy=_WHICH_IS_TRUE,
+    ),
+    Rule(
+        name="ledger_behind_witness",
+        about="witness",
+        when=when("agreeing < 2", "sealed == true"),
+        severity="unknown",
+        message=_BEHIND + ", and that was sealed: the ledger was rewritten or cut off",
+        remedy=_WHICH_IS_TRUE,
+    ),
+    Rule(
+        name="ledger_behind_witness",
+        about="witness",
+        when=when("behind >= 1", "agreeing < 2", "sealed == false"),
+        severity="warn",
+        message=_BEHIND + "; no other witness says the same",
+        remedy=_WHICH_IS_TRUE,
     ),
     Rule(
         name="step_not_configured",
