@@ -11,6 +11,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -133,21 +134,11 @@ class Sqlite(Backend):
 
     def definitions(self, connection: Connection) -> dict[str, str]:
         """The statements that made it, blanks aside in those that SQLAlchemy wrote."""
-        query = "SELECT type, name, sql FROM sqlite_schema WHERE substr(name, 1, 7) <> 'sqlite_'"
-        return {
-            f"{kind} {name}": " ".join(sql.split()) if kind in ("table", "index") else sql
-            for kind, name, sql in connection.execute(text(query))
-        }
+        return _definitions(connection)
 
     def fresh_definitions(self, make: Callable[[Connection], None]) -> dict[str, str]:
-        """In memory."""
-        engine = _engine(URL.create("sqlite"), _opened_in_memory, poolclass=StaticPool)
-        try:
-            with engine.connect() as connection:
-                make(connection)
-                return self.definitions(connection)
-        finally:
-            engine.dispose()
+        """In memory, and once in a process: they are always the same."""
+        return _made_in_memory(make)
 
     def not_writable(self) -> str:
         """A file is writable for those whom its mode lets: that is for each to find out."""
@@ -209,6 +200,25 @@ def _opened(path: Path, options: str) -> Any:
         isolation_level=None,
         check_same_thread=False,
     )
+
+
+def _definitions(connection: Connection) -> dict[str, str]:
+    query = "SELECT type, name, sql FROM sqlite_schema WHERE substr(name, 1, 7) <> 'sqlite_'"
+    return {
+        f"{kind} {name}": " ".join(sql.split()) if kind in ("table", "index") else sql
+        for kind, name, sql in connection.execute(text(query))
+    }
+
+
+@cache
+def _made_in_memory(make: Callable[[Connection], None]) -> dict[str, str]:
+    engine = _engine(URL.create("sqlite"), _opened_in_memory, poolclass=StaticPool)
+    try:
+        with engine.connect() as connection:
+            make(connection)
+            return _definitions(connection)
+    finally:
+        engine.dispose()
 
 
 def _opened_in_memory() -> Any:
