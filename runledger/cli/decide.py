@@ -145,6 +145,7 @@ def _about_now(arguments: argparse.Namespace, now_us: int) -> bool:
 
 
 def _exclusions(arguments: argparse.Namespace) -> int:
+    from ledger.input_files import open_input
     from runledger.cli.ledger_options import opened
     from runledger.cli.output import print_json, talk
 
@@ -160,8 +161,8 @@ def _exclusions(arguments: argparse.Namespace) -> int:
     if arguments.merge is None:
         print_json(nodes)
         return exits.DONE
-    with open(arguments.merge, encoding="utf-8", newline="") as file:
-        text = file.read()
+    with open_input(arguments.merge) as file:
+        text = file.read().decode("utf-8")
     sys.stdout.write(merge(text, nodes))
     return exits.DONE
 

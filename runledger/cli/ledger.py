@@ -140,15 +140,14 @@ def _export(arguments: argparse.Namespace) -> int:
 
 
 def _restore(arguments: argparse.Namespace) -> int:
-    from pathlib import Path
-
+    from ledger.input_files import open_lines
     from ledger.restore import restore
     from runledger.cli.ledger_options import opened
     from runledger.cli.output import counted, print_json, say
     from runledger.cli.progress import progress
 
     with (
-        Path(arguments.file).open("rb") as lines,
+        open_lines(arguments.file) as lines,
         opened(arguments, create=True) as runledger,
         progress("restoring") as advance,
     ):

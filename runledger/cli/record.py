@@ -54,6 +54,7 @@ def _events(files: list[str]) -> list[Event]:
     from dataclasses import replace
 
     from ledger import InvalidEvents, Problem, parse_ndjson
+    from ledger.input_files import open_lines, stdin_lines
     from runledger.cli.output import talk
 
     events: list[Event] = []
@@ -63,9 +64,9 @@ def _events(files: list[str]) -> list[Event]:
             if name == "-":
                 if sys.stdin.isatty():
                     talk("type events, one JSON object a line, and end with Ctrl-D")
-                events += parse_ndjson(sys.stdin.buffer)
+                events += parse_ndjson(stdin_lines())
             else:
-                with open(name, "rb") as lines:
+                with open_lines(name) as lines:
                     events += parse_ndjson(lines)
         except InvalidEvents as error:
             shown = ("stdin" if name == "-" else name) if files else ""

@@ -41,6 +41,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _init(arguments: argparse.Namespace) -> int:
+    from ledger.input_files import read_text
     from ledger.location import locate, shown
     from runledger.cli.ledger_options import opened
     from runledger.cli.output import counted, plain, print_json, say
@@ -50,7 +51,7 @@ def _init(arguments: argparse.Namespace) -> int:
     config = Path(arguments.config or CONFIG_NAME)
     node_file = None
     if arguments.node_file is not None:
-        node_file = Path(arguments.node_file).read_text(encoding="utf-8-sig")
+        node_file = read_text(arguments.node_file)
     ledger = _location(arguments.ledger, config)
     text, watches = starter(node_file, origin=arguments.node_file, ledger=ledger)
     with _new_file(config, text), opened(arguments, create=True) as runledger:
