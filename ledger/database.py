@@ -62,6 +62,10 @@ def _connect_postgres(url: URL, *, readonly: bool) -> Engine:
     return engine
 
 
+_NO_ROOM = (10, 13, 14)
+"""I/O error, full, cannot open: SQLite's codes for a disk too full to be read as usual."""
+
+
 def _connect_sqlite(url: URL, *, create: bool, readonly: bool) -> Engine:
     from pysqlite3 import dbapi2
 
@@ -100,6 +104,16 @@ def _connect_sqlite(url: URL, *, create: bool, readonly: bool) -> Engine:
         # are none there is no writer, and the file alone is the whole ledger.
         alone = not _may_write(path) and not _in_use(path)
         connection = opened("mode=ro&immutable=1" if alone else "mode=rw")
+        try:
+            connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
+        except dbapi2.OperationalError as error:
+            connection.close()
+            if error.sqlite_errorcode & 0xFF not in _NO_ROOM:
+                raise
+            # No room for those files: an exclusive reader does without them, and nobody
+            # who writes is there, or they would be there too.
+            connection = opened("mode=rw")
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA query_only = ON")
         return connection

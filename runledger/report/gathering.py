@@ -72,6 +72,7 @@ def read(
         if event.id in judged_anew:
             continue
         judge.fold.apply(state, event)
+        cards.happened(event.time_us)
         if selection.includes(event):
             collected.take(event)
             cards.take(event)
