@@ -86,6 +86,8 @@ def _problem(value: Any, type_: Any) -> str:
         return "must be a finite number"
     try:
         msgspec.convert(value, type_)
+    except UnicodeEncodeError:
+        return "not UTF-8 text"
     except msgspec.ValidationError as error:
         message = str(error).partition(" - at ")[0].replace("`", "")
         if message.startswith("Invalid enum value"):
@@ -95,7 +97,10 @@ def _problem(value: Any, type_: Any) -> str:
             return f"no such value; did you mean {meant}? (known: {', '.join(known)})"
         if type(value) is int and message.startswith("Expected int"):
             # Where fractions are allowed, too, the limit is a fraction's.
-            fraction = _problem(float(value), type_)
+            try:
+                fraction = _problem(float(value), type_)
+            except OverflowError:
+                fraction = ""
             message = fraction if fraction.startswith("expected float") else message
         if "matching regex" in message:
             message = f"expected {' or '.join(dict.fromkeys(_descriptions(type_)))}"
