@@ -7,7 +7,7 @@ RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt docs bench torture clean
+.PHONY: help demo test check fmt docs bench torture fuzz clean
 
 help: ## show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,9 @@ bench: $(DEV) ## all benchmarks: our figure, the yardstick's, the ratio
 
 torture: $(DEV) ## kill -9, power loss, full disks: the long version
 	$(BIN)/python -m tests.torture $(ARGS)
+
+fuzz: $(DEV) ## a million odd inputs to everything that reads: the long version
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) build dist *.egg-info

@@ -77,6 +77,8 @@ def _connect_sqlite(url: URL, *, create: bool, readonly: bool) -> Engine:
             raise NotFound(f"no folder {path.parent} to create the ledger in: make it first")
     elif path.is_dir():
         raise InvalidLocation(f"{path} is a folder: name the ledger's file")
+    elif not path.is_file() or path.is_relative_to("/proc"):
+        raise InvalidLocation(f"{path} is no ordinary file: name the ledger's file")
     uri = path.absolute().as_uri()
 
     def opened(options: str) -> Any:

@@ -92,7 +92,7 @@ def stdin_lines() -> Iterator[bytes]:
 def _lines_of(file: BinaryIO, name: str) -> Iterator[bytes]:
     """The lines of an open file. Raises `BadInput` for a line longer than `LONGEST_LINE`."""
     number = 0
-    while line := file.readline(LONGEST_LINE + 1):
+    while line := _line(file, name):
         number += 1
         if len(line) > LONGEST_LINE:
             raise BadInput(
@@ -100,6 +100,13 @@ def _lines_of(file: BinaryIO, name: str) -> Iterator[bytes]:
                 "write one event a line"
             )
         yield line
+
+
+def _line(file: BinaryIO, name: str) -> bytes:
+    try:
+        return file.readline(LONGEST_LINE + 1)
+    except OSError as error:
+        raise BadInput(f"{name} cannot be read: {error.strerror}") from error
 
 
 def read_text(path: str | os.PathLike[str], encoding: str = "utf-8-sig") -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from typing import Any, Literal, get_args, get_origin
 
@@ -15,12 +16,20 @@ Problems = list[str]
 
 _MOST_LEVELS = 32
 _MOST_PROBLEMS = 200
+_LONGEST = 2 << 20
+_QUOTED = re.compile(r'"(?:[^"\\\n]|\\.)*+"|\'[^\'\n]*+\'')
+_LONG_KEY = re.compile(rf'(?<![\w-])(?:(?:[\w-]++|"")\s*+\.\s*+){{{_MOST_LEVELS},}}')
 _TOO_DEEP = f"tables or lists within each other more than {_MOST_LEVELS} deep: flatten them"
 _TOO_GREAT = "an integer beyond 64 bits, the most that TOML has: write a smaller one"
 
 
 def parse_toml(text: str) -> dict[str, Any]:
     """The table in a TOML text; raises `ValueError` with the line that is wrong."""
+    if len(text) > _LONGEST:
+        raise ValueError(f"more than {_LONGEST >> 20} MiB: that is no such file")
+    # The parser's time goes with the square of a dotted key's parts.
+    if _LONG_KEY.search(_QUOTED.sub('""', text)):
+        raise ValueError(_TOO_DEEP)
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

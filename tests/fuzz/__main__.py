@@ -60,7 +60,7 @@ def _by_coverage(target: str, inputs: int, seconds: float, seed: int) -> None:
             kinds.add(_kind(finding))
             _keep(finding)
 
-    corpus = Path(f"/tmp/runledger-fuzz-{target}")  # noqa: S108 - what libFuzzer finds on its way
+    corpus = Path(f"/tmp/runledger-fuzz-{target}")
     corpus.mkdir(exist_ok=True)
     limits = [f"-runs={inputs}", f"-max_total_time={round(seconds)}", f"-seed={seed}"]
     atheris.Setup([sys.argv[0], *limits, "-max_len=20000", str(corpus), str(CORPUS / target)], one)

@@ -37,7 +37,7 @@ def try_one(name: str, data: bytes) -> Finding | None:
     """What one input brought to light."""
     from runledger.cli.exits import OWN_FAILURE, code_of
 
-    started = time.monotonic()
+    started, worked = time.monotonic(), time.process_time()
     try:
         TARGETS[name](data)
     except Exception as error:
@@ -45,7 +45,8 @@ def try_one(name: str, data: bytes) -> Finding | None:
             at = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{type(error).__name__} at {Path(at.filename).name}:{at.lineno}: {error}"
             return Finding(name, where[:300], data)
-    took_s = time.monotonic() - started
+    # Other work on the machine is no finding; waiting for what never comes is.
+    took_s = max(time.process_time() - worked, (time.monotonic() - started) / 10)
     if took_s > SLOWEST_S:
         return Finding(name, f"took {took_s:.0f} s", data)
     return None
@@ -165,8 +166,8 @@ def _proposal(data: bytes) -> None:
 
 def _node_file(data: bytes) -> None:
     from runledger.config.node_file import merge
-    from runledger.errors import BadInput
     from runledger.config.starter import starter
+    from runledger.errors import BadInput
 
     text = data.decode("utf-8-sig")
     with contextlib.suppress(BadInput):
@@ -182,7 +183,8 @@ def _arguments(data: bytes) -> None:
         try:
             _parser(build_parser).parse_args(_text(data).split("\n"))
         except SystemExit as left:
-            assert left.code in (0, 2), left.code
+            if left.code not in (0, 2):
+                raise AssertionError(f"exit code {left.code}") from left
 
 
 @cache

@@ -204,7 +204,8 @@ def test_one_text_on_postgresql_takes_no_more_memory_than_it_may(
     new_postgres_database: NewDatabase, tmp_path: Path
 ) -> None:
     url = new_postgres_database()
-    open_ledger(url).close()
+    with open_ledger(url) as ledger:
+        ledger.append(sample_events(1))
     program = (
         "import resource, sys\n"
         "from runledger.cli import main\n"
@@ -214,7 +215,7 @@ def test_one_text_on_postgresql_takes_no_more_memory_than_it_may(
     )
 
     def run(mib: int, *more: str) -> tuple[int, str, int]:
-        sql = f"SELECT repeat('x', {mib << 20}) AS text"
+        sql = f"SELECT repeat('x', {mib << 20} + 0 * sequence::int) AS text FROM events LIMIT 1"
         query = ["--ledger", url, "query", sql, "--format", "ndjson", *more]
         done = subprocess.run(
             [sys.executable, "-c", program, *query],
