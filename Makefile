@@ -7,7 +7,7 @@ RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt docs bench torture fuzz clean
+.PHONY: help demo test check fmt docs bench torture fuzz mutants clean
 
 help: ## show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,11 +29,12 @@ demo: $(RUN) ## the tour: 24 January recorded, judged, replayed, asked what-if
 test: $(DEV) ## all tests; those that need a system package say which one when they skip
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
-check: $(DEV) ## format, lint, types, import contracts
+check: $(DEV) ## format, lint, types, import contracts and circles, dead code
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m vulture
 
 fmt: $(DEV) ## format and fix what can be fixed
 	$(BIN)/ruff format .
@@ -50,6 +51,9 @@ torture: $(DEV) ## kill -9, power loss, full disks: the long version
 
 fuzz: $(DEV) ## a million odd inputs to everything that reads: the long version
 	$(BIN)/python -m tests.fuzz $(ARGS)
+
+mutants: $(DEV) ## faults put into a sample of the rules: how many the tests notice
+	$(BIN)/python -m tests.mutants $(ARGS)
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) build dist *.egg-info

@@ -15,10 +15,10 @@ from pathlib import Path
 from benchmarks.measuring import header, in_turns, milliseconds, quick_asked, report, seconds
 from benchmarks.samples import fleet, history
 from ledger import open_ledger
-from ledger.sql import EVENT_COLUMNS
+from ledger.rows import Row
 from runledger.exporting.tabular import write_parquet
 
-_SQL = f"SELECT {', '.join(EVENT_COLUMNS)} FROM events ORDER BY sequence"
+_SQL = f"SELECT {', '.join(Row._fields)} FROM events ORDER BY sequence"
 
 
 def main(*, quick: bool = False) -> None:

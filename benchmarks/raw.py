@@ -13,25 +13,26 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import msgspec
 
 from ledger import Event
 from ledger.canonical import GENESIS
-from ledger.sql import EVENT_COLUMNS, INTEGER_COLUMNS, Row, row_hash
+from ledger.chain import row_hash
+from ledger.rows import Row
 
 _encode = msgspec.json.Encoder(order="sorted").encode
-_INSERT = f"INSERT INTO events VALUES ({', '.join('?' * len(EVENT_COLUMNS))})"
+_INSERT = f"INSERT INTO events VALUES ({', '.join('?' * len(Row._fields))})"
 
 
 @contextlib.contextmanager
 def table(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection to a fresh file with the table in it."""
     columns = [
-        f"{name} {'INTEGER' if name in INTEGER_COLUMNS else 'TEXT'}"
+        f"{name} {'INTEGER' if kind is int else 'TEXT'}"
         f"{' PRIMARY KEY' if name == 'sequence' else ' UNIQUE' if name == 'id' else ''}"
-        for name in EVENT_COLUMNS
+        for name, kind in get_type_hints(Row).items()
     ]
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")

@@ -65,7 +65,7 @@ def _typed(folder: Path, month: str, days: tuple[int, int], rounds: int) -> None
 def _inside(year: Runledger, month: str, days: tuple[int, int], rounds: int) -> None:
     since, until = (BEGIN_US + day * DAY_US for day in days)
     ours, verdicts = in_turns(
-        lambda: seconds(lambda: report_of(year, since=since, until=until)),
+        lambda: seconds(lambda: report_of(year.session, since=since, until=until)),
         lambda: seconds(lambda: [year.preflight("1", at=END_US) for _ in range(10)]),
         rounds=rounds,
     )

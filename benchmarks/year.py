@@ -9,6 +9,7 @@ more time than they have, are killed uncounted, or find nothing. In the first
 half of the year runs start whatever preflight says; from then on a run that
 preflight blocks does not start, and nobody knows how it would have ended.
 Everything is simulated: rates are of the order that one small fleet has seen.
+Longer than most: it is one simulation, run by hand and imported by no other program.
 """
 
 from __future__ import annotations

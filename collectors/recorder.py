@@ -17,6 +17,8 @@ from typing import Literal
 from collectors.spool import Delivered, Spool, SpoolError
 from ledger.errors import Conflict, InvalidEvents
 from ledger.event import Event
+from ledger.redaction import redacted
+from ledger.text.secrets import environment_secrets
 
 Append = Callable[[Sequence[Event]], object]
 """Stores events in the ledger, each id once; may open the ledger first."""
@@ -67,12 +69,13 @@ class Recorder:
         self._leave_alone_until: float | None = None
 
     def record(self, events: Sequence[Event], /) -> Where:
-        """Store all of them; says where. An id that is stored already is left alone.
+        """Store all of them, without secrets; says where. An id that is stored is left alone.
 
         Raises `Conflict` and `InvalidEvents` as an append does, and `SpoolError`
         where neither ledger nor spool could take them: for nothing else.
         """
-        batch = list(events)
+        secrets = environment_secrets(os.environ)
+        batch = [redacted(event, secrets) for event in events]
         if os.getpid() != self._pid:
             self._start_afresh()
         attempt = self._begin(batch)

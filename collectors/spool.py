@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 from ledger.errors import Conflict, InvalidEvents, LedgerError, RunledgerError
 from ledger.event import Event, parse_ndjson, to_wire
+from ledger.redaction import redacted
 
 MAX_BYTES = 256 * 1024 * 1024
 """Default limit for everything in a spool, refused batches included (256 MiB)."""
@@ -153,7 +154,7 @@ class Spool:
             _log.warning("%s cannot be read: %s", path, error)
             return "passed over"
         try:
-            append(parse_ndjson(content.split(b"\n")))
+            append([redacted(event) for event in parse_ndjson(content.split(b"\n"))])
         except (Conflict, InvalidEvents) as error:
             self._refuse(name, error)
             return "refused"

@@ -1,7 +1,8 @@
 """Writes the reference pages from the code they describe: ``make docs``.
 
 Events, rules, policy keys and commands are described where they are defined;
-these pages only lay that out. A test holds the pages to the code.
+these pages only lay that out. A test holds the pages to the code. Longer than
+most: a function a page, and nothing shared between them but the table cells.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from typing import Any, Literal
 
 import msgspec
 
+from collectors.faults import known_faults
 from ledger.payloads import DecisionPayload
 from ledger.registry import PAYLOAD_TYPES
+from rules.features import FACTS
 from rules.ruleset import Rule
 from rules.rulesets import ALL_RULES
 from runledger.cli import build_parser
@@ -33,10 +36,12 @@ def pages() -> dict[str, str]:
     made = {
         "events.md": events(),
         "rules.md": rules(),
+        "facts.md": facts(),
         "policy.md": policy(),
         "cli.md": commands(),
         "views.md": views(),
         "python.md": facade(),
+        "faults.md": faults(),
     }
     note = "<!-- Written by docs/generate.py (`make docs`); change the code it describes. -->\n\n"
     return {name: note + re.sub(r"\n{3,}", "\n\n", text) for name, text in made.items()}
@@ -133,58 +138,22 @@ def _prose(thing: Any) -> str:
 
 # -- rules ---------------------------------------------------------------------
 
-_ABOUT = {
-    "node": ("Preflight: nodes", "One fact a node of the step."),
-    "common": ("Preflight: a common cause", "One fact where cards of a node failed together."),
-    "evidence": ("Preflight: evidence", "One fact for each kind of evidence a node must have."),
-    "hung": ("Preflight: tools that hung", "One fact for each card or node that a tool hung on."),
-    "cleanup": (
-        "Preflight: the clean-up",
-        "One fact for the newest clean-up of a node since boot.",
-    ),
-    "orphan": ("Preflight: memory left behind", "One fact for each card that it left memory on."),
-    "node_smu": (
-        "Preflight: SMU errors of no card",
-        "One fact where a node logged an error that names no card.",
-    ),
-    "card": (
-        "Preflight: cards",
-        "One fact for each card that the newest probe shows, or misses while it sits out.",
-    ),
-    "incident": ("Preflight: incidents", "One fact for each card with one since its node's boot."),
-    "shortage": ("Preflight: missing cards", "One fact where a node shows too few cards."),
-    "file": ("Preflight: files", "One fact for each file of the step that was looked for."),
-    "budget": ("Preflight: time", "One fact where there are trials and a timeout."),
-    "run": ("Preflight: the run", "One fact where the question names a run."),
-    "fleet": ("Preflight: the fleet", "One fact, after all others."),
-    "gpu": ("Exclusions", "One fact for each card with a record: where it stands on the ladder."),
-    "gpu_word": ("Exclusions: words", "One fact for each card that an operator set a state of."),
-    "gpu_failures": (
-        "Exclusions: failed jobs",
-        "One fact for each card that jobs failed on by its own fault.",
-    ),
-    "last_run": ("Parameters: the last run", "One fact: the newest run that was counted whole."),
-    "note": ("Parameters: runs that do not speak", "One fact for each."),
-    "next_budget": ("Parameters: time", "One fact where a step was named."),
-    "proposal": ("Proposals", "One fact: what was asked, against the policy."),
-    "failure": ("Causes of failed jobs", "The first that holds is the cause."),
-}
-
 
 def rules() -> str:
     """Every rule with its conditions and words."""
     parts = [
         "# Rules\n",
-        "A rule looks at one fact and fires when all its conditions hold; `$section.key` is a "
-        "value of the [policy](policy.md). Messages and remedies are filled in from the fact. "
+        "A rule looks at one [fact](facts.md) and fires when all its conditions hold; "
+        "`$section.key` is a value of the [policy](policy.md). What is not known makes a "
+        "comparison false. Messages and remedies are filled in from the fact. "
         "Facts are gathered in `rules/facts/`, rules stand in `rules/rulesets/`, and a policy "
         'switches one off with `[rules] disabled = ["NAME"]`.\n',
     ]
-    undescribed = {rule.about for rule in ALL_RULES} - set(_ABOUT)
-    assert not undescribed, f"say in _ABOUT what these facts are: {sorted(undescribed)}"
-    for kind, (title, what) in _ABOUT.items():
+    for kind, about in FACTS.items():
         named = [rule for rule in ALL_RULES if rule.about == kind]
-        parts += [f"\n## {title}\n", f"{what}\n"]
+        if not named:
+            continue
+        parts += [f"\n## {about.title}\n", f"{about.says}\n"]
         if kind == "failure":
             parts += ["| cause | when |", "|---|---|"]
             parts += [f"| `{rule.name}` | {_when(rule)} |" for rule in named]
@@ -199,15 +168,32 @@ def rules() -> str:
 
 
 def _when(rule: Rule) -> str:
-    shown = {True: "true", False: "false"}
-    return "<br>".join(
-        f"`{feature} {compare} {shown[limit] if isinstance(limit, bool) else limit}`"
-        for feature, compare, limit in rule.when
-    )
+    return "<br>".join(f"`{condition}`" for condition in rule.when)
 
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
+
+
+# -- facts ---------------------------------------------------------------------
+
+
+def facts() -> str:
+    """Every kind of fact with its features."""
+    parts = [
+        "# Facts\n",
+        "What [rules](rules.md) look at. A fact is about one subject at the judging time; its "
+        "features are what was measured, and what is not known of a subject is left out. They are "
+        "declared in `rules/features.py` and gathered in `rules/facts/`.\n",
+    ]
+    for name, kind in FACTS.items():
+        parts += [f"\n## {name}\n", f"{kind.title}. {kind.says}\n"]
+        parts += ["| feature | type | unit | says |", "|---|---|---|---|"]
+        for feature, declared in kind.features.items():
+            words = f" One of {', '.join(f'`{word}`' for word in declared.words)}."
+            says = declared.says + (words if declared.words else "")
+            parts.append(f"| `{feature}` | {declared.type} | {declared.unit} | {_cell(says)} |")
+    return "\n".join(parts) + "\n"
 
 
 # -- policy --------------------------------------------------------------------
@@ -258,7 +244,8 @@ def views() -> str:
     """Every view with its columns."""
     import tempfile
 
-    from sqlalchemy import inspect
+    from pysqlite3 import dbapi2  # as the ledger's: Python's own may know no types of views
+    from sqlalchemy import create_engine, inspect
 
     from ledger import open_ledger
 
@@ -273,8 +260,9 @@ def views() -> str:
         "1970. Durations are in seconds, memory in MiB, temperatures in °C, clocks in MHz. What is "
         "not known is NULL.\n",
     ]
-    with tempfile.TemporaryDirectory() as folder, open_ledger(Path(folder) / "l.db") as ledger:
-        inspector = inspect(ledger.engine)
+    with tempfile.TemporaryDirectory() as folder:
+        open_ledger(Path(folder) / "l.db").close()
+        inspector = inspect(create_engine(f"sqlite:///{Path(folder) / 'l.db'}", module=dbapi2))
         assert set(inspector.get_view_names()) == set(_VIEWS)
         for name, what in _VIEWS.items():
             parts += [f"\n## {name}\n", f"{what}\n", "| column | type |", "|---|---|"]
@@ -312,16 +300,57 @@ _SQL_TYPES = {"BIGINT": "integer", "INTEGER": "integer", "INT": "integer", "TEXT
               "NUM": "number", "NUMERIC": "number"}  # fmt: skip
 
 
+# -- faults ----------------------------------------------------------------------
+
+_TOLD_BY = {
+    "amd": "AMD, by the kernel driver amdgpu",
+    "nvidia": "NVIDIA, by its kernel driver",
+    "machine": "The bus and the machine itself, by the kernel",
+}
+
+
+def faults() -> str:
+    """The catalogue of faults."""
+    parts = [
+        "# Faults\n",
+        "What the kernel log says of faults, as `runledger faults [CODE]` explains it. Each line "
+        "that an entry knows becomes an event of its kind: [`smu_error`](events.md#smu_error) "
+        "(where the kind is the `signature`), [`gpu_fault`](events.md#gpu_fault), "
+        "[`node_fault`](events.md#node_fault) or [`process_killed`](events.md#process_killed). "
+        "*Whose* says who is to blame: the card, the link to it, the node, the workload that "
+        "ran, or nobody (info). *Asks for* is what the source of the entry wants done with the "
+        "card. An Xid that is not listed is recorded with its number.\n",
+    ]
+    known = known_faults()
+    for told_by in dict.fromkeys(each.told_by for each in known):
+        parts += [
+            f"\n## {_TOLD_BY.get(told_by, told_by)}\n",
+            "| name | code | kind | whose | means | asks for | source |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        for each in (one.fault for one in known if one.told_by == told_by):
+            asks = (each.action or "").replace("_", " ")
+            parts.append(
+                f"| `{each.name}` | {each.code or ''} | `{each.kind}` | {each.whose} "
+                f"| {_cell(each.meaning)} | {asks} | {_cell(each.source)} |"
+            )
+    parts += ["\n## What to do\n", "| asks for, or whose | to do |", "|---|---|"]
+    remedies = {(each.fault.action or each.fault.whose): each.fault.remedy for each in known}
+    parts += [f"| {key.replace('_', ' ')} | {remedy} |" for key, remedy in remedies.items()]
+    return "\n".join(parts) + "\n"
+
+
 # -- the facade ------------------------------------------------------------------
 
 _PARTS = {
-    "Opened": "What it is opened with",
-    "Runledger": "Telling, and asking for decisions",
-    "Collecting": "Looking at machines, and taking in what others wrote",
-    "Recalling": "Looking back",
-    "Guarding": "Guarding jobs",
-    "Searching": "Searching with Optuna",
+    "now": "What it is opened with",
+    "close": "Telling, and asking for decisions",
+    "prober": "Looking at machines, and taking in what others wrote",
+    "decisions": "Looking back",
+    "job": "Guarding jobs",
+    "optuna_callback": "Searching with Optuna",
 }
+"""The headings, by the method of `Runledger` that comes first under each."""
 
 
 def facade() -> str:
@@ -347,12 +376,10 @@ def facade() -> str:
         "\n## An open ledger\n",
         "`runledger.open()` gives a `Runledger`; close it, or use `with`.\n",
     ]
-    classes = {cls.__name__: cls for cls in runledger.Runledger.__mro__}
-    for name, title in _PARTS.items():
-        parts += [f"\n### {title}\n", "| | |", "|---|---|"]
-        for method, thing in vars(classes[name]).items():
-            if method.startswith("_"):
-                continue
+    for method, thing in vars(runledger.Runledger).items():
+        if method in _PARTS:
+            parts += [f"\n### {_PARTS[method]}\n", "| | |", "|---|---|"]
+        if not method.startswith("_"):
             called = method + (_signature(thing) if inspect.isfunction(thing) else "")
             parts.append(f"| `{_cell(called)}` | {_cell(_first(thing))} |")
     return "\n".join(parts) + "\n"

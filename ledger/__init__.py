@@ -7,6 +7,7 @@ is what is listed here.
 from __future__ import annotations
 
 from ledger.backup import backup
+from ledger.checkpoints import Checkpoints
 from ledger.errors import (
     AlreadyThere,
     Conflict,
@@ -26,13 +27,19 @@ from ledger.errors import (
 from ledger.event import Event, from_wire, new_event, parse_ndjson, to_wire
 from ledger.export import export_lines
 from ledger.filters import Filter, parse_filter, parse_filters
+from ledger.guards import broken_parts, missing_guards
+from ledger.migrate import HEAD_REVISION, upgrade
+from ledger.node_locks import NodeLocks
 from ledger.restore import restore
+from ledger.rows import Row, StoredCheckpoint, once_each
 from ledger.store import Appended, Head, Ledger, open_ledger
 from ledger.verify import Verification, verify
 
 __all__ = [
+    "HEAD_REVISION",
     "AlreadyThere",
     "Appended",
+    "Checkpoints",
     "Conflict",
     "Damaged",
     "Event",
@@ -44,22 +51,29 @@ __all__ = [
     "InvalidLocation",
     "Ledger",
     "LedgerError",
+    "NodeLocks",
     "NotADatabase",
     "NotEmpty",
     "NotFound",
     "Problem",
+    "Row",
     "SchemaMismatch",
+    "StoredCheckpoint",
     "Unavailable",
     "Verification",
     "backup",
+    "broken_parts",
     "export_lines",
     "from_wire",
+    "missing_guards",
     "new_event",
+    "once_each",
     "open_ledger",
     "parse_filter",
     "parse_filters",
     "parse_ndjson",
     "restore",
     "to_wire",
+    "upgrade",
     "verify",
 ]

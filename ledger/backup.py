@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
 from pathlib import Path
 
 from ledger.errors import Damaged
 from ledger.export import export_lines
-from ledger.new_files import check_free, part_of, publish
+from ledger.new_files import check_free, part_of, publish, remove_database
 from ledger.restore import restore
 from ledger.store import Head, Ledger, open_ledger
 from ledger.translation import translated
@@ -31,34 +28,15 @@ def backup(ledger: Ledger, path: str | Path) -> Head:
     part = part_of(path)
     try:
         with translated("backing up"):
-            _remove(part)
-            if ledger.engine.dialect.name == "sqlite":
-                _copy(ledger, part)
-            else:
+            remove_database(part)
+            if not ledger._backend.copy(part):
                 with open_ledger(part) as copy:
                     restore(copy, export_lines(ledger))
             head = _verified(part)
             publish(part, path, "backup")
     finally:
-        _remove(part)
+        remove_database(part)
     return head
-
-
-def _copy(ledger: Ledger, part: Path) -> None:
-    from pysqlite3 import dbapi2
-
-    # Nobody else's file, and for nobody else's eyes before it has its mode.
-    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-    target = dbapi2.connect(str(part), isolation_level=None)
-    try:
-        with contextlib.closing(ledger.engine.raw_connection()) as source:
-            # In one step: writers then cannot make it start over.
-            source.driver_connection.backup(target, pages=-1)  # type: ignore[union-attr]
-        # A copy has no writers: all of it in the one file.
-        target.execute("PRAGMA journal_mode = DELETE")
-    finally:
-        target.close()
-    shutil.copymode(str(ledger.engine.url.database), part)
 
 
 def _verified(part: Path) -> Head:
@@ -71,9 +49,3 @@ def _verified(part: Path) -> Head:
             result.first_bad,
         )
     return result.head
-
-
-def _remove(part: Path) -> None:
-    for suffix in ("", "-wal", "-shm", "-journal", "-lock"):
-        with contextlib.suppress(FileNotFoundError):
-            part.with_name(part.name + suffix).unlink()

@@ -20,7 +20,11 @@ import msgspec
 import rfc8785
 
 CANONICAL_FORM = 1
-"""Version of the canonical form; it would change with the hash's input."""
+"""Version of the canonical form; it would change with the hash's input.
+
+Form 1 is the one that an event does not name. An event in a later one says so in
+the attribute ``canonicalform``, which is hashed with the rest.
+"""
 
 GENESIS = "0" * 64
 """``prevhash`` of the first event of every ledger."""

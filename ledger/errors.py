@@ -20,6 +20,14 @@ class BadInput(RunledgerError):
     """Something the caller gave cannot be used; the text says what to give instead."""
 
 
+class MissingExtra(BadInput):
+    """Something that only an extra installs is not there; the text is the line to type."""
+
+    def __init__(self, what: str, package: str, extra: str) -> None:
+        self.extra = extra
+        super().__init__(f"{what} needs {package}: pip install 'runledger[{extra}]'")
+
+
 class Missing(RunledgerError):
     """Something the caller named does not exist."""
 

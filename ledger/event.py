@@ -52,8 +52,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     recorded_us: int = 0
     prevhash: str = ""
     hash: str = ""
-    stored_text: str | None = None
-    """The payload's canonical text where the ledger keeps it as it came: stored before."""
+    kept: tuple[Payload, str] | None = None
+    """A payload and its canonical text, as checked or stored: true while ``data`` is that one."""
 
     @property
     def time(self) -> str:
@@ -162,11 +162,7 @@ def to_wire(event: Event) -> Json:
         value = getattr(event, name)
         if value is not None:
             wire[name] = value
-    wire["data"] = (
-        msgspec.to_builtins(event.data)
-        if event.stored_text is None
-        else msgspec.json.decode(event.stored_text)
-    )
+    wire["data"] = msgspec.json.decode(payload_text(event))
     if event.sequence:
         wire["sequence"] = event.sequence
         wire["recordedtime"] = format_time(event.recorded_us)
@@ -205,13 +201,10 @@ def _from_wire(
     checked = _check_data(wire, wrong, stored=stored, max_bytes=max_bytes)
     if checked is None:
         return None
-    payload, text = checked
+    payload, _ = checked
     subject = _subject(wire, payload, wrong)
     if len(problems) > before:
         return None
-    version = wire.get("dataschemaversion") or 1
-    # A text that the typed payload would not give again is kept beside it.
-    as_stored = stored or version != payload.version
     return Event(
         id=wire.get("id") or new_event_id(),
         type=wire["type"],
@@ -219,7 +212,7 @@ def _from_wire(
         subject=subject,
         time_us=time_us,
         data=payload,
-        dataschemaversion=version,
+        dataschemaversion=wire.get("dataschemaversion") or 1,
         runid=wire.get("runid"),
         step=wire.get("step"),
         correlationid=wire.get("correlationid"),
@@ -228,7 +221,7 @@ def _from_wire(
         recorded_us=recorded_us,
         prevhash=wire["prevhash"] if stored else "",
         hash=wire["hash"] if stored else "",
-        stored_text=text if as_stored else None,
+        kept=checked,
     )
 
 
@@ -285,4 +278,6 @@ def _subject(wire: Json, payload: Payload, wrong: Wrong) -> str:
 
 def payload_text(event: Event) -> str:
     """The canonical JSON text of an event's payload, as it is stored."""
-    return event.stored_text or canonical(event.data).decode()
+    if event.kept is not None and event.kept[0] is event.data:
+        return event.kept[1]
+    return canonical(event.data).decode()

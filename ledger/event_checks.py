@@ -12,9 +12,11 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
+from ledger.canonical import CANONICAL_FORM
 from ledger.payloads import Json
 from ledger.registry import PAYLOAD_TYPES
 from ledger.strict_json import shown, shown_key
+from ledger.text.characters import CONTROL, UNSTORABLE
 
 Wrong = Callable[[str, str, str], None]
 """Reports one problem: field, what is wrong, what to do."""
@@ -29,16 +31,15 @@ ATTRIBUTES = (
     "time",
     "dataschemaversion",
     "datacontenttype",
+    "canonicalform",
     "runid",
     "step",
     "correlationid",
     "causationid",
     "data",
+    "redacted",
     *LEDGER_ATTRIBUTES,
 )
-
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 _MAX_ATTRIBUTE_BYTES = 1024
 _MOST_NAMED = 50
@@ -79,6 +80,13 @@ def check_attributes(wire: Json, wrong: Wrong, *, stored: bool) -> None:
         )
     if _given(wire, "datacontenttype", "application/json") != "application/json":
         wrong("datacontenttype", "only application/json is stored", "leave it out")
+    form = _given(wire, "canonicalform", CANONICAL_FORM)
+    if form != CANONICAL_FORM or type(form) is not int:
+        wrong(
+            "canonicalform",
+            f"{shown(form)} is not the form {CANONICAL_FORM} that this program knows",
+            "upgrade runledger, or leave it out of an event that no ledger has stored",
+        )
     for name in ("type", "source", "time"):
         if wire.get(name) is None:
             wrong(name, "missing", f"add {name!r}")
@@ -89,6 +97,8 @@ def check_attributes(wire: Json, wrong: Wrong, *, stored: bool) -> None:
     for name in _TEXT_ATTRIBUTES:
         if wire.get(name) is not None:
             check_text_attribute(name, wire[name], wrong)
+    if not isinstance(_given(wire, "redacted", False), bool):
+        wrong("redacted", instead(wire["redacted"], "a boolean"), "leave it out: exports say so")
     _check_type_and_version(wire, wrong)
     if stored:
         _check_ledger_attributes(wire, wrong)

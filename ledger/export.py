@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from ledger.chain import wire_line
 from ledger.errors import Damaged
-from ledger.filters import Filter, any_matches
-from ledger.sql import Row, wire_line
-from ledger.store import Ledger, to_event
+from ledger.filters import Filter
+from ledger.rows import Row
+from ledger.store import Ledger
 
 
 def export_lines(
@@ -24,14 +25,13 @@ def export_lines(
     ledger sets. A whole export can be restored; a filtered one shows events,
     but not a chain.
     """
-    where = tuple(where)
-    for row in ledger.rows(after=after, upto=upto, where=where, types=types):
-        if not where or any_matches(where, to_event(row)):
-            yield _line(row)
+    for page in ledger.pages(after=after, upto=upto, where=where, types=types):
+        yield from map(_line, page)
 
 
 def _line(row: Row) -> bytes:
     try:
         return wire_line(row) + b"\n"
     except OverflowError:
-        raise Damaged(f"position {row[0]} has a time beyond the years 1 to 9999", row[0]) from None
+        at = row.sequence
+        raise Damaged(f"position {at} has a time beyond the years 1 to 9999", at) from None

@@ -60,6 +60,11 @@ class Filter:
                 return False
         return all(_matches(value, _values(event, key)) for key, value in self.patterns)
 
+    @property
+    def decided_by_database(self) -> bool:
+        """Whether `clause` says it all, so that no typed event is needed."""
+        return all(key in _COLUMNS and "*" not in value for key, value in self.patterns)
+
     def clause(self) -> ColumnElement[bool]:
         """A condition that holds for every matching row, and for few others."""
         terms: list[ColumnElement[bool]] = []
@@ -72,8 +77,8 @@ class Filter:
             if self.sequence[1] is not None:
                 terms.append(events.c.sequence <= self.sequence[1])
         for key, value in self.patterns:
-            if key in _COLUMNS and "*" not in value:
-                terms.append(_equal(key, value))
+            if key in _COLUMNS:
+                terms.append(_equal(key, value) if "*" not in value else _begins(key, value))
         return and_(true(), *terms)
 
 
@@ -128,6 +133,11 @@ def any_clause(filters: Iterable[Filter]) -> ColumnElement[bool]:
     return or_(*clauses) if clauses else true()
 
 
+def any_decided(filters: Iterable[Filter]) -> bool:
+    """Whether `any_clause` says all that `any_matches` does."""
+    return all(each.decided_by_database for each in filters)
+
+
 def _common(ranges: list[_Range]) -> _Range | None:
     """The positions that lie in every range; an empty one where they share none."""
     if not ranges:
@@ -153,6 +163,14 @@ def _equal(key: str, value: str) -> ColumnElement[bool]:
     if key != "run":
         return column == value
     return or_(column == value, and_(column.is_(None), events.c.subject == f"run/{value}"))
+
+
+def _begins(key: str, pattern: str) -> ColumnElement[bool]:
+    """A row that begins as a pattern does; a run may also be named by the subject."""
+    beginning = pattern.partition("*")[0]
+    if key == "run" or not beginning:
+        return true()
+    return events.c[_COLUMNS[key]].startswith(beginning, autoescape=True)
 
 
 def _values(event: Event, key: str) -> tuple[Any, ...]:

@@ -11,7 +11,6 @@ import contextlib
 import errno
 import io
 import os
-import re
 import select
 import stat
 import sys
@@ -20,20 +19,20 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ledger.errors import BadInput
+from ledger.text.characters import CONTROL
 
 LONGEST_TEXT = 16 << 20
 """Bytes of a file that is read as a whole: settings, policies, node files."""
 LONGEST_LINE = 64 << 20
 """Bytes of one event on a line: the greatest payload fits in many times over."""
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _WRITER_S = 3.0
 
 
 def check_path(path: str | os.PathLike[str]) -> None:
     """Raise `BadInput` for a name with control characters, NUL among them."""
     text = os.fspath(path)
-    if _CONTROL.search(text):
+    if CONTROL.search(text):
         raise BadInput(f"{text!a} is no path: it holds a control character; correct the name")
 
 

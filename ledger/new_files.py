@@ -34,20 +34,40 @@ def part_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.part-{os.getpid()}")
 
 
+def remove_database(part: Path) -> None:
+    """Take away an unfinished SQLite file, with what SQLite keeps beside it."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        part.with_name(part.name + suffix).unlink(missing_ok=True)
+
+
 def publish(part: Path, path: Path, what: str) -> None:
     """Bring a file to the disk and give it its name, but never another file's.
 
     Raises as `check_free`, or ``OSError``.
     """
+    try:
+        if not linked(part, path):
+            check_free(path, what)
+            part.rename(path)
+            _sync(path.parent)
+    except FileExistsError:
+        raise AlreadyThere(f"{path} exists already: name a new file for the {what}") from None
+
+
+def linked(part: Path, path: Path) -> bool:
+    """Bring a file to the disk and give it another name; False where links cannot be made.
+
+    Of several who do so at once, one has the name, and ``FileExistsError`` tells the others.
+    """
     _sync(part)
     try:
         os.link(part, path)
     except FileExistsError:
-        raise AlreadyThere(f"{path} exists already: name a new file for the {what}") from None
-    except OSError:  # a file system without hard links
-        check_free(path, what)
-        part.rename(path)
+        raise
+    except OSError:
+        return False
     _sync(path.parent)
+    return True
 
 
 @contextlib.contextmanager

@@ -16,10 +16,11 @@ import msgspec
 from msgspec import inspect
 
 from ledger.canonical import canonical, written_out
-from ledger.event_checks import CONTROL, UNSTORABLE, Wrong, unknown_names
+from ledger.event_checks import Wrong, unknown_names
 from ledger.payloads import Json, Payload
 from ledger.registry import PAYLOAD_TYPES, decode_payload
 from ledger.strict_json import shown_key
+from ledger.text.characters import CONTROL, UNSTORABLE
 
 MAX_SAFE_INTEGER = 2**53
 _MAX_DEPTH = 64

@@ -7,7 +7,7 @@ the JSON object of one version to the next.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -17,29 +17,27 @@ from ledger.payloads import Json, Payload
 
 Upcast = Callable[[Json], Json]
 
-PAYLOAD_TYPES: dict[str, type[Payload]] = {
-    cls.event_type: cls
-    for cls in vars(payloads).values()
-    if isinstance(cls, type) and issubclass(cls, Payload) and cls.event_type
-}
+PAYLOAD_TYPES: dict[str, type[Payload]] = {}
 """Every event type by name."""
 
 _UPCASTS: dict[tuple[str, int], Upcast] = {}
-_DECODERS: dict[str, msgspec.json.Decoder[Payload]] = {
-    name: msgspec.json.Decoder(cls) for name, cls in PAYLOAD_TYPES.items()
-}
+_DECODERS: dict[str, msgspec.json.Decoder[Payload]] = {}
 
 
-def register(cls: type[Payload], upcasts: dict[int, Upcast] | None = None) -> type[Payload]:
-    """Make an event type known; ``upcasts`` maps a version to its step to the next one.
+def register(cls: type[Payload], upcasts: Mapping[int, Upcast] | None = None) -> type[Payload]:
+    """Make an event type known; ``upcasts`` (default: the type's own) as `Payload.upcasts`.
 
-    For event types that live outside this package. Raises `ValueError` where a
-    version below the current one has no upcast, or the name is taken.
+    Raises `ValueError` where a version below the current one has no upcast, one
+    stands for no such version, or the name is taken.
     """
-    upcasts = upcasts or {}
-    missing = [version for version in range(1, cls.version) if version not in upcasts]
-    if missing:
-        raise ValueError(f"{cls.event_type}: no upcast from version {missing[0]}")
+    upcasts = cls.upcasts if upcasts is None else upcasts
+    for version in sorted({*range(1, cls.version), *upcasts}):
+        if version not in upcasts:
+            raise ValueError(f"{cls.event_type}: no upcast from version {version}")
+        if not 1 <= version < cls.version:
+            raise ValueError(
+                f"{cls.event_type}: an upcast from version {version}, which is no older one"
+            )
     known = PAYLOAD_TYPES.get(cls.event_type)
     if known is not None and known is not cls:
         raise ValueError(f"event type {cls.event_type!r} exists already")
@@ -78,3 +76,10 @@ def decode_payload(event_type: str, version: int, text: str | bytes) -> Payload:
         raise KeyError(f"{event_type} version {version} (this program knows up to {current})")
     data: Any = upcast(event_type, version, msgspec.json.decode(text))
     return decoder.decode(msgspec.json.encode(data))
+
+
+# What this package brings is held to the same: a type whose version was raised and
+# that forgot an upcast stops the program here, not the reader of an old ledger.
+for _cls in vars(payloads).values():
+    if isinstance(_cls, type) and issubclass(_cls, Payload) and _cls.event_type:
+        register(_cls)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from ledger.chain import row_hash
 from ledger.errors import InvalidEvents, NotEmpty, Problem
 from ledger.event import MAX_PAYLOAD_BYTES, parse_line
 from ledger.reading import PAGE_BYTES
-from ledger.rows import to_row
-from ledger.sql import Row, row_hash
+from ledger.rows import Row, to_row
 from ledger.store import Appended, Ledger
 from ledger.strict_json import shown
 from ledger.translation import translated
@@ -32,7 +32,7 @@ def restore(
     called with positions. Raises `NotEmpty`, or `InvalidEvents` naming the
     lines that are no events, or the first that does not continue the chain.
     """
-    with translated("restoring"), ledger.writer.transaction() as transaction:
+    with translated("restoring"), ledger._writer.transaction() as transaction:
         head = transaction.head()
         if head.sequence:
             raise NotEmpty(head.sequence)
@@ -40,7 +40,7 @@ def restore(
         for batch in _batches(rows):
             _refuse_known_ids(transaction, batch)
             transaction.insert(batch)
-            head = Head(batch[-1][0], batch[-1][14])
+            head = Head(batch[-1].sequence, batch[-1].hash)
             progress(head.sequence)
     return Appended(head.sequence, 0, head)
 
@@ -51,7 +51,7 @@ def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
     size = 0
     for row in rows:
         batch.append(row)
-        size += len(row[11])
+        size += len(row.data)
         if len(batch) == _BATCH or size > PAGE_BYTES:
             yield batch
             batch, size = [], 0
@@ -76,24 +76,24 @@ def _parsed(lines: Iterable[str | bytes], max_bytes: int) -> Iterator[tuple[int,
 def _checked(rows: Iterator[tuple[int, Row]], head: Head) -> Iterator[Row]:
     for number, row in rows:
         at = head.sequence + 1
-        if row[0] != at:
-            raise _broken(number, "sequence", f"{row[0]} where {at} should follow")
-        if row[13] != head.hash:
+        if row.sequence != at:
+            raise _broken(number, "sequence", f"{row.sequence} where {at} should follow")
+        if row.prevhash != head.hash:
             raise _broken(number, "prevhash", f"position {at} does not follow from the one before")
-        if row_hash(row) != row[14]:
+        if row_hash(row) != row.hash:
             raise _broken(number, "hash", f"position {at} was changed after it was stored")
-        head = Head(at, row[14])
+        head = Head(at, row.hash)
         yield row
 
 
 def _refuse_known_ids(transaction: Transaction, rows: list[Row]) -> None:
     """A chain can be forged around an id that stands twice; no ledger ever wrote one."""
-    ids = [row[1] for row in rows]
+    ids = [row.id for row in rows]
     known = set(transaction.rows_by_id(ids))
     for row in rows:
-        if row[1] in known:
-            raise _broken(0, "id", f"{shown(row[1])} of position {row[0]} is taken already")
-        known.add(row[1])
+        if row.id in known:
+            raise _broken(0, "id", f"{shown(row.id)} of position {row.sequence} is taken already")
+        known.add(row.id)
 
 
 def _broken(line: int, field: str, message: str) -> InvalidEvents:

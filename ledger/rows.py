@@ -1,22 +1,62 @@
-"""Stored rows as typed events, and events as rows about to be stored."""
+"""What is stored, row by row; rows as typed events, and events as rows about to be stored."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from ledger.errors import Conflict, Damaged
 from ledger.event import Event, payload_text
 from ledger.registry import PAYLOAD_TYPES, decode_payload
-from ledger.sql import Row
 from ledger.times import FIRST_US, LAST_US
 
-CONTENT = slice(2, 12)
-"""The columns of a row that make up an event's content (type to data), without its id."""
+
+class Row(NamedTuple):
+    """One stored event, the columns of ``events`` in their order.
+
+    ``data`` is the canonical payload; times are microseconds since the epoch.
+    """
+
+    sequence: int
+    id: str
+    type: str
+    source: str
+    subject: str
+    time_us: int
+    dataschemaversion: int
+    runid: str | None
+    step: str | None
+    correlationid: str | None
+    causationid: str | None
+    data: str
+    recorded_us: int
+    prevhash: str
+    hash: str
+
+    @property
+    def content(self) -> tuple[object, ...]:
+        """What makes up the event without its id and what the ledger sets: type to data."""
+        return self[2:12]
 
 
-def to_event(row: Sequence[Any]) -> Event:
-    """The typed event in a row of `EVENT_COLUMNS`; raises `Damaged`."""
+class StoredCheckpoint(NamedTuple):
+    """A fold's state up to a position, the columns of ``checkpoints`` in their order.
+
+    Whether it can be trusted is for its owner to say, who knows what ``digest``
+    is of.
+    """
+
+    fold: str
+    sequence: int
+    at_us: int
+    newest_us: int
+    chain_hash: str
+    state: str
+    digest: str
+
+
+def to_event(row: Row | tuple[Any, ...]) -> Event:
+    """The typed event in a row, or in its bare values; raises `Damaged`."""
     (
         sequence, id_, type_, source, subject, time_us, version, runid, step,
         correlationid, causationid, data, recorded_us, prevhash, hash_,
@@ -48,34 +88,13 @@ def to_event(row: Sequence[Any]) -> Event:
         recorded_us=recorded_us,
         prevhash=prevhash,
         hash=hash_,
-        stored_text=None if current else data,
+        kept=None if current else (payload, data),
     )
-
-
-def same_content(one: Event, other: Event) -> bool:
-    """Whether two events with one id are one event: equal but for what the ledger sets."""
-    return to_row(one)[CONTENT] == to_row(other)[CONTENT]
-
-
-def once_each(events: Iterable[Event]) -> list[Event]:
-    """Events as an append would take them: the first of each id.
-
-    Raises `Conflict` where two with one id differ.
-    """
-    found: dict[str, Event] = {}
-    conflicts: dict[str, None] = {}
-    for event in events:
-        first = found.setdefault(event.id, event)
-        if not same_content(first, event):
-            conflicts[event.id] = None
-    if conflicts:
-        raise Conflict(list(conflicts))
-    return list(found.values())
 
 
 def to_row(event: Event) -> Row:
     """The row of an event, with what it carries of the ledger's own attributes."""
-    return (
+    return Row(
         event.sequence,
         event.id,
         event.type,
@@ -92,3 +111,24 @@ def to_row(event: Event) -> Row:
         event.prevhash,
         event.hash,
     )
+
+
+def same_content(one: Event, other: Event) -> bool:
+    """Whether two events with one id are one event: equal but for what the ledger sets."""
+    return to_row(one).content == to_row(other).content
+
+
+def once_each(events: Iterable[Event]) -> list[Event]:
+    """Events as an append would take them: the first of each id.
+
+    Raises `Conflict` where two with one id differ.
+    """
+    found: dict[str, Event] = {}
+    conflicts: dict[str, None] = {}
+    for event in events:
+        first = found.setdefault(event.id, event)
+        if not same_content(first, event):
+            conflicts[event.id] = None
+    if conflicts:
+        raise Conflict(list(conflicts))
+    return list(found.values())

@@ -1,36 +1,41 @@
 """The ledger: an append-only, hash-chained sequence of events in a database.
 
-`Ledger` appends and reads; both behave the same on SQLite and PostgreSQL.
-Positions are gapless and in commit order because every append holds the one
-write lock (``BEGIN IMMEDIATE``, or an advisory lock) from reading the head to
-committing. What is stored is never changed: see the triggers in `migrations`.
+`Ledger` appends and reads; it behaves the same on every database. Positions are
+gapless and in commit order because every append holds the one write lock from
+reading the head to committing. What is stored is never changed: see the
+triggers in `migrations`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
-from sqlalchemy import Engine, Select, select, text
+from sqlalchemy import ColumnElement, Select, func, select
 
+from ledger.backends import Backend
 from ledger.canonical import GENESIS
-from ledger.database import connect
+from ledger.chain import chained
+from ledger.checkpoints import Checkpoints
 from ledger.errors import Conflict, HeadMoved, NotFound
 from ledger.event import Event
-from ledger.filters import Filter, any_clause, any_matches
-from ledger.location import locate
-from ledger.migrate import current_revision, require_current, upgrade_engine
-from ledger.reading import in_sequence, in_time, pages_in_sequence, streamed
-from ledger.rows import CONTENT, to_event, to_row
-from ledger.sql import DECIDING_TYPES, IS_DECIDING, Row, events, row_hash
+from ledger.filters import Filter
+from ledger.migrate import opened
+from ledger.node_locks import NodeLocks
+from ledger.reading import Narrowed, Order, Pages
+from ledger.rows import Row, to_event, to_row
+from ledger.sql import events
 from ledger.translation import translated
 from ledger.writer import Head, Writer
 
-__all__ = ["Appended", "Head", "Ledger", "open_ledger", "to_event"]
+__all__ = ["Appended", "Head", "Ledger", "open_ledger"]
 
-_POSITIONS_AT_A_TIME = 500
+_AT_A_TIME = 500
+"""Values to look for in one statement."""
+_TRIES = 5
 
 
 class Appended(NamedTuple):
@@ -57,24 +62,18 @@ def open_ledger(
     (no ledger there), `SchemaMismatch` (run ``runledger upgrade``) or
     `Unavailable`.
     """
-    engine = connect(locate(location), create=create and not readonly, readonly=readonly)
-    try:
-        if create and not readonly and current_revision(engine) is None:
-            upgrade_engine(engine)
-        require_current(engine, or_older=older)
-    except BaseException:
-        engine.dispose()
-        raise
-    return Ledger(engine, clock=clock)
+    return Ledger(opened(location, create=create, readonly=readonly, older=older), clock=clock)
 
 
 class Ledger:
     """One open ledger. Safe to share between threads; forked children start afresh."""
 
-    def __init__(self, engine: Engine, *, clock: Callable[[], int]) -> None:
-        self.engine = engine
-        self.writer = Writer(engine)
+    def __init__(self, backend: Backend, *, clock: Callable[[], int]) -> None:
+        # For this package's own modules: nothing above it sees the database.
+        self._backend = backend
+        self._writer = Writer(backend)
         self._clock = clock
+        self.checkpoints = Checkpoints(backend)
 
     def __enter__(self) -> Self:
         return self
@@ -84,7 +83,7 @@ class Ledger:
 
     def close(self) -> None:
         """Close every connection; the ledger opens new ones if used again."""
-        self.engine.dispose()
+        self._backend.engine.dispose()
 
     # -- appending ---------------------------------------------------------
 
@@ -97,125 +96,151 @@ class Ledger:
         which the same events can be sent again.
         """
         drafts = [to_row(event) for event in ([new] if isinstance(new, Event) else new)]
-        ids = [draft[1] for draft in drafts]
-        with translated("appending"), self.writer.transaction() as transaction:
+        ids = [draft.id for draft in drafts]
+        with translated("appending"), self._writer.transaction() as transaction:
             head = transaction.head()
             if expect_head is not None and head.sequence != expect_head:
                 raise HeadMoved(expect_head, head.sequence)
             rows, duplicates = _pending(drafts, transaction.rows_by_id(ids), head, self._clock())
             if rows:
                 transaction.insert(rows)
-                head = Head(rows[-1][0], rows[-1][14])
+                head = Head(rows[-1].sequence, rows[-1].hash)
         return Appended(len(rows), duplicates, head)
 
-    # -- reading -----------------------------------------------------------
+    def append_new(self, events: Sequence[Event]) -> Appended:
+        """Append those whose id is not stored; an id that is stored keeps what it has.
+
+        For events whose ids were derived from what they are about: the same
+        kernel line read twice has the same id, and a better clock or a later
+        parser may say it a little differently. Raises as `append`.
+        """
+        for _ in range(_TRIES - 1):
+            # Another writer may store one of them meanwhile: then look again.
+            with contextlib.suppress(Conflict):
+                return self._append_new(events)
+        return self._append_new(events)
+
+    def _append_new(self, events: Sequence[Event]) -> Appended:
+        known = self.held(event.id for event in events)
+        first = {event.id: event for event in reversed(events) if event.id not in known}
+        fresh = [event for event in events if first.get(event.id) is event]
+        done = self.append(fresh)
+        return done._replace(duplicates=done.duplicates + len(events) - len(fresh))
+
+    # -- looking up --------------------------------------------------------
 
     def head(self) -> Head:
         """The newest position and its hash."""
         statement = select(events.c.sequence, events.c.hash)
-        statement = statement.order_by(events.c.sequence.desc()).limit(1)
-        with translated("reading the head"), self.engine.connect() as connection:
-            row = connection.execute(statement).first()
-        return Head(0, GENESIS) if row is None else Head(row[0], row[1])
+        rows = self._fetch(statement.order_by(events.c.sequence.desc()).limit(1))
+        return Head(*rows[0]) if rows else Head(0, GENESIS)
 
     def hash_at(self, sequence: int) -> str:
         """The hash at a position (64 zeros at 0); raises `NotFound` beyond the head."""
-        if sequence == 0:
-            return GENESIS
-        statement = select(events.c.hash).where(events.c.sequence == sequence)
-        with translated("reading a hash"), self.engine.connect() as connection:
-            found = connection.execute(statement).scalar()
-        if found is None:
+        found = self.hashes_at([sequence])
+        if sequence not in found:
             raise NotFound(f"no event at position {sequence}")
-        return str(found)
+        return found[sequence]
 
     def hashes_at(self, sequences: Iterable[int]) -> dict[int, str]:
         """The hashes at many positions; those beyond the head are left out."""
-        wanted = sorted(set(sequences))
+        wanted = set(sequences)
         found = {0: GENESIS} if 0 in wanted else {}
-        with translated("reading hashes"), self.engine.connect() as connection:
-            for start in range(0, len(wanted), _POSITIONS_AT_A_TIME):
-                part = wanted[start : start + _POSITIONS_AT_A_TIME]
-                statement = select(events.c.sequence, events.c.hash)
-                rows = connection.execute(statement.where(events.c.sequence.in_(part)))
-                found.update((sequence, chain_hash) for sequence, chain_hash in rows)
+        statement = select(events.c.sequence, events.c.hash)
+        found.update(self._fetch_in(statement, events.c.sequence, sorted(wanted)))
         return found
 
     def get(self, id: str) -> Event:
         """The event with this id; raises `NotFound`."""
-        for row in in_sequence(self.engine, select(events).where(events.c.id == id)):
-            return to_event(row)
-        raise NotFound(f"no event {id!r} in this ledger")
+        found = self.get_many([id])
+        if not found:
+            raise NotFound(f"no event {id!r} in this ledger")
+        return found[id]
+
+    def get_many(self, ids: Iterable[str]) -> dict[str, Event]:
+        """The events with these ids, in their order; those that are not there are left out."""
+        ids = list(ids)
+        rows = {row.id: Row._make(row) for row in self._fetch_in(select(events), events.c.id, ids)}
+        return {id: to_event(rows[id]) for id in ids if id in rows}
+
+    def held(self, ids: Iterable[str]) -> set[str]:
+        """Those of ``ids`` that the ledger holds."""
+        return {id for (id,) in self._fetch_in(select(events.c.id), events.c.id, ids)}
+
+    def exists(self, **narrowed: Any) -> bool:
+        """Whether any event is there that `read` would give."""
+        return next(self.read(**narrowed), None) is not None
+
+    def oldest_us(self) -> int | None:
+        """The earliest time of any event; None in an empty ledger."""
+        return self._time(func.min(events.c.time_us))
+
+    def newest_us(self, *, until_us: int | None = None, but: Iterable[str] = ()) -> int | None:
+        """The latest time of an event, not after ``until_us``, of other types than ``but``."""
+        which: list[ColumnElement[bool]] = [events.c.type.not_in(sorted(but))]
+        if until_us is not None:
+            which.append(events.c.time_us <= until_us)
+        return self._time(func.max(events.c.time_us), *which)
+
+    def _time(self, which: Any, *where: ColumnElement[bool]) -> int | None:
+        ((found,),) = self._fetch(select(which).where(*where))
+        return None if found is None else int(found)
+
+    def versions(self, *, upto: int | None = None) -> set[tuple[str, int]]:
+        """Each type with each ``dataschemaversion`` that it is stored in."""
+        statement = select(events.c.type, events.c.dataschemaversion).distinct()
+        if upto is not None:
+            statement = statement.where(events.c.sequence <= upto)
+        return {(type_, version) for type_, version in self._fetch(statement)}
+
+    def _fetch(self, statement: Select[Any]) -> list[Any]:
+        with translated("reading"), self._backend.engine.connect() as connection:
+            return list(connection.execute(statement).fetchall())
+
+    def _fetch_in(
+        self, statement: Select[Any], column: ColumnElement[Any], values: Iterable[Any]
+    ) -> Iterator[Any]:
+        wanted = list(dict.fromkeys(values))
+        for start in range(0, len(wanted), _AT_A_TIME):
+            yield from self._fetch(statement.where(column.in_(wanted[start : start + _AT_A_TIME])))
+
+    # -- reading -----------------------------------------------------------
 
     def read(
         self,
         *,
         after: int = 0,
         upto: int | None = None,
+        since_us: int | None = None,
         until_us: int | None = None,
         where: Iterable[Filter] = (),
         types: Iterable[str] | None = None,
-        order: Literal["sequence", "time"] = "sequence",
+        order: Order = "sequence",
     ) -> Iterator[Event]:
         """Stream events as typed events, in bounded memory.
 
-        Positions ``after`` < sequence <= ``upto``; ``until_us`` bounds the time
-        of the event (inclusive); ``types`` names event types; ``where`` widens
-        with every filter. In order of position, or of (time, position).
+        Positions ``after`` < sequence <= ``upto``; ``since_us`` and ``until_us``
+        bound the time of the event (inclusive); ``types`` names event types;
+        ``where`` widens with every filter. In order of position, or of (time,
+        position).
         """
-        where = tuple(where)
-        rows = self.rows(
-            after=after, upto=upto, until_us=until_us, where=where, types=types, order=order
-        )
-        found = map(to_event, rows)
-        return (event for event in found if any_matches(where, event)) if where else found
+        if order == "time":
+            head = self.head().sequence
+            upto = head if upto is None else min(upto, head)
+        narrowed = Narrowed(after, upto, since_us, until_us, types, tuple(where))
+        return narrowed.events(self._backend.engine, order)
 
-    def rows(
+    def pages(
         self,
         *,
         after: int = 0,
         upto: int | None = None,
-        until_us: int | None = None,
         where: Iterable[Filter] = (),
         types: Iterable[str] | None = None,
-        order: Literal["sequence", "time"] = "sequence",
-    ) -> Iterator[Row]:
-        """As `read`, untyped; of ``where`` only what the database can tell holds."""
-        statement = select(events).where(events.c.sequence > after)
-        if until_us is not None:
-            statement = statement.where(events.c.time_us <= until_us)
-        if types is not None:
-            types = sorted(types)
-            statement = statement.where(events.c.type.in_(types))
-            if set(types) <= set(DECIDING_TYPES):
-                statement = statement.where(text(IS_DECIDING))
-        filters = tuple(where)
-        if filters:
-            statement = statement.where(any_clause(filters))
-        if order == "sequence":
-            if upto is not None:
-                statement = statement.where(events.c.sequence <= upto)
-            return in_sequence(self.engine, statement)
-        head = self.head().sequence
-        upto = head if upto is None else min(upto, head)
-        statement = statement.where(events.c.sequence <= upto)
-        return in_time(self.engine, statement, span=upto - after)
-
-    def pages(
-        self, *, upto: int | None = None, where: Iterable[Filter] = ()
-    ) -> Iterator[list[Row]]:
-        """As `rows`, in the order of position, many at a time."""
-        statement = select(events)
-        if upto is not None:
-            statement = statement.where(events.c.sequence <= upto)
-        filters = tuple(where)
-        if filters:
-            statement = statement.where(any_clause(filters))
-        return pages_in_sequence(self.engine, statement)
-
-    def read_rows(self, statement: Select[Any]) -> Iterator[Row]:
-        """Rows of a statement, streamed while a read transaction stays open."""
-        return streamed(self.engine, statement)
+    ) -> Pages:
+        """As `read`, but the stored rows as they are, many at a time."""
+        narrowed = Narrowed(after, upto, types=types, where=tuple(where))
+        return narrowed.pages(self._backend.engine)
 
     def follow(
         self,
@@ -239,6 +264,28 @@ class Ledger:
             else:
                 time.sleep(poll_s)
 
+    # -- what goes with it ---------------------------------------------------
+
+    def node_locks(self) -> NodeLocks:
+        """Locks by node name, one holder each among all who use this ledger; for ``with``."""
+        return self._backend.node_locks()
+
+    @property
+    def database(self) -> str:
+        """The kind of database it is in: ``sqlite`` or ``postgresql``."""
+        return self._backend.name
+
+    def detached_connection(self) -> Any:
+        """The driver's own connection, for one who runs SQL of a user's and closes it after.
+
+        What is put on it reaches nobody else. Raises as reading does.
+        """
+        with translated("connecting"):
+            pooled = self._backend.engine.raw_connection()
+            connection = pooled.driver_connection
+            pooled.detach()
+        return connection
+
 
 def _pending(
     drafts: list[Row], known: dict[str, Row], head: Head, recorded_us: int
@@ -248,17 +295,16 @@ def _pending(
     rows: list[Row] = []
     conflicts: list[str] = []
     for draft in drafts:
-        there = known.get(draft[1])
+        there = known.get(draft.id)
         if there is not None:
-            if there[CONTENT] != draft[CONTENT]:
-                conflicts.append(draft[1])
+            if there.content != draft.content:
+                conflicts.append(draft.id)
             continue
         sequence += 1
-        row = (sequence, *draft[1:12], recorded_us, prevhash, "")
-        prevhash = row_hash(row)
-        row = (*row[:14], prevhash)
+        row = chained(draft, sequence, recorded_us, prevhash)
+        prevhash = row.hash
         rows.append(row)
-        known[row[1]] = row
+        known[row.id] = row
     if conflicts:
         raise Conflict(list(dict.fromkeys(conflicts)))
     return rows, len(drafts) - len(rows)

@@ -2,7 +2,8 @@
 
 Subclass `StoreConformance` in a test module and give it a ``new_location``
 fixture: a function that returns a fresh, empty place each time it is called.
-Needs pytest; nothing outside of tests imports this module.
+Needs pytest; nothing outside of tests imports this module. Longer than most: a
+database passes all of it or holds no ledger.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ from ledger import (
     verify,
 )
 from ledger.canonical import GENESIS
+from ledger.chain import chained, wire_line
 from ledger.payloads import Payload, RunStarted, SmuError, SshProbe, TrialCompleted
 from ledger.rows import to_row
-from ledger.sql import row_hash, wire_line
 
 NewLocation = Callable[[], str]
 
@@ -164,6 +165,16 @@ class AppendConformance(_Fixtures):
             ledger.append([sample_event(1, id="x"), sample_event(2, id="x")])
         assert ledger.head().sequence == 0
 
+    def test_only_what_is_new_is_appended_whatever_is_said_of_the_rest(
+        self, ledger: Ledger
+    ) -> None:
+        head = ledger.append(sample_event(1, id="known")).head
+        better = [sample_event(2, id="known"), sample_event(3, id="x"), sample_event(4, id="x")]
+        done = ledger.append_new(better)
+        assert (done.stored, done.duplicates, done.head.sequence) == (1, 2, head.sequence + 1)
+        assert ledger.get("known").time_us == NIGHT_US + 1
+        assert ledger.get("x").time_us == NIGHT_US + 3
+
     def test_an_expected_head_holds_or_nothing_is_stored(self, ledger: Ledger) -> None:
         ledger.append(sample_event(1), expect_head=0)
         with pytest.raises(HeadMoved) as caught:
@@ -274,6 +285,45 @@ class ReadConformance(_Fixtures):
         ledger.append(sample_events(3))
         assert [ledger.hash_at(n) for n in range(1, 4)] == [e.hash for e in ledger.read()]
         assert ledger.hash_at(0) == "0" * 64
+        assert ledger.hashes_at([0, 2, 9]) == {0: "0" * 64, 2: ledger.hash_at(2)}
+
+    def test_many_are_found_by_id_and_by_whether_they_are_there(self, ledger: Ledger) -> None:
+        ledger.append(sample_events(1200, prefix="e"))
+        asked = [f"e-{number}" for number in range(600, 1300)]
+        found = ledger.get_many(asked)
+        assert [event.sequence for event in found.values()] == list(range(600, 1201))
+        assert ledger.held([*asked, "e-600"]) == set(found)
+        assert ledger.exists(types=["ssh_probe"], after=3)
+        assert not ledger.exists(types=["ssh_probe"], after=1197)
+        assert not ledger.exists(until_us=NIGHT_US)
+        assert ledger.exists(where=parse_filters(["source=collector/te*"]))
+        assert not ledger.exists(where=parse_filters(["source=collector%*", "source=c*_zeus"]))
+
+    def test_times_and_versions_tell_what_is_there(self, ledger: Ledger) -> None:
+        assert (ledger.oldest_us(), ledger.newest_us(), ledger.versions()) == (None, None, set())
+        ledger.append(sample_events(8))
+        assert (ledger.oldest_us(), ledger.newest_us()) == (NIGHT_US + 1, NIGHT_US + 8)
+        assert ledger.newest_us(until_us=NIGHT_US + 5) == NIGHT_US + 5
+        assert ledger.newest_us(but=["smu_error", "run_started"]) == NIGHT_US + 6
+        assert ledger.newest_us(until_us=0) is None
+        assert ledger.versions(upto=2) == {("ssh_probe", 1), ("trial_completed", 1)}
+
+    def test_a_stretch_of_time_is_read_in_either_order(self, ledger: Ledger) -> None:
+        ledger.append([sample_event(n, time_us=NIGHT_US + n * 7919 % 997) for n in range(1, 1001)])
+        everything = [(e.time_us, e.sequence) for e in ledger.read()]
+        bounds = {"since_us": NIGHT_US + 100, "until_us": NIGHT_US + 500}
+        inside = [each for each in everything if 100 <= each[0] - NIGHT_US <= 500]
+        for order, expected in (("sequence", inside), ("time", sorted(inside))):
+            found = ledger.read(**bounds, order=order)  # type: ignore[arg-type]
+            assert [(e.time_us, e.sequence) for e in found] == expected
+
+    def test_rows_come_in_pages_that_hold_what_matches(self, ledger: Ledger) -> None:
+        ledger.append(sample_events(500))
+        found = [
+            row for page in ledger.pages(where=parse_filters(["pci=*:22:00.*"])) for row in page
+        ]
+        assert [row.sequence for row in found] == [4 * n for n in range(1, 126)]
+        assert found[0].type == "smu_error"
 
 
 class ConcurrencyConformance(_Fixtures):
@@ -381,10 +431,10 @@ class ExportConformance(_Fixtures):
     def test_a_forged_chain_with_an_id_that_stands_twice_is_refused(self, ledger: Ledger) -> None:
         lines, prevhash = [], GENESIS
         for sequence in (1, 2):
-            content = to_row(sample_event(sequence, id="twice"))[1:12]
-            row = (sequence, *content, NIGHT_US, prevhash, "")
-            prevhash = row_hash(row)
-            lines.append(wire_line((*row[:14], prevhash)))
+            draft = to_row(sample_event(sequence, id="twice"))
+            row = chained(draft, sequence, NIGHT_US, prevhash)
+            prevhash = row.hash
+            lines.append(wire_line(row))
         with pytest.raises(InvalidEvents, match="'twice' of position 2 is taken"):
             restore(ledger, lines)
         assert ledger.head().sequence == 0

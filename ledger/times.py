@@ -73,20 +73,18 @@ def parse_time(text: str) -> int:
     return seconds * SECOND_US + int((fraction or "0")[:6].ljust(6, "0"))
 
 
-@lru_cache(maxsize=1024)
-def _day_text(days: int) -> str:
-    return (_EPOCH + timedelta(days=days)).isoformat()[:10]
+@lru_cache(maxsize=4096)
+def _minute_text(minutes: int) -> str:
+    return (_EPOCH + timedelta(minutes=minutes)).isoformat()[:17]
 
 
 def format_time(time_us: int) -> str:
     """The canonical text of a time given in microseconds since the epoch."""
     rest, fraction = divmod(time_us, SECOND_US)
-    rest, second = divmod(rest, 60)
-    rest, minute = divmod(rest, 60)
-    days, hour = divmod(rest, 24)
+    minutes, second = divmod(rest, 60)
     if fraction:
-        return f"{_day_text(days)}T{hour:02d}:{minute:02d}:{second:02d}.{fraction:06d}Z"
-    return f"{_day_text(days)}T{hour:02d}:{minute:02d}:{second:02d}Z"
+        return f"{_minute_text(minutes)}{second:02d}.{fraction:06d}Z"
+    return f"{_minute_text(minutes)}{second:02d}Z"
 
 
 def from_datetime(moment: datetime) -> int:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ledger.errors import (
     Damaged,
-    InvalidLocation,
     LedgerError,
     NotADatabase,
-    NotFound,
     Unavailable,
 )
 
@@ -20,27 +18,37 @@ _DAMAGED = ("malformed", "could not decode to utf-8")
 _NOT_WRITABLE = ("unable to open", "readonly", "permission denied")
 
 
+Says = Callable[[BaseException, str, str], LedgerError | None]
+"""An error, what was being done, and the error's first line, in our terms; None for others'."""
+
+DRIVERS: list[Says] = []
+"""Each database whose errors need words of their own adds what says them."""
+
+
 @contextlib.contextmanager
 def translated(what: str) -> Iterator[None]:
     """Database errors as this package's: `Unavailable` (try again), `Damaged`, `NotFound`."""
-    import sqlalchemy.exc
-    from pysqlite3 import dbapi2
-
     try:
         yield
     except LedgerError:
         raise
-    except (dbapi2.Error, sqlalchemy.exc.DBAPIError, sqlalchemy.exc.TimeoutError, OSError) as error:
-        raise _translate(error, what) from error
     except Exception as error:
-        if type(error).__module__.startswith("psycopg"):
-            raise _translate(error, what) from error
-        raise
+        known = _translate(error, what)
+        if known is None:
+            raise
+        raise known from error
 
 
-def _translate(error: BaseException, what: str) -> LedgerError:
+def _translate(error: Exception, what: str) -> LedgerError | None:
+    import sqlalchemy.exc
+    from pysqlite3 import dbapi2
+
     original = getattr(error, "orig", None) or error
     text = str(original).strip().splitlines()[0] if str(original).strip() else repr(original)
+    own = next(filter(None, (say(original, what, text) for say in DRIVERS)), None)
+    general = (dbapi2.Error, sqlalchemy.exc.DBAPIError, sqlalchemy.exc.TimeoutError, OSError)
+    if own is None and not isinstance(error, general):
+        return None
     lowered = text.lower()
     if "not a database" in lowered:
         return NotADatabase(f"{what}: {text}; name a ledger, or restore a backup of it")
@@ -53,29 +61,10 @@ def _translate(error: BaseException, what: str) -> LedgerError:
             f"{what}: {text}; make room or repair the disk, then try again: "
             "the same events are stored only once"
         )
-    if type(original).__module__.startswith("psycopg"):
-        return _translate_postgres(original, what, text)
+    if own is not None:
+        return own
     if isinstance(error, OSError) or any(word in lowered for word in _NOT_WRITABLE):
         return Unavailable(f"{what}: {text}; check that the file and its folder can be written")
-    if type(error).__name__ == "TimeoutError":
+    if isinstance(error, sqlalchemy.exc.TimeoutError):
         return Unavailable(f"{what}: all connections are in use; try again")
-    return LedgerError(f"{what}: {text}")
-
-
-def _translate_postgres(error: BaseException, what: str, text: str) -> LedgerError:
-    import psycopg
-
-    if isinstance(error, psycopg.OperationalError):
-        # What fails while connecting has no class of its own.
-        if 'database "' in str(error) and "does not exist" in str(error):
-            return NotFound(f"{what}: {text}; create the database first (createdb)")
-        if "authentication failed" in str(error) or 'role "' in str(error):
-            return InvalidLocation(
-                f"{what}: {text}; check user and password (PGPASSWORD, ~/.pgpass)"
-            )
-        return Unavailable(f"{what}: {text}; check the server and try again")
-    if isinstance(
-        error, (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction)
-    ):
-        return Unavailable(f"{what}: {text}; check that this user may write on this server")
     return LedgerError(f"{what}: {text}")

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
-from sqlalchemy import select
-
 from ledger.canonical import GENESIS
-from ledger.errors import LedgerError, NotFound, Unavailable
-from ledger.reading import FIRST_PAGE, next_page
-from ledger.sql import Row, events, row_hash
+from ledger.chain import row_hash
+from ledger.reading import every_row
+from ledger.rows import Row
 from ledger.store import Head, Ledger
-from ledger.translation import translated
 
 _PAGE = 5000
 
@@ -39,25 +36,25 @@ def verify(
     """
     good = Head(0, GENESIS)
     expected_seen = expect is None or expect.sequence == 0
-    for row in _rows(ledger):
+    for row in every_row(ledger._backend.engine, _PAGE):
         at = good.sequence + 1
         reason = ""
         if row is None:
             reason = "cannot be read"
-        elif row[0] < at:
-            reason = f"is not the first (there is one at {row[0]})"
-        elif row[0] != at:
-            reason = f"is missing (the next one there is {row[0]})"
-        elif row[13] != good.hash:
+        elif row.sequence < at:
+            reason = f"is not the first (there is one at {row.sequence})"
+        elif row.sequence != at:
+            reason = f"is missing (the next one there is {row.sequence})"
+        elif row.prevhash != good.hash:
             reason = "does not follow from the event before it"
-        elif _hash(row) != row[14]:
+        elif _hash(row) != row.hash:
             reason = "was changed after it was stored"
-        elif expect is not None and at == expect.sequence and row[14] != expect.hash:
+        elif expect is not None and at == expect.sequence and row.hash != expect.hash:
             reason = "has another hash than the head noted earlier"
         if reason:
             return Verification(False, good, at, f"position {at} {reason}")
         assert row is not None
-        good = Head(at, row[14])
+        good = Head(at, row.hash)
         expected_seen = expected_seen or (expect is not None and at == expect.sequence)
         if at % _PAGE == 0:
             progress(at)
@@ -73,28 +70,3 @@ def _hash(row: Row) -> str:
         return row_hash(row)
     except (TypeError, ValueError, OverflowError):
         return ""
-
-
-def _rows(ledger: Ledger) -> Iterator[Row | None]:
-    """Rows in order; None for the first that the database or its text cannot give."""
-    # From wherever the first one stands: other readers see none before position 1.
-    statement = following = select(events).order_by(events.c.sequence)
-    page, searching = FIRST_PAGE, False
-    while True:
-        try:
-            with translated("verifying"), ledger.engine.connect() as connection:
-                found = following.limit(page)
-                rows = connection.execute(found).cursor.fetchall()  # the driver's own tuples
-        except (Unavailable, NotFound):
-            raise
-        except (LedgerError, ValueError):
-            if page == 1:
-                yield None
-                return
-            page, searching = 1, True  # find the very row
-            continue
-        yield from rows
-        if len(rows) < page:
-            return
-        following = statement.where(events.c.sequence > rows[-1][0])
-        page = 1 if searching else next_page(page, rows, _PAGE)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 
-from migrations.words import Postgres, Words
+from migrations.dialects import Postgres, Words
 
-# Judged anew by `reclassify`: the older judgement is kept, and counts no more.
+# Corrected by `reclassify`: the older classification is kept, and no longer counts.
 SUPERSEDED = (
     "e.id IN (SELECT causationid FROM events "
     "WHERE substr(source, 1, 11) = 'reclassify/' AND causationid IS NOT NULL)"

@@ -9,13 +9,11 @@ from __future__ import annotations
 import os
 
 from alembic import context
-from sqlalchemy import Connection
-
-from ledger.tables import EventRow
+from sqlalchemy import Connection, MetaData
 
 
-def _migrate(connection: Connection) -> None:
-    context.configure(connection=connection, target_metadata=EventRow.metadata)
+def _migrate(connection: Connection, declared: MetaData | None = None) -> None:
+    context.configure(connection=connection, target_metadata=declared)
     with context.begin_transaction():
         context.run_migrations()
 
@@ -33,12 +31,13 @@ def run() -> None:
     if given is not None:
         _migrate(given)
         return
-    from ledger.database import connect
+    from ledger.backends import connect
     from ledger.location import locate
     from ledger.migrate import migrating
+    from ledger.tables import EventRow
 
     with migrating(connect(locate(_named_by_environment()), create=True)) as connection:
-        _migrate(connection)
+        _migrate(connection, EventRow.metadata)
 
 
 run()

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 
-from rules.ruleset import Condition, Rule
+from rules.conditions import when
+from rules.ruleset import Rule
 
 WEIGHING = frozenset({"gpu", "smu"})
 """The only causes that weigh on a card."""
@@ -38,6 +39,8 @@ _TEXTS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "memory",
         (
             r"out[ _]of[ _]memory|outofmemory|\bOOM(?:[ _-]?kill\w*)?\b|MemoryError|bad_alloc",
+            r"(?:cu|hip)(?:BLAS|blas|DNN|dnn)?_STATUS_ALLOC_FAILED|CUBLAS_STATUS_ALLOC_FAILED",
+            r"rocblas_status_memory_error|HSA_STATUS_ERROR_OUT_OF_RESOURCES",
             r"ErrorMemoryAllocation|can(?:not|'t) allocate memory|unable to allocate",
             r"\b(?:no|not enough|insufficient) (?:\w+ )?memory\b|\bENOMEM\b",
         ),
@@ -65,6 +68,17 @@ _TEXTS: tuple[tuple[str, tuple[str, ...]], ...] = (
             r"No module named|ModuleNotFoundError|ImportError|cannot import name",
             r"error while loading shared libraries|cannot open shared object file",
             r"command not found",
+            r"no kernel image is available|invalid device function|hipErrorNoBinaryForGpu",
+            r"driver version is insufficient|undefined symbol:|rocBLAS error: Cannot read",
+            r"not compiled with (?:CUDA|ROCm|HIP)|GLIBC(?:XX)?_[\d.]+' not found",
+        ),
+    ),
+    (
+        "code",
+        (
+            r"device-side assert|triton\S*\.(?:CompilationError|OutOfResources)",
+            r"out of resource: shared memory|mat1 and mat2 shapes cannot be multiplied",
+            r"CUBLAS_STATUS_INVALID_VALUE|rocblas_status_invalid",
         ),
     ),
     (
@@ -74,6 +88,10 @@ _TEXTS: tuple[tuple[str, tuple[str, ...]], ...] = (
             r"(?:hardware|\bHW) exception|GPU (?:core )?dump|GPU node-\d+",
             r"device[ _]?(?:was |is )?lost|GPU (?:is lost|has fallen off)",
             r"Memory access fault by GPU|illegal memory access|uncorrectable ECC",
+            r"(?:CUBLAS|CUDNN|HIPBLAS)_STATUS_(?:EXECUTION_FAILED|INTERNAL_ERROR|NOT_INITIALIZED)",
+            r"rocblas_status_internal_error|miopenStatus(?:Internal|Unknown)Error",
+            r"nccl(?:UnhandledCuda|UnhandledHip)Error|unhandled (?:cuda|hip) error",
+            r"no (?:CUDA-capable|ROCm-capable) device|No HIP GPUs are available",
             r"CUDA (?:\w+ )?error|cudaError|CUDA_ERROR|CudaAPIError|\bXid\b|ring \S+ timeout",
         ),
     ),
@@ -91,6 +109,8 @@ _TEXTS: tuple[tuple[str, tuple[str, ...]], ...] = (
         (
             r"connection (?:was |to \S+ )?(?:reset|lost|closed|refused|aborted|timed out)",
             r"Connection(?:Reset|Lost|Error|Refused|Aborted)|(?:lost|dropped) connection",
+            r"nccl(?:System|Remote)Error|DistNetworkError|DistStoreError|socketStartConnect",
+            r"Watchdog caught collective operation timeout|NCCL communicator was aborted",
             r"connection (?:abort|dropped)|broken ?pipe|socket is closed",
             r"no route to host|(?:host|network) is unreachable|host key verification failed",
             r"SSH_ERROR|SSHException|\bssh: |\bSSH (?:session|protocol|connection)\b",
@@ -130,12 +150,14 @@ def _ends(text: str) -> str:
     return text if len(text) <= 2 * _END_CHARS else f"{text[:_END_CHARS]}\n{text[-_END_CHARS:]}"
 
 
-def _cause(name: str, *when: Condition) -> Rule:
-    return Rule(name=name, about="failure", when=when, severity="info", message="{job}", remedy="")
+def _cause(name: str, *texts: str) -> Rule:
+    return Rule(
+        name=name, about="failure", when=when(*texts), severity="info", message="{job}", remedy=""
+    )
 
 
 def _said(name: str, word: str) -> Rule:
-    return _cause(name, ("says", "==", word))
+    return _cause(name, f"says == {word}")
 
 
 CAUSE_RULES: tuple[Rule, ...] = (
@@ -145,14 +167,14 @@ CAUSE_RULES: tuple[Rule, ...] = (
     _said("out_of_memory", "killed"),
     _said("deploy", "module"),
     _said("smu", "smu"),
-    _cause("smu", ("says", "==", "gpu"), ("near_smu", "==", True)),
+    _cause("smu", "says == gpu", "near_smu == true"),
     _said("gpu", "gpu"),
     _said("input", "file"),
     _said("ssh", "connection"),
     _said("code", "code"),
-    _cause("out_of_memory", ("near_oom", "==", True)),
-    _cause("smu", ("near_smu", "==", True)),
-    _cause("gpu", ("near_gpu", "==", True)),
-    _cause("ssh", ("near_lost", "==", True)),
+    _cause("out_of_memory", "near_oom == true"),
+    _cause("smu", "near_smu == true"),
+    _cause("gpu", "near_gpu == true"),
+    _cause("ssh", "near_lost == true"),
 )
 """First match wins; a failure that none fits has the cause ``unknown``."""

@@ -10,15 +10,16 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from rules.conditions import ORDERED
 from rules.decide import Draft, Judge, Question
+from rules.engine.plain import holds
 from rules.fleet import Fleet
 from rules.policy import Policy
-from rules.reference import compared, holds
-from rules.ruleset import Condition, Fact, Margin, Rule, resolve
-from rules.rulesets import ALL_RULES
+from rules.ruleset import Fact, Rule
 from rules.state import State
 
-_ORDERED = ("<", "<=", ">", ">=")
+_PASSED = {"<": ">=", "<=": ">"}
+"""What is said of a limit that was passed, by the operator that asks to stay below it."""
 
 
 class Spoken(msgspec.Struct, frozen=True):
@@ -31,7 +32,7 @@ class Spoken(msgspec.Struct, frozen=True):
 class NearMiss(msgspec.Struct, frozen=True, kw_only=True):
     """A rule that did not fire by one number: it fires when ``value operator limit`` holds.
 
-    ``distance`` is what is left to the limit, in the unit of ``what``; ``key``
+    ``what`` is a feature, ``distance`` what is left to the limit, in its unit; ``key``
     is the policy key that holds the limit, empty where the limit is not a key.
     """
 
@@ -79,77 +80,51 @@ class Watched:
         self._spoken.clear()
         draft = self.judge.decide(kind, question, state, at_us)
         spoken = tuple(self._spoken)
-        return Account(draft, spoken, tuple(_nearly(spoken, self.judge.policy)))
+        return Account(draft, spoken, tuple(_nearly(spoken, self.judge.rules.in_force)))
 
 
-def conditions(rule: Rule, policy: Policy) -> list[tuple[Condition, str]]:
-    """A rule's conditions under a policy, each with the policy key of its limit (or "").
-
-    Takes a rule as it is written, or as the policy resolved it.
-    """
-    for written in ALL_RULES:
-        if written.name == rule.name and written.about == rule.about:
-            (resolved,) = resolve([written], policy) or (written,)
-            if rule.when in (written.when, resolved.when):
-                keys = [
-                    limit[1:] if isinstance(limit, str) and limit.startswith("$") else ""
-                    for _, _, limit in written.when
-                ]
-                return list(zip(resolved.when, keys, strict=True))
-    return [(condition, "") for condition in rule.when]
-
-
-def _nearly(spoken: Sequence[Spoken], policy: Policy) -> list[NearMiss]:
-    disabled = set(policy.rules.disabled)
-    misses = [miss for each in spoken for miss in _misses(each, policy)]
+def _nearly(spoken: Sequence[Spoken], rules: Sequence[Rule]) -> list[NearMiss]:
+    misses = [miss for each in spoken for miss in _misses(each, rules)]
     unique = {(miss.rule, miss.subject, miss.what): miss for miss in misses}
-    left = [miss for miss in unique.values() if miss.rule not in disabled]
-    return sorted(left, key=lambda miss: (miss.closeness, miss.rule, miss.subject, miss.what))
+    return sorted(
+        unique.values(), key=lambda miss: (miss.closeness, miss.rule, miss.subject, miss.what)
+    )
 
 
-def _misses(spoken: Spoken, policy: Policy) -> Iterator[NearMiss]:
+def _misses(spoken: Spoken, rules: Sequence[Rule]) -> Iterator[NearMiss]:
+    """The rules about a fact of whose conditions all but one, a comparison of numbers, hold."""
     fact = spoken.fact
     fired = {rule.name for rule in spoken.rules}
-    for margin in fact.margins:
-        if margin.rule not in fired and margin.value and not _reached(margin):
-            yield _miss(margin, fact)
-    for rule in ALL_RULES:
+    worse = {
+        (each.feature, each.operator, each.limit)
+        for rule in spoken.rules
+        if rule.severity != "info"
+        for each in rule.when
+    }
+    for rule in rules:
         if rule.about != fact.kind or rule.name in fired:
             continue
-        failing = [each for each in conditions(rule, policy) if not holds(fact.features, each[0])]
+        failing = [each for each in rule.when if not holds(fact.features, each)]
         if len(failing) != 1:
             continue
-        ((feature, compare, limit), key) = failing[0]
-        value = fact.features.get(feature)
-        if compare in _ORDERED and value and _is_number(value) and _is_number(limit):
-            margin = Margin(
-                rule=rule.name,
-                what=feature,
-                value=float(value),
-                limit=float(limit),
-                operator=compare,
-                key=key,
-            )
-            yield _miss(margin, fact)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _reached(margin: Margin) -> bool:
-    return compared(margin.value, margin.operator, margin.limit)
-
-
-def _miss(margin: Margin, fact: Fact) -> NearMiss:
-    return NearMiss(
-        rule=margin.rule,
-        subject=fact.subject,
-        what=margin.what,
-        value=margin.value,
-        operator=margin.operator,
-        limit=margin.limit,
-        distance=abs(margin.limit - margin.value),
-        key=margin.key,
-        evidence=fact.evidence,
-    )
+        (condition,) = failing
+        value, limit = fact.features.get(condition.feature), condition.limit
+        # Nothing of something, or a limit of nothing (which often means none), is no distance.
+        if condition.operator not in ORDERED or not value or not limit:
+            continue
+        # That trouble, once there is some, was not less is no news.
+        if (condition.feature, _PASSED.get(condition.operator), limit) in worse:
+            continue
+        assert isinstance(value, int | float)
+        assert isinstance(limit, int | float)
+        yield NearMiss(
+            rule=rule.name,
+            subject=fact.subject,
+            what=condition.feature,
+            value=float(value),
+            operator=condition.operator,
+            limit=float(limit),
+            distance=abs(float(limit) - float(value)),
+            key=condition.key,
+            evidence=fact.evidence,
+        )

@@ -13,6 +13,7 @@ from ledger.canonical import canonical, digest
 from ledger.errors import BadInput
 from ledger.event_checks import unknown_names
 from ledger.strict_json import shown
+from ledger.text.characters import WITHOUT_CONTROL
 from rules.toml import check, parse_toml
 
 Name = Annotated[
@@ -29,7 +30,7 @@ Text = Annotated[
     Meta(
         min_length=1,
         max_length=4096,
-        pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z",
+        pattern=WITHOUT_CONTROL,
         description="text without control characters",
     ),
 ]

@@ -18,10 +18,8 @@ from rules.fleet import Fleet
 from rules.folds import cards, jobs, nodes, runs
 from rules.folds.context import FoldSettings
 from rules.policy import Policy
+from rules.sources import judge_digest
 from rules.state import State
-
-FOLD_VERSION = 12
-"""Raised with every change of what a fold remembers: older checkpoints are then rebuilt."""
 
 Handler = Callable[[State, Event, Any, FoldSettings], None]
 
@@ -48,7 +46,7 @@ FOLDED_TYPES = frozenset(_HANDLERS)
 """The event types that change a state; the others need not be read."""
 
 RECLASSIFIED = "reclassify/"
-"""Sources that begin so judge an older event of the same time anew: the event that they name
+"""Sources that begin so correct an older event of the same time: the event that they name
 as their cause counts no more."""
 
 _WITH_BOOT = frozenset({"smu_error", "gpu_fault"})
@@ -57,13 +55,13 @@ _WITH_BOOT = frozenset({"smu_error", "gpu_fault"})
 class Fold:
     """The fold under one policy and fleet; it holds no state of its own.
 
-    Folds with the same ``key`` give the same states: most keys of a policy
-    matter only when a state is judged.
+    Folds with the same ``key`` give the same states: it covers the code that folds
+    and what that knows; most keys of a policy matter only when a state is judged.
     """
 
     def __init__(self, policy: Policy, fleet: Fleet) -> None:
         self.settings = FoldSettings(policy, fleet)
-        self.key = digest(f"{FOLD_VERSION} {self.settings.key}".encode())
+        self.key = digest(f"{judge_digest()} {self.settings.key}".encode())
 
     def apply(self, state: State, event: Event) -> None:
         """Take one event into the state. Events must come in order of (time, position)."""
@@ -80,7 +78,7 @@ class Fold:
     def run(self, events: Iterable[Event], state: State | None = None) -> State:
         """Fold events in order, into a new state or on from a given one.
 
-        What a later event of the same moment judges anew is passed over: a
+        What a later event of the same moment corrects is passed over: a
         moment's events are to be given all at once.
         """
         state = State() if state is None else state
@@ -90,7 +88,7 @@ class Fold:
 
 
 def without_superseded(events: Iterable[Event]) -> Iterator[Event]:
-    """The events but those that later ones of the same moment judge anew; in order of time."""
+    """The events but those that later ones of the same moment correct; in order of time."""
     for _, moment in groupby(events, key=attrgetter("time_us")):
         yield from _left_of(list(moment))
 

@@ -25,7 +25,8 @@ class Standing(msgspec.Struct, kw_only=True):
     """Where a card stands: by the rules (``rules``), and by an operator's word.
 
     ``counting`` are the incidents that count, ``because`` those that led to
-    ``rules``; ``exclusions`` holds for each exclusion by the rules, over all
+    ``rules``, ``most`` the largest number of them within one window since its record
+    was clean; ``exclusions`` holds for each exclusion by the rules, over all
     time, the incident that completed it. ``operator`` is the newest active word
     that sets a state; failures before ``failures_from`` count no more.
     """
@@ -34,12 +35,19 @@ class Standing(msgspec.Struct, kw_only=True):
     since_us: int = 0
     counting: list[Incident] = msgspec.field(default_factory=list)
     because: list[Incident] = msgspec.field(default_factory=list)
+    most: int = 0
     exclusions: list[Incident] = msgspec.field(default_factory=list)
     operator: Override | None = None
     reinstated: Override | CleanRun | None = None
     failures_from: tuple[int, int] = (0, 0)
     anchor_us: int | None = None
     newest_us: int | None = None
+
+    def quiet_us(self, at_us: int) -> int | None:
+        """On watch: how long nothing has happened to it that keeps it there."""
+        if self.rules != "watch":
+            return None
+        return at_us - max(self.newest_us or 0, self.anchor_us or 0)
 
 
 def climb(card: Card, context: Context, at_us: int) -> Standing:
@@ -91,7 +99,7 @@ def _lapse(standing: Standing, now_us: int, context: Context) -> None:
         and (standing.newest_us is None or standing.newest_us <= oldest)
         and (standing.anchor_us is None or standing.anchor_us <= oldest)
     ):
-        standing.rules, standing.because = "ok", []
+        standing.rules, standing.because, standing.most = "ok", [], 0
 
 
 def _incident(standing: Standing, incident: Incident, context: Context) -> None:
@@ -102,6 +110,7 @@ def _incident(standing: Standing, incident: Incident, context: Context) -> None:
         return
     recent = _within_window(standing.counting, now, context)
     standing.counting = [*recent]
+    standing.most = max(standing.most, len(recent))
     if len(recent) >= gpu.exclude_after_incidents:
         standing.exclusions.append(incident)
         retired = len(standing.exclusions) >= gpu.retire_after_exclusions
@@ -131,7 +140,7 @@ def _step_down(
         standing.rules, standing.anchor_us = "ok", None
     else:
         return
-    standing.counting, standing.because = [], []
+    standing.counting, standing.because, standing.most = [], [], 0
     standing.reinstated = entry
     since = (entry.first_us, 0) if isinstance(entry, CleanRun) else entry.when
     standing.failures_from = max(standing.failures_from, since)

@@ -17,12 +17,13 @@ from ledger.canonical import digest
 from ledger.errors import BadInput
 from ledger.event_checks import nearest, unknown_names
 from ledger.strict_json import shown
-from rules.names import RULE_NAMES
+from ledger.text.characters import WITHOUT_CONTROL
+from rules.rulesets import RULE_NAMES
 from rules.toml import check, parse_toml
 
 Seconds = Annotated[int, Meta(ge=0, le=10**12)] | Annotated[float, Meta(ge=0, le=1e12)]
 Share = Annotated[int, Meta(ge=0, le=1)] | Annotated[float, Meta(ge=0, le=1)]
-Positive = Annotated[int, Meta(gt=0)] | Annotated[float, Meta(gt=0)]
+Positive = Annotated[int, Meta(gt=0, le=10**12)] | Annotated[float, Meta(gt=0, le=1e12)]
 PriorTrials = (
     Annotated[int, Meta(ge=1, le=1_000_000)] | Annotated[float, Meta(ge=0.001, le=1_000_000)]
 )
@@ -131,7 +132,7 @@ class RuleSwitches(_Section, frozen=True, kw_only=True):
 class Policy(_Section, frozen=True, kw_only=True):
     """The whole policy. Durations are seconds; see ``default_policy.toml`` for each key."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")]
+    name: Annotated[str, Meta(min_length=1, max_length=200, pattern=WITHOUT_CONTROL)]
     preflight: Preflight
     gpu: Gpu
     tuning: Tuning

@@ -1,29 +1,28 @@
 """Rules as data: what a fact must look like, and what is then said about it.
 
-A rule looks at one fact of one kind. Its conditions compare the fact's
-features with constants or, written ``$section.key``, with values of the policy.
-Being data, rules can be hashed (a decision names the digest of those that made
-it), evaluated by two engines (`rules.engine` and `rules.reference`), and read
-without running them.
+A rule looks at one fact of one kind. Its conditions compare what was measured
+with constants or with values of the policy. Being data, rules can be read
+without running them, checked against the features that facts have
+(`rules.features`), and evaluated by either of two engines (`rules.engine`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from fractions import Fraction
 from typing import Any, Literal
 
 import msgspec
 
-from ledger.canonical import canonical, digest
-from rules.policy import Policy
+from rules.conditions import Condition, Scalar
 
-Scalar = str | int | float | bool
-Operator = Literal["==", "!=", "<", "<=", ">", ">="]
-Condition = tuple[str, Operator, Scalar]
 Severity = Literal["block", "unknown", "degrade", "warn", "info"]
 
 SEVERITIES: tuple[Severity, ...] = ("block", "unknown", "degrade", "warn", "info")
 """Worst first."""
+
+_LARGEST = Fraction(10**300)
+"""A feature is a finite float, however large what it says."""
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,27 +41,12 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     effect: dict[str, str] = {}
 
 
-class Margin(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a fact is from a limit that was compared while it was gathered.
-
-    ``rule`` would fire once ``value`` reaches ``limit`` (for ``>``: passes it);
-    ``key`` is the policy key that holds the limit, empty where it is another's.
-    """
-
-    rule: str
-    what: str
-    value: float
-    limit: float
-    operator: Operator = ">="
-    key: str = ""
-
-
 class Fact(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of one subject, flattened for the rules.
 
-    ``features`` are what conditions look at (finite numbers, text, booleans);
-    ``show`` is what messages mention; ``evidence`` names the events it rests on;
-    ``margins`` tell an explanation what nearly happened, and no rule sees them.
+    ``features`` are what was measured, as `rules.features` declares it: finite
+    numbers, text, booleans; what is not known is left out. ``show`` is what
+    messages mention; ``evidence`` names the events it rests on.
     """
 
     kind: str
@@ -70,7 +54,6 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     features: dict[str, Scalar]
     show: dict[str, Any]
     evidence: tuple[str, ...] = ()
-    margins: tuple[Margin, ...] = ()
 
 
 class Fired(msgspec.Struct, frozen=True):
@@ -90,24 +73,17 @@ class Fired(msgspec.Struct, frozen=True):
         return self.rule.remedy.format_map(self.fact.show)
 
 
-def resolve(rules: Sequence[Rule], policy: Policy) -> tuple[Rule, ...]:
-    """The rules that the policy leaves on, with its values in place of ``$section.key``."""
-    disabled = set(policy.rules.disabled)
-    return tuple(
-        msgspec.structs.replace(rule, when=tuple(_resolved(each, policy) for each in rule.when))
-        for rule in rules
-        if rule.name not in disabled
-    )
+def comparable(exact: Fraction, limit: float) -> float:
+    """An exact number as a feature: on the side of a limit, written in decimals, that it is on.
+
+    The nearest float alone could lie on the limit where the exact number is just beyond it.
+    """
+    feature = float(min(exact, _LARGEST))
+    if feature == limit and exact != Fraction(repr(limit)):
+        return math.nextafter(feature, math.inf if exact > Fraction(repr(limit)) else -math.inf)
+    return feature
 
 
-def _resolved(condition: Condition, policy: Policy) -> Condition:
-    feature, operator, value = condition
-    if isinstance(value, str) and value.startswith("$"):
-        section, _, key = value[1:].partition(".")
-        value = getattr(getattr(policy, section), key)
-    return feature, operator, value
-
-
-def rules_digest(rules: Sequence[Rule]) -> str:
-    """SHA-256 over the rules' definitions: part of every decision."""
-    return digest(canonical([msgspec.to_builtins(rule) for rule in rules]))
+def known(**features: Scalar | None) -> dict[str, Scalar]:
+    """Features without those that nobody knows."""
+    return {name: value for name, value in features.items() if value is not None}

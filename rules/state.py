@@ -123,12 +123,13 @@ class CardError(Dated, kw_only=True):
 
 
 class CommonCause(Record, kw_only=True):
-    """Many cards failed together, the newest error at ``last_us``: the node is to blame."""
+    """Many cards, ``share`` of its node's, failed together until ``last_us``: it is to blame."""
 
     since_us: int
     last_us: int
     sequence: int
     cards: int
+    share: float
     evidence: list[str]
 
 
@@ -245,7 +246,7 @@ class Card(Record, kw_only=True):
 
 
 class Counted(Dated, kw_only=True):
-    """A ``survivors_counted`` event."""
+    """A ``survivors_counted`` event; ``uncounted`` is a share of the run, ``partial`` in words."""
 
     event: str
     trials: int
@@ -254,6 +255,7 @@ class Counted(Dated, kw_only=True):
     survivors: int
     study: str | None = None
     scope: dict[str, Any] | None = None
+    uncounted: float = 0.0
     partial: str = ""
 
 

@@ -13,18 +13,17 @@ next to nothing.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from runledger import moved
+from runledger.lazy import loaded
 from runledger.version import __version__
 
 if TYPE_CHECKING:
     from ledger import Event, LedgerError, new_event
     from ledger.payloads import DecisionPayload as Decision
-    from runledger.api.facade import Runledger, next_parameters, open
+    from runledger.api.facade import Runledger, next_parameters, open, run
     from runledger.api.guarding import guarded, job
-    from runledger.api.searching import run
     from runledger.errors import BadInput, Missing, RunledgerError
 
 _HOMES = {
@@ -40,7 +39,7 @@ _HOMES = {
     "new_event": "ledger",
     "next_parameters": "runledger.api.facade",
     "open": "runledger.api.facade",
-    "run": "runledger.api.searching",
+    "run": "runledger.api.facade",
 }
 
 __all__ = [
@@ -65,10 +64,4 @@ moved.install()
 
 
 def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module 'runledger' has no attribute {name!r}")
-    module, _, attribute = home.partition(":")
-    value = getattr(import_module(module), attribute or name)
-    globals()[name] = value
-    return value
+    return loaded(globals(), name, _HOMES.get(name))

@@ -5,6 +5,6 @@ Errors of the layers below pass through unchanged; all have the same root.
 
 from __future__ import annotations
 
-from ledger.errors import BadInput, Missing, RunledgerError
+from ledger.errors import BadInput, Missing, MissingExtra, RunledgerError
 
-__all__ = ["BadInput", "Missing", "RunledgerError"]
+__all__ = ["BadInput", "Missing", "MissingExtra", "RunledgerError"]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
@@ -22,14 +21,18 @@ MOVED = {
 """Where each is now, by its old name."""
 
 
-class MovedModules(MetaPathFinder, Loader):
-    """Finds a moved module, and gives the one that is there now."""
+class MovedModules:
+    """Finds a moved module, and gives the one that is there now.
+
+    Without the base classes of `importlib.abc`, which cost more than all the rest of
+    `import runledger`: finders and loaders are known by their methods.
+    """
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """A spec for the names of `MOVED`, None for any other."""
-        return ModuleSpec(name, self) if name in MOVED else None
+        return ModuleSpec(name, self) if name in MOVED else None  # type: ignore[arg-type]
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """An empty stand-in: `exec_module` puts the real module in its place."""

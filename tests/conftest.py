@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from sqlalchemy.engine import URL
+
+from ledger import open_ledger
+from ledger.backends import Backend
+from ledger.backends.sqlite import Sqlite
 
 # No test is timed: a busy machine must not fail one.
 settings.register_profile("untimed", deadline=None)
@@ -23,6 +30,28 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         report.outcome = "failed"
         report.longrepr = f"skipped where nothing may be: {report.longrepr}"
     return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ledgers_are_copied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """New SQLite ledgers of this process are copies of one that was migrated once.
+
+    What making one really does has tests of its own, in processes of their own.
+    """
+    template = tmp_path_factory.mktemp("template") / "empty.db"
+    make = Sqlite.make
+    open_ledger(template).close()
+
+    def copy(url: URL, fill: Callable[[Backend], None]) -> None:
+        path = Path(str(url.database))
+        if path.parent.is_dir() and not path.exists() and not path.is_symlink():
+            shutil.copyfile(template, path)
+        else:
+            make(url, fill)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Sqlite, "make", staticmethod(copy))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -41,7 +41,6 @@ class Fleet:
         self.folder = folder
         self.home = folder / "home"
         self.home.mkdir(parents=True)
-        self.ledger_path = self.home / "runledger.db"
         self.addresses = dict(rigs)
         self.gpus = gpus
         self.rigs = {name: Rig(folder / name, gpus) for name in rigs}

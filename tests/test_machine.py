@@ -30,7 +30,7 @@ from ledger.payloads import Payload, SmuError
 from ledger.registry import register, unregister
 from ledger.testing import NIGHT_US, sample_event
 from ledger.writer import Transaction
-from runledger.replaying.replay import DECIDED_TYPES
+from rules.kinds import DECIDED_TYPES
 from tests.postgres import NewDatabase
 
 

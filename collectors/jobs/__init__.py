@@ -13,9 +13,9 @@ from collectors.jobs.fingerprint import fingerprint
 from collectors.jobs.gpu_state import fetch_gpu_state, read_gpu_state
 from collectors.jobs.guard import Guard
 from collectors.jobs.job import Job
-from collectors.jobs.redact import redact
 from collectors.jobs.reporter import Reporter
 from collectors.jobs.retrying import Retries, guarded
+from ledger.text.secrets import redact
 
 __all__ = [
     "Captured",

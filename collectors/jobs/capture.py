@@ -14,7 +14,9 @@ from types import TracebackType
 from typing import NamedTuple
 
 from collectors.jobs.fingerprint import fingerprint
-from collectors.jobs.redact import redact
+from collectors.jobs.stderr import cleaned, is_launchers, last_lines, last_python_error
+from ledger.text.characters import one_line, spelt_out
+from ledger.text.secrets import redact
 
 MAX_TRACEBACK = 64 * 1024
 """Characters kept of a traceback; the middle goes first."""
@@ -25,8 +27,9 @@ _BEFORE_REDACTION = 4
 """So many times what is kept is looked through for secrets, so that no cut leaves half of one."""
 _MOST_FRAMES = 1000
 _LAST_WORDS = 1000
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_LONGEST_WORD = 4096
+_HALF_A_WORD = re.compile(rf"\A\S{{1,{_LONGEST_WORD}}}")
+_MOST_STDERR = 64 * 1024
 # Frames of the guard itself and of what calls the job for it.
 _OWN = re.compile(
     r"[/\\](?:collectors[/\\]jobs[/\\](?:guard|retrying)\.py|tenacity[/\\](?:asyncio[/\\])?\w+\.py"
@@ -50,9 +53,13 @@ def capture(
 
     ``secrets`` as for `redact`, ``names`` as for `fingerprint`.
     """
-    return describe(
-        _name_of(error), _message_of(error), _traceback_of(error), secrets=secrets, names=names
-    )
+    name, message = _name_of(error), _message_of(error)
+    if is_launchers(name):
+        # Another process failed: what it said is what there is to know.
+        inner = last_python_error(f"{_stderr_of(error)}\n{_str_of(error)}")
+        if inner is not None:
+            name, message = inner
+    return describe(name, message, _traceback_of(error), secrets=secrets, names=names)
 
 
 def describe(
@@ -66,7 +73,7 @@ def describe(
 ) -> Captured:
     """A failure from its parts: redacted, then fingerprinted, then cut to size."""
     secrets = tuple(secrets)
-    exception = _one_line(redact(_rough(exception, MAX_NAME), secrets))[:MAX_NAME] or "unknown"
+    exception = one_line(redact(_rough(exception, MAX_NAME), secrets))[:MAX_NAME] or "unknown"
     message = redact(_rough(message, MAX_MESSAGE), secrets)
     text = redact(_rough(text, MAX_TRACEBACK), secrets)
     return Captured(
@@ -95,14 +102,18 @@ def _rough(text: str, limit: int) -> str:
     """Storable text of a size that can be searched; what is cut is cut between words."""
     limit *= _BEFORE_REDACTION
     if len(text) > limit:
-        head = re.sub(r"\S{1,4096}\Z", "", text[: limit // 2])
-        tail = re.sub(r"\A\S{1,4096}", "", text[-limit // 2 :])
+        head = _without_last_word(text[: limit // 2])
+        tail = _HALF_A_WORD.sub("", text[-limit // 2 :])
         text = f"{head}\n[… {len(text) - len(head) - len(tail)} characters left out …]\n{tail}"
-    return _UNSTORABLE.sub(lambda match: ascii(match[0])[1:-1], text)
+    return spelt_out(text)
 
 
-def _one_line(text: str) -> str:
-    return _CONTROL.sub(" ", text).strip()
+def _without_last_word(text: str) -> str:
+    """Looked for from the end: a pattern would try to begin at each of its characters."""
+    end = len(text)
+    while end > len(text) - _LONGEST_WORD and end and not text[end - 1].isspace():
+        end -= 1
+    return text[:end]
 
 
 def _name_of(error: BaseException) -> str:
@@ -121,13 +132,19 @@ def _message_of(error: BaseException) -> str:
         return "interrupted by SIGINT or an operator"
     if isinstance(error, BaseExceptionGroup):
         return " | ".join([text, *(f"{_name_of(e)}: {_str_of(e)}" for e in _leaves(error))])
-    if isinstance(error, subprocess.CalledProcessError | subprocess.TimeoutExpired):
-        said = error.stderr
-        if isinstance(said, bytes):
-            said = said[-_LAST_WORDS:].decode(errors="replace")
-        if isinstance(said, str) and said.strip():
-            return f"{text} stderr ends: {said.strip()[-_LAST_WORDS:]}"
-    return text
+    said = _stderr_of(error).strip()
+    # Its last line first: a fault is known by it, whatever program launched the command.
+    return f"{last_lines(said, 1)} ({text} stderr ends: {said[-_LAST_WORDS:]})" if said else text
+
+
+def _stderr_of(error: BaseException) -> str:
+    """What a command said that an exception is about; empty where it was not kept."""
+    if not isinstance(error, subprocess.CalledProcessError | subprocess.TimeoutExpired):
+        return ""
+    said = error.stderr
+    if isinstance(said, bytes):
+        return cleaned(said[-_MOST_STDERR:])
+    return said[-_MOST_STDERR:] if isinstance(said, str) else ""
 
 
 def _leaves(group: BaseExceptionGroup[BaseException], most: int = 5) -> Iterator[BaseException]:

@@ -140,6 +140,30 @@ class _Orders:
                 self._child.send_signal(number)
 
 
+class _Lines:
+    """Finished lines of a stream, without what was written over within a line.
+
+    A progress bar writes over its line thousands of times: none of that may
+    push the one line out that tells why the command failed.
+    """
+
+    def __init__(self, longest: int) -> None:
+        self.unfinished = b""
+        self._longest = longest
+
+    def take(self, data: bytes) -> bytes:
+        """The lines that ``data`` finishes; of the unfinished one the newest text is kept."""
+        *lines, last = (self.unfinished + data).split(b"\n")
+        self.unfinished = _newest(last)[-self._longest :]
+        return b"".join(_newest(line.rstrip(b"\r")) + b"\n" for line in lines)
+
+
+def _newest(line: bytes) -> bytes:
+    """What a terminal shows of a line; a carriage return at its end has nothing after it yet."""
+    body, end = (line[:-1], line[-1:]) if line.endswith(b"\r") else (line, b"")
+    return body.rpartition(b"\r")[2] + end
+
+
 class _Tail:
     """Passes a stream on to our stderr, and keeps its end."""
 
@@ -149,12 +173,13 @@ class _Tail:
         self._limit = limit
         self._chunks: deque[bytes] = deque()
         self._held = 0
+        self._lines = _Lines(limit)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._pump, name="runledger-stderr", daemon=True)
 
     @property
     def kept(self) -> bytes:
-        return b"".join(self._chunks)
+        return b"".join((*self._chunks, self._lines.unfinished))
 
     def start(self) -> None:
         self._thread.start()
@@ -182,6 +207,9 @@ class _Tail:
             heard = heard and _passed_on(data)
 
     def _keep(self, data: bytes) -> None:
+        data = self._lines.take(data)
+        if not data:
+            return
         self._chunks.append(data)
         self._held += len(data)
         while self._held - len(self._chunks[0]) >= self._limit:

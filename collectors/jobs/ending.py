@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from collectors.jobs.redact import redact_words
 from collectors.jobs.stderr import cleaned, last_lines, last_python_error
+from ledger.text.secrets import redact_words
 
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126

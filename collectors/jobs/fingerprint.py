@@ -15,6 +15,8 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator
 
+from ledger.text.characters import without_terminal
+
 _VERSION = 1
 """Part of what is hashed: a changed recipe makes other fingerprints, visibly."""
 
@@ -23,7 +25,6 @@ _LONGEST_MESSAGE = 2000
 _MOST_FRAMES = 1000
 
 _FRAME = re.compile(r'File "([^"\n]*)", line \d+(?:, in ([^\n]*))?')
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _QUOTED_PATH = re.compile(r"(['\"`])[^'\"`\n]{0,2000}?[/\\][^'\"`\n]{0,2000}?\1")
 _PATH = re.compile(r"(?:(?<![\w])[A-Za-z]:)?[\w.~@+%-]*(?:[/\\]+[\w.~@+%#-]+)+[/\\]?|(?<!\w)[/\\]")
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]+\b")
@@ -75,7 +76,7 @@ def _general(message: str, names: Iterable[str]) -> str:
     """The first line of a message without what varies from one occurrence to the next."""
     lines = (line.strip() for line in message[: 4 * _LONGEST_MESSAGE].splitlines())
     text = next((line for line in lines if line), "")[:_LONGEST_MESSAGE]
-    text = _ANSI.sub("", text)
+    text = without_terminal(text)
     for name in sorted({name for name in names if name}, key=len, reverse=True):
         text = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", "#", text)
     text = _QUOTED_PATH.sub("/", text)

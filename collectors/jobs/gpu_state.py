@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from collectors.probe.cards import read_sysfs
 from collectors.probe.report import Card
+from collectors.probe.tools import read_tools, sections
 from collectors.script import compose, new_nonce, parse_frames
-from collectors.tools import nvidia_smi
+from collectors.vendors import tool_lines, vendor_lines
 from ledger.identifiers import normalize_pci
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ LIMIT_S = 5.0
 _BANNER = "runledger-gpu-state/1"
 _PARTS = (
     ("collectors.script", "bounded.sh"),
+    ("collectors.script", "vendors.sh"),
     ("collectors.script", "cards.sh"),
     ("collectors.jobs", "gpu_state.sh"),
 )
@@ -65,7 +67,8 @@ def fetch_gpu_state(
 
 def _script(pci: str | None, nonce: str) -> bytes:
     wanted = None if pci is None else normalize_pci(pci)
-    return compose(_PARTS, "gpu_state", nonce, [("wanted", wanted)] if wanted else [])
+    lines = [*vendor_lines(), *tool_lines(), *([("wanted", wanted)] if wanted else [])]
+    return compose(_PARTS, "gpu_state", nonce, lines)
 
 
 def _state(
@@ -94,14 +97,13 @@ def _cards(output: bytes, nonce: str) -> tuple[list[dict[str, Any]], list[str]]:
     sysfs = read_sysfs(frames, 1.0)
     errors = [f"{hung.command} did not come back" for hung in sysfs.hung]
     cards = {card.pci: _told(card) for card in sysfs.cards}
-    section = frames.first("nvidia-smi")
-    if section is not None and section.timed_out:
-        errors.append("nvidia-smi did not come back")
-    elif section is not None:
-        for reading in nvidia_smi.parse(section.text).cards:
-            if reading.pci is not None:
-                told = {key: value for key, value in asdict(reading).items() if value is not None}
-                cards[reading.pci] = cards.get(reading.pci, {}) | told
+    for _, _, command, section in sections(frames):
+        if section.timed_out:
+            errors.append(f"{command} did not come back")
+    for reading in (card for asked in read_tools(frames) for card in asked.reading.cards):
+        if reading.pci is not None:
+            told = {key: value for key, value in asdict(reading).items() if value not in (None, "")}
+            cards[reading.pci] = cards.get(reading.pci, {}) | told
     return [cards[pci] for pci in sorted(cards)], errors
 
 

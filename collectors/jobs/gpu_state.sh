@@ -13,12 +13,14 @@ gpu_state() {
         case $line in
             'nonce '*) nonce=$value ;;
             'wanted '*) wanted=$value ;;
+            *) know "$line" ;;
         esac
     done
     printf '\nrunledger-gpu-state/1 %s\n' "$nonce"
     if open_scratch; then
         look_at_cards
-        ask_nvidia
+        # Of vendors whose drivers show nothing in sysfs.
+        ask_tools tools
         flush
     fi
     printf '\n%s done\n' "$nonce"
@@ -41,17 +43,7 @@ look_at_cards() {
 
 look_at_card() {
     case $config in 'ff ff ff ff' | '') return 0 ;; esac
-    case $id in 1002*) ;; *) return 0 ;; esac
+    in_sysfs "$id" || return 0
     read_values "$name" mem_info_vram_total mem_info_vram_used
     printf 'spare %s not_wanted\n' "$name"
-}
-
-# NVIDIA's driver shows nothing in sysfs.
-ask_nvidia() {
-    command -v nvidia-smi >/dev/null 2>&1 || return 0
-    section nvidia-smi
-    run "$tool_limit" 1048576 nvidia-smi \
-        --query-gpu=index,pci.bus_id,uuid,name,memory.used,memory.total,utilization.gpu,temperature.gpu,clocks.sm,compute_mode \
-        --format=csv,nounits
-    finish "$status"
 }

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 from collectors.jobs.capture import Captured, capture
 from collectors.jobs.job import Job
-from collectors.jobs.redact import environment_secrets, redact, redact_value
 from ledger.event import Event
+from ledger.text.secrets import environment_secrets, redact, redact_value
 
 
 class Recorder(Protocol):

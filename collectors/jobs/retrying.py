@@ -6,6 +6,9 @@ a failed attempt is recorded, then waited for, then tried again.
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
+import dataclasses
 import functools
 import inspect
 import time
@@ -54,7 +57,7 @@ class Retries:
         if self.retries < 0:
             raise ValueError(f"retries={self.retries}: give 0 or more")
 
-    def options(self, first_attempt: int) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """tenacity's arguments."""
         on = self.on if isinstance(self.on, retry_base) else retry_if_exception_type(self.on)
 
@@ -77,7 +80,11 @@ class Retries:
 def guarded(
     reporter: MakeReporter, *, attempt: int = 1, retries: Retries | None = None
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Decorate a function, ``async`` or not; ``attempt`` is the number of its first attempt."""
+    """Decorate a function, ``async`` or not; ``attempt`` is the number of its first attempt.
+
+    A plain function that gives something to be awaited ends as that ends, and is
+    tried again with it; one that gives a future ends as that does, and is not.
+    """
     policy = Retries() if retries is None else retries
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
@@ -99,14 +106,22 @@ def guarded(
             retrying = Retrying(
                 before=course.begin,
                 before_sleep=course.will_retry,
-                **policy.options(attempt),
+                **policy.options(),
             )
             try:
                 result = retrying(function, *args, **kwargs)
             except BaseException as error:
                 course.end(error)
                 raise
-            course.end(None)
+            if isinstance(result, asyncio.Future | concurrent.futures.Future):
+                result.add_done_callback(course.end_of)
+            elif inspect.isawaitable(result):
+                return cast(
+                    "R",
+                    _awaited(result, functools.partial(function, *args, **kwargs), course, policy),
+                )
+            else:
+                course.end(None)
             return result
 
         return call
@@ -123,23 +138,37 @@ def _decorate_async(
     @functools.wraps(function)
     async def call(*args: Any, **kwargs: Any) -> Any:
         course = _Course(reporter(args, kwargs), attempt)
-
-        async def before_sleep(state: RetryCallState) -> None:
-            await in_thread(lambda: course.will_retry(state), None)
-
-        retrying = AsyncRetrying(
-            before=course.begin, before_sleep=before_sleep, **policy.options(attempt)
-        )
-        try:
-            result: Any = await retrying(function, *args, **kwargs)
-        except BaseException as raised:
-            error = raised  # the name of an except clause does not outlive it
-            await in_thread(lambda: course.end(error), error)
-            raise
-        await in_thread(lambda: course.end(None), None)
-        return result
+        return await _run(functools.partial(function, *args, **kwargs), course, policy)
 
     return call
+
+
+async def _run(function: Callable[[], Awaitable[Any]], course: _Course, policy: Retries) -> Any:
+    async def before_sleep(state: RetryCallState) -> None:
+        await in_thread(lambda: course.will_retry(state), None)
+
+    retrying = AsyncRetrying(before=course.begin, before_sleep=before_sleep, **policy.options())
+    try:
+        result: Any = await retrying(function)
+    except BaseException as raised:
+        error = raised  # the name of an except clause does not outlive it
+        await in_thread(lambda: course.end(error), error)
+        raise
+    await in_thread(lambda: course.end(None), None)
+    return result
+
+
+async def _awaited(
+    first: Awaitable[Any], again: Callable[[], Any], course: _Course, policy: Retries
+) -> Any:
+    """What a plain function gave to be awaited: the job ends with that, not with the call."""
+    waiting = [first]
+
+    async def attempt() -> Any:
+        return await (waiting.pop() if waiting else again())
+
+    left = dataclasses.replace(policy, retries=max(0, policy.retries - course.failures))
+    return await _run(attempt, course.goes_on(), left)
 
 
 class _Course:
@@ -148,22 +177,38 @@ class _Course:
     def __init__(self, reporter: Reporter, first: int) -> None:
         self._reporter = reporter
         self._first = first
-        self._attempt = first
+        self.attempt = first
         self._began = time.monotonic()
 
+    @property
+    def failures(self) -> int:
+        """How many attempts came before the present one."""
+        return self.attempt - self._first
+
+    def goes_on(self) -> _Course:
+        """The same course, whose next attempt is the present one still."""
+        return _Course(self._reporter, self.attempt)
+
+    def end_of(self, future: asyncio.Future[Any] | concurrent.futures.Future[Any]) -> None:
+        """A future that the job had given is done; whoever waits for it is told by itself."""
+        if future.cancelled():
+            self.end(asyncio.CancelledError())
+        else:
+            self.end(future.exception())
+
     def begin(self, state: RetryCallState) -> None:
-        self._attempt = self._first + state.attempt_number - 1
+        self.attempt = self._first + state.attempt_number - 1
         self._began = time.monotonic()
 
     def will_retry(self, state: RetryCallState) -> None:
         """tenacity has decided to try again, and not begun to wait."""
         error = state.outcome.exception() if state.outcome is not None else None
         if error is not None:
-            self._reporter.raised(error, attempt=self._attempt, will_retry=True)
+            self._reporter.raised(error, attempt=self.attempt, will_retry=True)
 
     def end(self, error: BaseException | None) -> None:
         if error is None or is_success(error):
             duration_s = time.monotonic() - self._began
-            self._reporter.finished(attempt=self._attempt, duration_s=duration_s)
+            self._reporter.finished(attempt=self.attempt, duration_s=duration_s)
         else:
-            self._reporter.raised(error, attempt=self._attempt, will_retry=False)
+            self._reporter.raised(error, attempt=self.attempt, will_retry=False)

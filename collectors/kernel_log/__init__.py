@@ -6,7 +6,8 @@ files, and storing events, is for others. What is offered is listed here.
 
 from __future__ import annotations
 
-from collectors.kernel_log.classify import KERNEL_TYPES, PARSER_VERSION, Classification, classify
+from collectors.catalogue import Classification
+from collectors.kernel_log.classify import KERNEL_TYPES, PARSER_VERSION, classify
 from collectors.kernel_log.errors import KernelLogError, UnplacedLine
 from collectors.kernel_log.events import IMPORT_SOURCE, Scan, scan
 from collectors.kernel_log.framing import frame

@@ -1,197 +1,123 @@
-"""What one kernel log line says about a graphics card, in the ledger's words.
+"""What one kernel message says about cards and their machine, in the ledger's words.
 
-Covers amdgpu from Linux 5.4 (powerplay) to 7.x, NVIDIA's Xids, PCI Express
-ports and the out-of-memory killer. Two refusals matter more than coverage: a
-card is named only where the line names it as the device that speaks, and a
-reply that says "busy" or "unsupported" is no error of the controller.
+What is known stands in the catalogue (`collectors.vendors`,
+`collectors.catalogue`); here is how it is applied. Two refusals matter more
+than coverage: a card is named only where a line names it, and a line counts
+only where its words stand where its driver puts them: in a text of another
+program, or after another driver's prefix, they are a quotation.
 
-A rule for new wording goes into one of the two tables below; raise
-`PARSER_VERSION` with it, so that `reclassify` can judge stored lines again.
+Raise `PARSER_VERSION` with every change of the catalogue, so that `reclassify`
+judges stored lines again.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Literal, get_args
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, get_args
 
 import msgspec
 
+from collectors.catalogue import (
+    BUS_FAULTS,
+    IOMMU_FAULTS,
+    NODE_FAULTS,
+    PORT_FAULTS,
+    Classification,
+    EventType,
+    Fault,
+)
+from collectors.catalogue.entry import BDF
+from collectors.vendors import VENDORS
 from ledger.identifiers import normalize_pci
 
-PARSER_VERSION = "1"
+PARSER_VERSION = "2"
 """Raise it whenever a stored line may now be judged differently."""
 
-EventType = Literal["smu_error", "gpu_fault", "process_killed"]
 KERNEL_TYPES: tuple[EventType, ...] = get_args(EventType)
 """Types of the events that kernel lines become."""
 
+LONGEST = 4096
+"""No kernel message is longer; keeps hostile text from costing time."""
 
-class Classification(msgspec.Struct, frozen=True, kw_only=True):
-    """What a line says: ``kind`` is the SMU signature or the fault.
+_PREFIXES = "|".join(prefix for vendor in VENDORS for prefix in vendor.prefixes)
+_HEAD = re.compile(rf"(?:(?P<driver>[\w.-]+) (?P<pci>{BDF}): )?(?:{_PREFIXES})*\s*")
+"""Device and driver in front of the words; amdgpu prints its name twice before Linux 7.0."""
 
-    ``code`` is the reply as the line prints it, ``message`` the SMU command,
-    ``pci`` the card only where the line names it; ``process`` and ``pid`` are
-    the out-of-memory killer's victim.
-    """
+_SPLIT_HEADS = "|".join(head for vendor in VENDORS for head in vendor.split_heads)
+SPLIT_HEAD = re.compile(rf"(?:{_SPLIT_HEADS})\s*\Z")
+"""The beginning of a record whose words stand on the next line."""
+_CONTINUES = re.compile(r"[ \t]|NVRM: (?:\(PCI ID|installed|fallen|fell|and is)")
 
-    event_type: EventType
-    kind: str
-    pci: str | None = None
-    code: str | None = None
-    message: str | None = None
-    process: str | None = None
-    pid: int | None = None
-
-
-_BDF = r"[0-9a-fA-F]{4,8}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7]"
-_RESPONSE = (
-    r"SMU: response:(?P<response_code>0x[0-9a-fA-F]+)(?:.*?message:\s*(?P<response_cmd>\w+))?"
-)
-
-_HEAD = re.compile(
-    rf"(?:(?P<driver>[\w.-]+) (?P<pci>{_BDF}): |kfd kfd: )?"
-    r"(?:(?:amdgpu|kfd|amdkfd): |\[powerplay\] |\[drm(?::[^\]\s]+(?: \[\w+\])?)?\] |\*ERROR\* "
-    r"|\{\d+\} ?|socket: \d+,? |die: \d+,? )*\s*"
-)
-"""Device and driver in front of the words; 7.x prints ``amdgpu: `` once, older kernels twice."""
-
-_GPU_DRIVERS = frozenset({"amdgpu", "radeon", "nvidia"})
-
-# Words that only a graphics driver prints: enough without any prefix, as in hand-copied logs.
-_UNMISTAKABLE = (
-    ("response", _RESPONSE),
-    ("not_done", r"SMU: I'm not done with your previous command"),
-    ("no_response", r"SMU: No response\b"),
-    (
-        "bus_error",
-        (
-            r"SMU: bus error for message: (?P<bus_cmd>\w+)"
-            r"(?:.*?response:(?P<bus_code>0x[0-9a-fA-F]+))?"
-        ),
-    ),
-    ("unknown_response", r"SMU: unknown response\b"),
-    ("hanged", r"SMU is in hanged state"),
-    ("metrics_export_failed", r"Failed to export SMU metrics table"),
-    ("device_lost", r"device lost from bus"),
-    ("ring_timeout", r"ring \S+ timeout, (?:last )?signaled seq="),
-    ("page_fault", r"\[(?:gfx|mm)hub\d*\] (?:(?:no-)?retry )?[Pp]age fault \(src_id"),
-    ("gpu_reset", r"GPU reset begin"),
-    ("gpu_reset_", r"GPU Recovery Failed|VRAM is lost due to GPU reset"),
-    ("ras_interrupt", r"[Uu]ncorrectable hardware error ?\("),
-    ("ras_count", r"(?P<count>\d+) (?:new )?uncorrectable hardware errors? detected in (?!total)"),
-    ("other", r"failed to write reg [0-9a-f]+ wait reg [0-9a-f]+"),
-    ("other_atomics", r"skipped device [0-9a-f]+:[0-9a-f]+, PCI rejects atomics"),
-    ("suppressed_faults", r"gmc_\w+: \d+ callbacks suppressed"),
-    (
-        "suppressed",
-        r"_*(?:smu|amdgpu|gfx|sdma|kfd|svm|mes)_\w+: \d+ callbacks suppressed",
-    ),
-)
-
-# Common words: they count only where the line is amdgpu's.
-_OF_AMDGPU = (
-    (
-        "send_failed",
-        (
-            r"failed send message:\s*(?P<send_cmd>\w+)\s*(?:\(\d+\))?"
-            r"(?:.*?response (?P<send_code>-?(?:0x)?[0-9a-fA-F]+))?"
-        ),
-    ),
-    (
-        "send_failed_ret",
-        r"(?:failed to send message [0-9a-f]+|last message was failed) ret is (?P<ret>-?\d+)",
-    ),
-    ("precheck_failed", r"Msg issuing pre-check failed and SMU may be not in the right state"),
-    (
-        "device_lost_power",
-        (
-            r"(?:Unable to|can't) change power state from \S+ to \S+ ?"
-            r"(?:, device inaccessible|\(config space inaccessible\))"
-        ),
-    ),
-    ("gpu_reset_failed", r"(?:GPU |ASIC )?(?:mode ?\d|BACO|ASIC|(?:pre|post) asic) reset failed"),
-    ("gpu_reset_end", r"GPU reset(?: end |\(\d+\) (?:succeeded|failed)| succeeded| failed)"),
-    ("gpu_wedged", r"device wedged\b"),
-    ("ring_reset_failed", r"Ring \S+ reset failed"),
-    ("page_fault_gfx8", r"GPU fault detected: \d+ 0x"),
-    (
-        "other_smu",
-        (
-            r"Failed to (?:disable smu features|setup smc hw|(?:dis|en)able gfxoff"
-            r"|get current clock freq|enable requested dpm features)"
-        ),
-    ),
-    ("other_mp1", r"\[PrepareMp1\] Failed|SMC failed to set mp1 state"),
-    ("other_init", r"Fatal error during GPU init|amdgpu_device_ip_\w+ failed"),
-    ("other_block", r"\w+ of IP block <\w+> failed"),
-    ("other_probe", rf"probe (?:of (?P<probed>{_BDF}) |with driver \w+ )failed with error"),
-    ("other_reg", r"failed to (?:read|write) reg"),
-    ("other_halt", r"failed to halt cp"),
-    ("other_test", r"(?:ring \S+ test|IB test|ib ring test) failed"),
-    (
-        "other_queue",
-        (
-            r"qcm fence wait loop timeout|The cp might be in an unrecoverable"
-            r"|MES(?:\(\d+\))? failed to respond|MES might be in unrecoverable"
-        ),
-    ),
-    ("other_hot", r"(?:ERROR: )?GPU over ?temperature range"),
-)
+_PORTS = frozenset({"pcieport", "pciehp"})
+_ANYBODY = frozenset({"pci", "iommu"})
+"""In front of a device's address, these speak of it; the device is no driver's."""
 
 
-def _compile(table: tuple[tuple[str, str], ...]) -> re.Pattern[str]:
-    return re.compile("|".join(f"(?P<{name}>{words})" for name, words in table))
+class _Rule(NamedTuple):
+    fault: Fault
+    pattern: re.Pattern[str]
 
 
-_ANYWHERE, _DRIVER = _compile(_UNMISTAKABLE), _compile(_OF_AMDGPU)
+def _rules(faults: Iterable[Fault]) -> tuple[_Rule, ...]:
+    return tuple(_Rule(fault, re.compile(fault.pattern)) for fault in faults if fault.pattern)
 
-_PORT = re.compile(
-    r"(?:AER|DPC|pciehp): (?:PCIe Bus Error|.*error (?:message )?received|containment event"
-    r"|Slot\(\S+\): (?:Link Down|Card not present)|device recovery failed)|PCIe Bus Error:"
-)
-_XID = re.compile(r"NVRM: Xid \((?:PCI:)?(?P<pci>[0-9a-fA-F:]+(?:\.[0-7])?)[^)]*\):")
-_NVRM_LOST = re.compile(rf"NVRM: .*?(?:GPU (?P<pci>{_BDF}).*?)?f[ae]ll(?:en)? off the bus")
-_NVRM_INIT = re.compile(
-    rf"NVRM: (?:GPU (?P<pci>{_BDF}): )?(?:RmInitAdapter|rm_init_adapter) failed"
-)
-_KILLED = re.compile(
-    r"(?:.*?[Oo]ut of memory[^:]*: )?Killed process (\d+),? "
-    r"\((?:(.*?)\),? (?:total-vm|UID)|([^)]*)\))"
-)
 
-_ALL_ONES = "0xffffffff"
-_BUSY_OR_UNSUPPORTED = frozenset({0xFC, 0xFD, 0xFE})
-"""SMU replies for busy, bad prerequisites and unknown command, the same on every generation."""
-
-_BOGUS_RAS_STEP = 0xFFFF0
-"""Cards without ECC answer each query for RAS counts with this many more."""
-
-_SMU_SIGNATURES = frozenset(
-    {
-        "not_done",
-        "no_response",
-        "unknown_response",
-        "hanged",
-        "metrics_export_failed",
-        "precheck_failed",
-    }
-)
-_FAULTS = {
-    "device_lost": "device_lost",
-    "device_lost_power": "device_lost",
-    "ring_timeout": "ring_timeout",
-    "ring_reset_failed": "ring_timeout",
-    "page_fault": "page_fault",
-    "page_fault_gfx8": "page_fault",
-    "suppressed_faults": "page_fault",
-    "gpu_reset": "gpu_reset",
-    "gpu_reset_": "gpu_reset",
-    "gpu_reset_failed": "gpu_reset",
-    "gpu_reset_end": "gpu_reset",
-    "gpu_wedged": "gpu_reset",
-    "ras_interrupt": "ras_uncorrectable",
+_OF_DRIVER = {
+    driver: _rules(
+        fault
+        for fault in (*vendor.faults, *BUS_FAULTS)
+        if driver in vendor.drivers or fault.alone or fault in BUS_FAULTS
+    )
+    for vendor in VENDORS
+    for driver in (*vendor.drivers, *vendor.older_drivers)
 }
+_OF_MARK = {mark: _rules(vendor.faults) for vendor in VENDORS for mark in vendor.marks}
+_OF_PORTS = _rules((*PORT_FAULTS, *BUS_FAULTS))
+_OF_NOBODY = _rules(
+    (
+        *(fault for vendor in VENDORS for fault in vendor.faults if fault.alone),
+        *IOMMU_FAULTS,
+        *NODE_FAULTS,
+    )
+)
+
+
+def _words(faults: Iterable[Fault]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(fault.word for fault in faults if fault.pattern))
+
+
+_OF_VENDORS = tuple(fault for vendor in VENDORS for fault in vendor.faults)
+WORDS = _words(
+    (
+        *(fault for fault in _OF_VENDORS if fault.alone),
+        *(*PORT_FAULTS, *BUS_FAULTS, *IOMMU_FAULTS, *NODE_FAULTS),
+    )
+)
+"""Literals that are rare by themselves: a line that holds one is worth taking apart."""
+MARKS = tuple(dict.fromkeys(mark for vendor in VENDORS for mark in vendor.marks))
+TROUBLE = re.compile(
+    "|".join(map(re.escape, _words(fault for fault in _OF_VENDORS if not fault.alone)))
+    + rf"|(?:{_SPLIT_HEADS})\s*$"
+)
+"""What makes a line worth taking apart that holds one of the `MARKS`: drivers talk a lot."""
+
+
+def worth_reading(text: str) -> bool:
+    """Whether a line may report something, by its words alone; every one that does, is."""
+    if any(word in text for word in WORDS):
+        return True
+    return any(mark in text for mark in MARKS) and TROUBLE.search(text) is not None
+
+
+def splits(text: str) -> bool:
+    """Whether a message is only the beginning of a record."""
+    return SPLIT_HEAD.match(text) is not None
+
+
+def continues(text: str) -> bool:
+    """Whether the message of a line of its own may go on with the one before it."""
+    return _CONTINUES.match(text) is not None
 
 
 def classify(text: str, bridges: Mapping[str, str] | None = None) -> Classification | None:
@@ -199,7 +125,8 @@ def classify(text: str, bridges: Mapping[str, str] | None = None) -> Classificat
 
     ``bridges`` maps the address of a PCI bridge to that of the only card behind
     it: lines of a PCI Express port carry the bridge's address, and without the
-    map they name no card. Only the first line of ``text`` is looked at.
+    map they name no card. Of a text of several lines the first is looked at,
+    and the second where the first is only the beginning of a record.
 
     >>> found = classify("amdgpu 0000:22:00.0: SMU: No response msg_reg: 12 resp_reg: 0")
     >>> found.event_type, found.kind, found.pci
@@ -207,96 +134,73 @@ def classify(text: str, bridges: Mapping[str, str] | None = None) -> Classificat
     >>> classify("amdgpu 0000:22:00.0: amdgpu: SMU is resumed successfully!") is None
     True
     """
-    text = text.partition("\n")[0][:_LONGEST]
+    text = one_line(text)
     head = _HEAD.match(text)
     assert head is not None  # every part of it is optional
-    driver, address = head["driver"], head["pci"]
-    if driver is None:
-        found = _without_device(text)
-        if found is not None:
-            return found
-    elif driver == "pcieport":
-        if not _PORT.match(text, head.end()):
-            return None
-        bridge = normalize_pci(address) or address
-        card = (bridges or {}).get(bridge)
-        return _fault("pcie_error", normalize_pci(card) if card else None)
-    elif driver not in _GPU_DRIVERS:
-        return None
-    pci = normalize_pci(address) if address else None
-    match = _ANYWHERE.match(text, head.end())
-    if match is None and "amdgpu" in head[0]:
-        match = _DRIVER.match(text, head.end())
-    if match is not None:
-        return _judge(match, pci)
-    return _fault("pcie_error", pci) if driver and _PORT.match(text, head.end()) else None
-
-
-_LONGEST = 4096
-"""No kernel message is longer; keeps hostile text from costing time."""
-
-
-def _without_device(text: str) -> Classification | None:
-    """Lines of the NVIDIA driver, which carries no device prefix, and of the OOM killer."""
-    if text.startswith("NVRM: "):
-        for pattern, kind in ((_XID, "xid"), (_NVRM_LOST, "device_lost"), (_NVRM_INIT, "other")):
-            match = pattern.match(text)
-            if match is not None:
-                return _fault(kind, normalize_pci(match["pci"]) if match["pci"] else None)
-        return None
-    match = _KILLED.match(text)
-    if match is not None:
-        name = "".join(c for c in match[2] or match[3] or "" if c.isprintable())
-        return Classification(
-            event_type="process_killed",
-            kind="out_of_memory",
-            process=name or None,
-            pid=int(match[1][:10]),
-        )
+    rules, address = _speaker(head, text)
+    at = head.end()
+    for rule in rules:
+        if rule.fault.word not in text:
+            continue
+        match = rule.pattern.match(text, at)
+        if match is None:
+            continue
+        found = _judge(rule.fault, match, address)
+        return found if found is None else _placed(found, head, bridges or {})
     return None
 
 
-def _judge(match: re.Match[str], pci: str | None) -> Classification | None:
-    rule = match.lastgroup or ""
-    if rule == "response":
-        code = match["response_code"]
-        signature = "response_ff" if code.lower() == _ALL_ONES else "unknown_response"
-        return _smu(signature, pci, code, match["response_cmd"])
-    if rule == "bus_error":
-        return _smu("bus_error", pci, match["bus_code"], match["bus_cmd"])
-    if rule == "send_failed":
-        return _smu("send_failed", pci, match["send_code"], match["send_cmd"])
-    if rule == "send_failed_ret":
-        code = f"0x{int(match['ret'][:12]) & 0xFFFFFFFF:X}"
-        return _smu("send_failed", pci, code, None)
-    if rule in _SMU_SIGNATURES:
-        return _smu(rule, pci, None, None)
-    if rule == "ras_count":
-        count = int(match["count"][:18])
-        return _fault("ras_uncorrectable", pci) if count % _BOGUS_RAS_STEP else None
-    if rule == "other_probe" and match["probed"]:
-        pci = normalize_pci(match["probed"])
-    return _fault(_FAULTS.get(rule, "other"), pci)
+def one_line(text: str) -> str:
+    """The line of a message that is judged: where it was split in two, both, joined by a space."""
+    first, _, rest = text.partition("\n")
+    if rest and splits(first[:LONGEST]):
+        first = " ".join([first.strip(), *(line.strip() for line in rest.split("\n")[:4])])
+    return first[:LONGEST]
 
 
-def _smu(
-    signature: str, pci: str | None, code: str | None, message: str | None
-) -> Classification | None:
-    if code is not None and _number(code) in _BUSY_OR_UNSUPPORTED:
-        return None
-    if code is not None and code.lower() == _ALL_ONES:
-        code = "0xFFFFFFFF"
-    return Classification(
-        event_type="smu_error", kind=signature, pci=pci, code=code, message=message
+def _speaker(head: re.Match[str], text: str) -> tuple[tuple[_Rule, ...], str | None]:
+    """The entries that may apply, and the address of the device that speaks."""
+    driver, address = head["driver"], head["pci"]
+    if driver in _OF_DRIVER:
+        return _OF_DRIVER[driver], address
+    if driver in _PORTS:
+        return _OF_PORTS, address
+    if driver is not None and driver not in _ANYBODY:
+        return (), None  # another device's driver
+    for mark, rules in _OF_MARK.items():
+        if mark in head[0]:
+            return rules, None
+    return _OF_NOBODY, None
+
+
+def _judge(fault: Fault, match: re.Match[str], address: str | None) -> Classification | None:
+    groups = match.groupdict()
+    named = groups.get("pci") or address
+    found = Classification(
+        event_type=fault.event,
+        kind=fault.kind,
+        pci=normalize_pci(named) if named else None,
+        code=groups.get("code") or fault.code,
+        message=groups.get("message"),
+        action=fault.action,
     )
+    return found if fault.judge is None else fault.judge(match, found)
 
 
-def _number(code: str) -> int | None:
-    try:
-        return int(code, 16)
-    except ValueError:
-        return None
+def _placed(
+    found: Classification, head: re.Match[str], bridges: Mapping[str, str]
+) -> Classification:
+    """A bridge's address is nobody's card: that of the only card behind it, where that is known."""
+    if head["driver"] in _PORTS and not found.hearsay:
+        port = normalize_pci(head["pci"])
+        if found.pci != port:
+            return msgspec.structs.replace(found, hearsay=True)
+        return msgspec.structs.replace(found, pci=_behind(port, bridges))
+    if found.hearsay and found.pci in bridges:
+        return msgspec.structs.replace(found, pci=_behind(found.pci, bridges), hearsay=False)
+    return found
 
 
-def _fault(fault: str, pci: str | None) -> Classification:
-    return Classification(event_type="gpu_fault", kind=fault, pci=pci)
+def _behind(port: str | None, bridges: Mapping[str, str]) -> str | None:
+    card = bridges.get(port or "")
+    return normalize_pci(card) if card else None

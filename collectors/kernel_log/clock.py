@@ -41,7 +41,8 @@ class Clock:
     """Places the lines of one log, in order; lines between may be left out where `stands_alone`.
 
     ``now_us`` is the present time, ``boot_time_us`` when the machine booted
-    (all in microseconds since the epoch), ``zone`` that of stamps without offset.
+    (all in microseconds since the epoch), ``zone`` that of stamps without
+    offset; ``clock_offset_us`` is the machine's clock less ours.
     """
 
     def __init__(
@@ -51,7 +52,9 @@ class Clock:
         boot_time_us: int | None = None,
         boot_id: str | None = None,
         zone: tzinfo = UTC,
+        clock_offset_us: int = 0,
     ) -> None:
+        self._clock_offset_us = clock_offset_us
         self._now_us = now_us
         self._boot_time_us = boot_time_us
         self._boot = boot_digits(boot_id)
@@ -99,9 +102,10 @@ class Clock:
             if line.wall_us is None and line.civil is None:
                 return None if self._offset_us is None else self._offset_us + line.monotonic_us
         if line.wall_us is not None:
-            return line.wall_us
+            return line.wall_us - self._clock_offset_us
         if line.civil is not None:
-            return self._civil_us(line.civil)
+            civil_us = self._civil_us(line.civil)
+            return None if civil_us is None else civil_us - self._clock_offset_us
         if line.delta_us is not None and self._last.time_us is not None:
             return self._last.time_us + line.delta_us
         return None if line.delta_us is not None else self._last.time_us

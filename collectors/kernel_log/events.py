@@ -15,37 +15,41 @@ is for that).
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, tzinfo
 
 import msgspec
 
-from collectors.kernel_log.classify import Classification
+from collectors.catalogue import Classification
+from collectors.kernel_log.classify import one_line
 from collectors.kernel_log.clock import Clock, boot_digits
+from collectors.kernel_log.devices import Devices
 from collectors.kernel_log.line import Line
 from collectors.kernel_log.scanning import Found, Scanner
 from ledger.event import Event, new_event
-from ledger.payloads import GpuFault, Payload, ProcessKilled, SmuError
+from ledger.payloads import GpuFault, NodeFault, Payload, ProcessKilled, SmuError
+from ledger.text import characters
+from ledger.text.secrets import redact
 
 IMPORT_SOURCE = "import/kernel-log"
 """The source of events from log files."""
 
 _MAX_RAW = 16_384
 _MAX_KINDS = 1024
-_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 
 class Scan(msgspec.Struct, frozen=True, kw_only=True):
     """What one log held: how many lines, the events of those that report something, the last line.
 
+    ``unread`` counts lines that hold words of trouble in a frame that is not known.
     ``last`` tells a live collector where to go on: its ``cursor`` (journal),
     ``sequence`` (/dev/kmsg) or ``monotonic_us``.
     """
 
     lines: int
     events: tuple[Event, ...]
+    unread: int = 0
     last: Line | None = None
 
     @property
@@ -64,27 +68,53 @@ def scan(
     boot_time_us: int | None = None,
     zone: tzinfo = UTC,
     bridges: Mapping[str, str] | None = None,
+    cards: Collection[str] | None = None,
+    clock_offset_us: int = 0,
 ) -> Scan:
     """Read the log of ``node``, given as ``pieces`` of text cut anywhere, line ends included.
 
     ``now_us`` is the present time and ``boot_time_us`` the time of boot, in
     microseconds since the epoch; ``zone`` is that of stamps without an offset;
-    ``bridges`` maps PCI bridges to the card behind each. Raises `UnplacedLine`
+    ``bridges`` maps PCI bridges to the card behind each, ``cards`` are the
+    machine's where they are known; ``clock_offset_us`` is its clock less ours,
+    which its own stamps are corrected by. Raises `UnplacedLine`
     where a line reports something and nothing says when it was.
     """
-    clock = Clock(now_us=now_us, boot_time_us=boot_time_us, boot_id=boot_id, zone=zone)
-    scanner = Scanner(clock, bridges)
+    clock = Clock(
+        now_us=now_us,
+        boot_time_us=boot_time_us,
+        boot_id=boot_id,
+        zone=zone,
+        clock_offset_us=clock_offset_us,
+    )
+    scanner = Scanner(clock, bridges, cards)
     seen: Counter[tuple[str, str, str]] = Counter()
     make = _Maker(node, source)
-    events = []
+    events: list[Event] = []
+    named_by_others = []
     for found in scanner.scan(pieces):
         boot = _boot_of(found.line, boot_id, boot_time_us)
-        text = found.line.text.partition("\n")[0].rstrip()
+        text = one_line(found.line.text).rstrip()
         key = (boot, found.stamp, text)
         seen[key] += 1
         id = line_id(node, *key, seen[key])
+        if found.classification.hearsay:
+            named_by_others.append(len(events))
         events.append(make.event(found, id, _named(found.line, boot_id)))
-    return Scan(lines=scanner.lines, events=tuple(events), last=scanner.last)
+    for at in named_by_others:
+        events[at] = _about_the_card(events[at], scanner.devices)
+    return Scan(lines=scanner.lines, events=tuple(events), unread=scanner.unread, last=scanner.last)
+
+
+def _about_the_card(event: Event, devices: Devices) -> Event:
+    """An event about an address that another device named, as one about the card that is meant."""
+    data = event.data
+    assert isinstance(data, GpuFault)
+    card = None if data.pci is None else devices.card(data.pci)
+    if card == data.pci:
+        return event
+    data = msgspec.structs.replace(data, pci=card)
+    return msgspec.structs.replace(event, data=data, subject=data.default_subject() or "")
 
 
 class _Maker:
@@ -114,7 +144,7 @@ class _Maker:
 
 def storable(raw: str) -> str:
     """``raw`` with what no ledger holds replaced, cut at 16,384 characters."""
-    return _UNSTORABLE.sub("\ufffd", raw[:_MAX_RAW])
+    return redact(characters.storable(raw[:_MAX_RAW]))
 
 
 def payload(found: Classification, *, node: str, raw: str, boot_id: str | None) -> Payload:
@@ -133,10 +163,16 @@ def payload(found: Classification, *, node: str, raw: str, boot_id: str | None) 
         return ProcessKilled(
             node=node, raw=raw, process=found.process, pid=found.pid, boot_id=boot_id
         )
-    return msgspec.convert(
-        {"node": node, "fault": found.kind, "raw": raw, "pci": found.pci, "boot_id": boot_id},
-        GpuFault,
-    )
+    said = {
+        "node": node,
+        "fault": found.kind,
+        "raw": raw,
+        "code": found.code,
+        "boot_id": boot_id,
+    }
+    if found.event_type == "node_fault":
+        return msgspec.convert(said, NodeFault)
+    return msgspec.convert(said | {"pci": found.pci, "action": found.action}, GpuFault)
 
 
 def line_id(node: str, boot: str, stamp: str, text: str, occurrence: int) -> str:

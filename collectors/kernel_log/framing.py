@@ -13,23 +13,17 @@ from typing import NamedTuple
 
 from collectors.kernel_log.journal import journal_line
 from collectors.kernel_log.line import Civil, Line
+from collectors.kernel_log.months import MONTH, month
 from ledger.times import from_datetime
 
 __all__ = ["frame"]
 
-_MONTHS = {
-    name: number
-    for number, name in enumerate(
-        ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), 1
-    )
-}
 _LEVELS = {
     name: number
     for number, name in enumerate(
         ("emerg", "alert", "crit", "err", "warn", "notice", "info", "debug")
     )
 }
-_MONTH = "|".join(_MONTHS)
 _WEEKDAY = "Mon|Tue|Wed|Thu|Fri|Sat|Sun"
 _HMS = r"(?P<h>\d\d):(?P<m>\d\d):(?P<s>\d\d)"
 _BETWEEN = r"(?:\s*<\s*\+?\d+\.\d+>)?"  # dmesg --show-delta
@@ -42,8 +36,8 @@ _LEVEL = re.compile(
 )
 _MONOTONIC = re.compile(_MONO, re.ASCII)
 _BRACKET = re.compile(
-    rf"\[(?:(?:{_WEEKDAY}) (?P<mon>{_MONTH})\s+(?P<day>\d\d?) {_HMS} (?P<year>\d{{4}}){_BETWEEN}"
-    rf"|(?P<mon2>{_MONTH})\s?(?P<day2>\d\d?) (?P<h2>\d\d):(?P<m2>\d\d)"
+    rf"\[(?:{MONTH}[,.]? (?P<mon>{MONTH})\s+(?P<day>\d\d?) {_HMS} (?P<year>\d{{4}}){_BETWEEN}"
+    rf"|(?P<mon2>{MONTH})\s?(?P<day2>\d\d?) (?P<h2>\d\d):(?P<m2>\d\d)"
     rf"|(?:\s*[+]|<\s*)(?P<dsec>\d{{1,10}})\.(?P<dusec>\d{{1,6}})>?)\]{_CALLER} ?",
     re.ASCII,
 )
@@ -55,7 +49,7 @@ _ISO = re.compile(
     re.ASCII,
 )
 _SYSLOG = re.compile(
-    rf"(?P<mon>{_MONTH})\s+(?P<day>\d\d?) {_HMS}(?:\.(?P<frac>\d{{1,6}}))?(?:\s|$)", re.ASCII
+    rf"(?P<mon>{MONTH})\s+(?P<day>\d\d?) {_HMS}(?:\.(?P<frac>\d{{1,6}}))?(?:\s|$)", re.ASCII
 )
 _CLOCK = re.compile(rf"{_HMS}(?:[.,](?P<frac>\d{{1,6}}))?(?:\s|$)", re.ASCII)
 _UNIX = re.compile(r"(?P<sec>\d{9,10})\.(?P<usec>\d{6})(?:\s|$)", re.ASCII)
@@ -64,6 +58,9 @@ _KMSG = re.compile(r"(?P<pri>\d{1,5}),(?P<seq>\d{1,15}),(?P<usec>\d{1,15}),[^;]{
 _KERNEL = re.compile(
     rf"(?:(?P<host>[\w.-]+) )?kernel(?:\[\d+\])?(?:: | - - - )(?:{_MONO})?", re.ASCII
 )
+_STREAM = re.compile(r"(?:stdout|stderr) [FP] ")
+"""Between a container's stamp and its line, as Kubernetes writes it."""
+_INNER = re.compile(rf"(?:[|>:] ?)?{_MONO}", re.ASCII)
 _PROGRAM = re.compile(r"(?!kfd )(?P<host>[\w.-]+) [A-Za-z_][\w./@-]*(?:\[\d+\])?: ", re.ASCII)
 _ESCAPED = re.compile(r"\\x([0-9a-f]{2})")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[mK]")
@@ -93,7 +90,7 @@ def frame(raw: str, number: int = 0) -> Line:
     text = raw
     if "\x1b" in text:
         text = _COLOUR.sub("", text)
-    text = text.lstrip(" \t\ufeff").rstrip()
+    text = text.lstrip(" \t\0\ufeff").rstrip()
     # Most lines open with a bracket; the patterns below cannot.
     plain = text[:1] != "["
     kmsg = _KMSG.match(text) if plain else None
@@ -105,6 +102,7 @@ def frame(raw: str, number: int = 0) -> Line:
             monotonic_us=int(kmsg["usec"]),
             level=int(kmsg["pri"]) & 7,
             sequence=int(kmsg["seq"]),
+            certain=True,
             kmsg=True,
         )
     level: int | None = None
@@ -114,11 +112,18 @@ def frame(raw: str, number: int = 0) -> Line:
         text = text[match.end() :]
     stamp = _stamp(text)
     rest, host, kernel, monotonic_us = text[stamp.end :], None, True, stamp.monotonic_us
+    certain = stamp.end > 0 and not stamp.names_program
+    if stamp.wall_us is not None and (stream := _STREAM.match(rest)):
+        rest = rest[stream.end() :]
     match = _KERNEL.match(rest)
     if match is not None:
-        rest, host = rest[match.end() :], match["host"]
+        rest, host, certain = rest[match.end() :], match["host"], True
         if match["sec"] and monotonic_us is None:
             monotonic_us = _micros(match["sec"], match["usec"])
+    elif stamp.end and stamp.monotonic_us is None and (inner := _INNER.match(rest)):
+        # A console, a container's log: a stamp of theirs, then the kernel's own line.
+        rest, monotonic_us = rest[inner.end() :], _micros(inner["sec"], inner["usec"])
+        certain = True
     elif stamp.names_program:
         program = _PROGRAM.match(rest)
         if program is not None:
@@ -134,6 +139,7 @@ def frame(raw: str, number: int = 0) -> Line:
         host=host,
         level=level,
         kernel=kernel,
+        certain=certain,
     )
 
 
@@ -152,8 +158,8 @@ def _stamp(text: str) -> _Stamp:
     if match is not None:
         return _iso(match)
     match = _SYSLOG.match(text)
-    if match is not None:
-        civil = Civil(None, _MONTHS[match["mon"]], int(match["day"]), *_hms(match))
+    if match is not None and (of_year := month(match["mon"])) is not None:
+        civil = Civil(None, of_year, int(match["day"]), *_hms(match))
         return (
             _Stamp(match.end(), civil=civil, names_program=True) if civil.possible() else _Stamp(0)
         )
@@ -170,18 +176,14 @@ def _stamp(text: str) -> _Stamp:
 def _bracket(match: re.Match[str]) -> _Stamp:
     if match["dsec"]:
         return _Stamp(match.end(), delta_us=_micros(match["dsec"], match["dusec"]))
+    of_year = month(match["mon2"] or match["mon"])
+    if of_year is None:
+        return _Stamp(0)
     if match["mon2"]:
-        civil = Civil(
-            None,
-            _MONTHS[match["mon2"]],
-            int(match["day2"]),
-            int(match["h2"]),
-            int(match["m2"]),
-            0,
-            0,
-        )
+        hour, minute = int(match["h2"]), int(match["m2"])
+        civil = Civil(None, of_year, int(match["day2"]), hour, minute, 0, 0)
     else:
-        civil = Civil(int(match["year"]), _MONTHS[match["mon"]], int(match["day"]), *_hms(match))
+        civil = Civil(int(match["year"]), of_year, int(match["day"]), *_hms(match))
     return _Stamp(match.end(), civil=civil) if civil.possible() else _Stamp(0)
 
 

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from collectors.kernel_log.line import Line
+from ledger.text.characters import CONTROL
 
 _MAX_MICROS = 2**53
 _BOOT_ID = re.compile(r"[0-9a-f]{32}\Z")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _MAX_BROKEN = 1000
 
 
@@ -44,9 +44,10 @@ def journal_line(raw: str, number: int) -> Line | None:
         wall_us=_micros(entry.get("__REALTIME_TIMESTAMP")),
         host=host if isinstance(host, str) else None,
         level=_level(entry.get("PRIORITY")),
+        certain=True,
         kernel=name == "kernel" and entry.get("_TRANSPORT", "kernel") == "kernel",
         boot_id=boot_uuid(boot) if _BOOT_ID.match(boot) else None,
-        cursor=cursor if isinstance(cursor, str) and not _CONTROL.search(cursor) else None,
+        cursor=cursor if isinstance(cursor, str) and not CONTROL.search(cursor) else None,
     )
 
 

@@ -42,7 +42,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     lines attached. ``monotonic_us`` counts from boot, ``wall_us`` from the
     epoch, ``civil`` lacks a zone, ``delta_us`` counts from the line before.
     ``level`` is the kernel's, 0 (emergency) to 7 (debug). ``kernel`` is false
-    where another program wrote the line. ``boot_id``, ``sequence`` and
+    where another program wrote the line; ``certain``: its own frame stands
+    around it, and nothing else can be the kernel's message. ``boot_id``, ``sequence`` and
     ``cursor`` are there where the format carries them.
     """
 
@@ -56,6 +57,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     host: str | None = None
     level: int | None = None
     kernel: bool = True
+    certain: bool = False
     boot_id: str | None = None
     sequence: int | None = None
     cursor: str | None = None

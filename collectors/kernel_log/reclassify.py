@@ -8,16 +8,22 @@ weighs on no card.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
-from collectors.kernel_log.classify import KERNEL_TYPES, PARSER_VERSION, Classification, classify
+from collectors.catalogue import Classification
+from collectors.kernel_log.classify import KERNEL_TYPES, PARSER_VERSION, classify
+from collectors.kernel_log.devices import Devices
 from collectors.kernel_log.events import derived_id, payload
+from collectors.kernel_log.foreign import unwrapped
 from collectors.kernel_log.framing import frame
-from ledger.event import Event, new_event
-from ledger.payloads import GpuFault, ProcessKilled, SmuError
+from ledger.canonical import canonical
+from ledger.event import Event, new_event, payload_text
+from ledger.payloads import GpuFault, NodeFault, ProcessKilled, SmuError
 
+KERNEL_PAYLOADS = (SmuError, GpuFault, NodeFault, ProcessKilled)
 RECLASSIFY_SOURCE = "reclassify/kernel-log"
 
 
@@ -29,8 +35,8 @@ def reclassify(
 ) -> Iterator[Event]:
     """New events for those of ``events`` that today's parser judges otherwise.
 
-    Give all events of a ledger, or all `smu_error`, `gpu_fault` and
-    `process_killed` ones: only the newest judgement of a line is looked at, so
+    Give all events of a ledger, or all `smu_error`, `gpu_fault`, `node_fault`
+    and `process_killed` ones: only the newest judgement of a line is looked at, so
     that a second run yields nothing. ``bridges`` holds a map of PCI bridges to
     cards for each node. Of events from other sources, whose ``raw`` need not be
     a whole kernel line, none is declared harmless, and a card that their writer
@@ -38,31 +44,47 @@ def reclassify(
     """
     lines = [event for event in events if event.type in KERNEL_TYPES]
     corrected = {event.causationid for event in lines if event.causationid is not None}
+    devices: dict[str, Devices] = defaultdict(Devices)
+    for event in lines:
+        data = event.data
+        assert isinstance(data, KERNEL_PAYLOADS)
+        devices[data.node].hear(frame(data.raw.partition("\n")[0]).text)
     for event in lines:
         if event.id in corrected:
             continue
-        correction = _correct(event, source, bridges or {})
+        data = event.data
+        assert isinstance(data, KERNEL_PAYLOADS)
+        correction = _correct(event, source, (bridges or {}).get(data.node, {}), devices[data.node])
         if correction is not None:
             yield correction
 
 
-def _correct(event: Event, source: str, bridges: Mapping[str, Mapping[str, str]]) -> Event | None:
+def _correct(
+    event: Event, source: str, bridges: Mapping[str, str], devices: Devices
+) -> Event | None:
     data = event.data
-    assert isinstance(data, SmuError | GpuFault | ProcessKilled)
-    text = frame(data.raw.partition("\n")[0]).text
-    found = classify(text, bridges.get(data.node))
+    assert isinstance(data, KERNEL_PAYLOADS)
+    found = _read_again(data.raw, bridges)
     before = _as_classified(data)
     if found is None:
         if "kernel-log" not in event.source:
             return None
         found = Classification(event_type="gpu_fault", kind="other", pci=before.pci)
-    elif found.pci is None and (found.kind == "pcie_error" or "kernel-log" not in event.source):
+    elif found.pci is None and (found.kind in _OF_PORTS or "kernel-log" not in event.source):
         found = msgspec.structs.replace(found, pci=before.pci)
-    if found == before:
+    if found.hearsay:
+        card = before.pci or (None if found.pci is None else devices.card(found.pci))
+        found = msgspec.structs.replace(found, pci=card, hearsay=False)
+        if before.kind in _OF_PORTS and found.kind == "pcie_error":
+            # The severity stood in another line of the record.
+            found = msgspec.structs.replace(found, kind=before.kind, code=before.code)
+    if found == before and event.dataschemaversion == data.version:
         return None
     new = payload(found, node=data.node, raw=data.raw, boot_id=data.boot_id)
     if isinstance(new, SmuError) and isinstance(data, SmuError) and new.pci == data.pci:
         new = msgspec.structs.replace(new, index=data.index, card_uid=data.card_uid)
+    if new == data and payload_text(event) == canonical(new).decode():
+        return None
     return new_event(
         new,
         time_us=event.time_us,
@@ -75,7 +97,23 @@ def _correct(event: Event, source: str, bridges: Mapping[str, Mapping[str, str]]
     )
 
 
-def _as_classified(data: SmuError | GpuFault | ProcessKilled) -> Classification:
+_OF_PORTS = frozenset({"pcie_error", "pcie_corrected", "pcie_uncorrected"})
+
+
+def _read_again(raw: str, bridges: Mapping[str, str] | None) -> Classification | None:
+    """What a stored line, or a record of several, says today."""
+    lines = [frame(line).text for line in raw.split("\n")[:_MOST_LINES]]
+    found = classify("\n".join(lines), bridges)
+    if found is None:
+        others = (inner for inner in unwrapped(raw.partition("\n")[0]) if inner.kernel)
+        found = next(filter(None, (classify(inner.text, bridges) for inner in others)), None)
+    return found
+
+
+_MOST_LINES = 5
+
+
+def _as_classified(data: SmuError | GpuFault | NodeFault | ProcessKilled) -> Classification:
     if isinstance(data, SmuError):
         return Classification(
             event_type="smu_error",
@@ -88,4 +126,8 @@ def _as_classified(data: SmuError | GpuFault | ProcessKilled) -> Classification:
         return Classification(
             event_type="process_killed", kind="out_of_memory", process=data.process, pid=data.pid
         )
-    return Classification(event_type="gpu_fault", kind=data.fault, pci=data.pci)
+    if isinstance(data, NodeFault):
+        return Classification(event_type="node_fault", kind=data.fault, code=data.code)
+    return Classification(
+        event_type="gpu_fault", kind=data.fault, pci=data.pci, code=data.code, action=data.action
+    )

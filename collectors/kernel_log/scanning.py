@@ -1,69 +1,53 @@
 """Finds the lines of a log that report something, at a small cost for all others.
 
 Nearly all lines of a kernel log are of no interest here, so a block of text is
-first searched for a few words, and only lines that hold one are taken apart.
-Lines between are read only where a line found leans on them for its time.
-However the text is cut into pieces, the same lines are found.
+first searched for all words of the catalogue at once, and only lines that hold
+one are taken apart. Lines between are read only where a line found leans on
+them for its time. However the text is cut into pieces, the same lines are found.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cache
 from typing import NamedTuple
 
 import msgspec
+from ahocorasick_rs import AhoCorasick, MatchKind
 
-from collectors.kernel_log.classify import Classification, classify
+from collectors.catalogue import Classification
+from collectors.kernel_log.classify import (
+    LONGEST,
+    MARKS,
+    SPLIT_HEAD,
+    TROUBLE,
+    WORDS,
+    classify,
+    continues,
+    splits,
+)
 from collectors.kernel_log.clock import Clock, Placed
+from collectors.kernel_log.devices import Devices
 from collectors.kernel_log.errors import UnplacedLine
+from collectors.kernel_log.foreign import stamp_unread, unwrapped
 from collectors.kernel_log.framing import frame
 from collectors.kernel_log.journal import dmesg_json_lines
 from collectors.kernel_log.line import Line
 
-# Which lines are worth taking apart. A pattern that opens with a fixed, rare letter is the
-# fastest for short words; for long ones `str.find` is, which skips ahead by their length.
-SHORT_WORDS = tuple(
-    re.compile(words)
-    for words in (
-        r"SMU",
-        r"NVRM: ",
-        r"GPU (?:reset|Recovery Failed)",
-        r"Killed process ",
-        r"pcieport ",
-    )
-)
-LONG_WORDS = (
-    "device lost from bus",
-    "signaled seq=",
-    "age fault (src_id",
-    "callbacks suppressed",
-    "ncorrectable hardware error",
-    "failed to write reg",
-    "PCI rejects atomics",
-)
-DRIVER = "amdgpu"
-TROUBLE = re.compile(
-    r"[Ff]ailed|Fatal|power state|wedged|GPU reset|fault|fence wait|unrecoverable|emperature"
-    r"|Bus Error|containment|received|Slot\("
-)
-"""Every line that `classify` knows holds one of the words, or the driver's name and then trouble.
-
-The driver talks a lot at boot, and says nothing with it.
-"""
-
 _BOOTED = "setting system clock to"  # reports nothing, but tells when the machine booted
-
 _BYTES_MESSAGE = '"MESSAGE":['
+
 _BLOCK = 1 << 15
-"""Characters searched at a time: few enough for the cache, enough for the search's best method."""
+"""Characters searched at a time: few enough for the cache."""
 
 _MAX_JUDGED = 1024
-_LONGEST = 4096
-"""Characters of a line that are looked through for trouble, as many as `classify` reads."""
 _MAX_CONTINUATION = 64
 """Indented lines that are kept with the line before them."""
+_MAX_SPLIT = 4
+"""Lines over which a record is split."""
 
+_HALVES = re.compile(r"[\ud800-\udfff]")
 _DMESG_JSON = re.compile(r"\s*\{\s*\"dmesg\"")
 
 
@@ -77,17 +61,25 @@ class Found(NamedTuple):
 
 
 class Scanner:
-    """One pass over one log; afterwards ``lines`` is how many there were, ``last`` the last one."""
+    """One pass over one log; afterwards ``lines`` is how many there were, ``last`` the last one.
 
-    def __init__(self, clock: Clock, bridges: Mapping[str, str] | None = None) -> None:
+    ``unread`` counts those that hold words of trouble inside a frame that is not known.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        bridges: Mapping[str, str] | None = None,
+        cards: Collection[str] | None = None,
+    ) -> None:
+        self.devices = Devices(cards)
         self.lines = 0
+        self.unread = 0
         self.last: Line | None = None
         self._clock = clock
         self._bridges = bridges
         self._judged: dict[str, Classification | None] = {}
-        self._long_words: tuple[str, ...] = (
-            LONG_WORDS if clock.knows_boot else (*LONG_WORDS, _BOOTED)
-        )
+        self._extra: tuple[str, ...] = () if clock.knows_boot else (_BOOTED,)
 
     def scan(self, pieces: Iterable[str]) -> Iterator[Found]:
         """The lines found in ``pieces``: text cut anywhere, line ends included.
@@ -100,7 +92,7 @@ class Scanner:
             yield from self._document(first + "".join(blocks))
             return
         if first.lstrip("\ufeff \n").startswith("{"):
-            self._long_words = (*self._long_words, _BYTES_MESSAGE)
+            self._extra = (*self._extra, _BYTES_MESSAGE)
         yield from self._block(first)
         for block in blocks:
             yield from self._block(block)
@@ -110,18 +102,27 @@ class Scanner:
             self.lines, self.last = line.number, line
             self._clock.learn(line)
             placed = self._clock.place(line)
-            found = self._judge(line.text)
+            self.devices.hear(line.text)
+            found = self.devices.weigh(line.text, self._judge(line.text))
             if found is not None:
                 yield _dated(line, placed, found)
 
     def _block(self, block: str) -> Iterator[Found]:
         settled = counted = 0
         for start, end in self._hits(block):
+            if start < settled:
+                continue  # taken with the line before it
             line = frame(_line_text(block, start, end))
             if not line.kernel:
                 continue
             self._clock.learn(line)
+            if splits(line.text):
+                line, end = _whole(line, block, end)
             found = self._judge(line.text)
+            if found is None:
+                line, found = self._foreign(line)
+            self.devices.hear(line.text)
+            found = self.devices.weigh(line.text, found)
             if found is None:
                 continue
             self.lines += block.count("\n", counted, start)
@@ -136,6 +137,22 @@ class Scanner:
         self.lines += block.count("\n", counted) + (bool(block) and not block.endswith("\n"))
         self._note_last(block)
 
+    def _foreign(self, line: Line) -> tuple[Line, Classification | None]:
+        """A line that says nothing as it stands, read as one inside another's frame."""
+        if line.certain:
+            return line, None  # what it quotes is no report
+        for inner in unwrapped(line.raw):
+            if not inner.kernel:
+                return line, None
+            found = self._judge(inner.text)
+            if found is None:
+                continue
+            if stamp_unread(inner):
+                self.unread += 1
+                return line, None
+            return inner, found
+        return line, None
+
     def _judge(self, text: str) -> Classification | None:
         """`classify`, which in a flood is asked about the same few texts again and again."""
         try:
@@ -148,31 +165,28 @@ class Scanner:
 
     def _hits(self, block: str) -> list[tuple[int, int]]:
         """Where the lines that hold one of the words begin and end, in order."""
-        ends: dict[int, int] = {}
-        size = len(block)
-
-        def line_at(at: int) -> int:
-            end = block.find("\n", at)
-            end = size if end < 0 else end
-            ends[block.rfind("\n", 0, at) + 1] = end
-            return end
-
-        for pattern in SHORT_WORDS:
-            match = pattern.search(block)
-            while match is not None:
-                match = pattern.search(block, line_at(match.start()))
-        at = block.find(DRIVER)
-        while at >= 0:
-            end = block.find("\n", at)
-            end = size if end < 0 else end
-            if TROUBLE.search(block, at, min(end, at + _LONGEST)):
-                line_at(at)
-            at = block.find(DRIVER, end)
-        for word in self._long_words:
-            at = block.find(word)
-            while at >= 0:
-                at = block.find(word, line_at(at))
-        return sorted(ends.items())
+        search = _search(self._extra)
+        try:
+            matches = search.find_matches_as_indexes(block)
+        except UnicodeEncodeError:  # half of a character: no word of ours holds one
+            matches = search.find_matches_as_indexes(_HALVES.sub("?", block))
+        hits: list[tuple[int, int]] = []
+        size, last, seen = len(block), -1, -1
+        for word, at, _ in matches:
+            if at < last:
+                continue  # in a line that is one already
+            if word < _MARKS:
+                if at < seen:
+                    continue  # a driver that named itself twice in one line
+                seen = block.find("\n", at)
+                seen = size if seen < 0 else seen
+                if not TROUBLE.search(block, at, min(seen, at + LONGEST)):
+                    continue
+            start = block.rfind("\n", 0, at) + 1
+            last = block.find("\n", at)
+            last = size if last < 0 else last
+            hits.append((start, last))
+        return hits
 
     def _settle(self, block: str, start: int, end: int) -> None:
         """Bring the clock up to ``end``, reading no more lines before it than are needed."""
@@ -193,6 +207,15 @@ class Scanner:
         if end:
             begin = block.rfind("\n", 0, end) + 1
             self.last = frame(block[begin:end], self.lines)
+
+
+_MARKS = len(MARKS)
+
+
+@cache
+def _search(extra: tuple[str, ...]) -> AhoCorasick:
+    """The search for all words at once, marks first; twice as fast below 64 words as above."""
+    return AhoCorasick((*MARKS, *WORDS, *extra), matchkind=MatchKind.LeftmostFirst)
 
 
 def _blocks(pieces: Iterable[str]) -> Iterator[str]:
@@ -221,12 +244,41 @@ def _cut(text: str) -> int:
         if at < 0 or text[at + 1 : at + 2] not in ("", " ", "\t"):
             break
         at = text.rfind("\n", 0, at)
+    # A record that was split into lines of their own stays together, too.
+    start = at + 1
+    for _ in range(_MAX_SPLIT):
+        before = text.rfind("\n", 0, max(0, start - 1)) + 1
+        if start and SPLIT_HEAD.search(text, before, start):
+            return before
+        start = before
     return at + 1
 
 
 def _line_text(block: str, start: int, end: int) -> str:
-    text = block[start:end]
-    return text.removesuffix("\r")
+    # A crash leaves NULs where the file was not written yet.
+    return block[start:end].removesuffix("\r").lstrip("\0")
+
+
+def _whole(line: Line, block: str, end: int) -> tuple[Line, int]:
+    """A record whose beginning stands on a line of its own, with the lines that complete it."""
+    raws, texts = [line.raw], [line.text.rstrip()]
+    for _ in range(_MAX_SPLIT - 1):
+        start = end + 1
+        if start >= len(block):
+            break
+        next_end = block.find("\n", start)
+        next_end = len(block) if next_end < 0 else next_end
+        raw = _line_text(block, start, next_end)
+        more = frame(raw)
+        indented = raw[:1] in (" ", "\t") and not more.stamped
+        if not more.kernel or not (indented or continues(more.text)):
+            break
+        raws.append(raw)
+        texts.append(more.text.strip())
+        end = next_end
+    if len(raws) == 1:
+        return line, end
+    return msgspec.structs.replace(line, raw="\n".join(raws), text="\n".join(texts)), end
 
 
 def _with_continuation(line: Line, number: int, block: str, start: int) -> Line:

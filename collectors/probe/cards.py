@@ -8,15 +8,16 @@ what answered with "lost" is ``unresponsive``.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain, repeat
-from typing import Literal
 
 from collectors.probe.kfd import read_owners
 from collectors.probe.report import Card, CardState, Hung
 from collectors.script import Frames, Section
-from collectors.tools.reading import mib, name
+from collectors.tools.reading import HOTTEST_C, mib, name
+from collectors.vendors import vendor_of
 from ledger.identifiers import normalize_pci
 
 _NAME = re.compile(r"card\d{1,4}\Z")
@@ -30,6 +31,8 @@ _LOST = (
     "Connection timed out",
 )
 """Words for ETIME, EIO, EREMOTEIO, ENODEV and ETIMEDOUT: the card's controller is not there."""
+_HEAT = "temp1_input"
+"""The file that is read where a card has no other; in thousandths of a degree."""
 _SPARED = {
     "smu_error_in_log": "its SMU failed since the last look, by the kernel log; not asked again",
     "known_as_failed": "known to have failed; its SMU was not asked",
@@ -44,12 +47,13 @@ class _Found:
 
     name: str
     pci: str
-    vendor: Literal["amd", "nvidia"]
+    vendor: str
     model: str
     config: str | None = None
     values: dict[str, str] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
     spared: str | None = None
+    asked: str | None = None
     answer: str | None = None
     error: str | None = None
     hung: str | None = None
@@ -88,9 +92,11 @@ def read_sysfs(frames: Frames, read_limit_s: float) -> Sysfs:
             result.smu_reads += _take_answers(section, said, found, read_limit_s, result.hung)
     owners = {(owner.pid, owner.pci) for owner in read_owners(owner_lines)}
     by_pci = sorted(found.values(), key=lambda card: card.pci)
-    positions = {"amd": 0, "nvidia": 0}
+    positions: Counter[str] = Counter()
     for card in by_pci:
-        held_by = sum(pci == card.pci for _, pci in owners) if card.vendor == "amd" else None
+        vendor = vendor_of(card.model)
+        in_kfd = vendor is not None and vendor.sysfs
+        held_by = sum(pci == card.pci for _, pci in owners) if in_kfd else None
         result.cards.append(_judge(card, positions[card.vendor], held_by))
         positions[card.vendor] += 1
     result.cards += _undriven(listing, {card.pci for card in by_pci})
@@ -119,8 +125,9 @@ def _undriven(section: Section, known: set[str]) -> Iterator[Card]:
             )
 
 
-def _vendor(pci_id: str) -> Literal["amd", "nvidia"]:
-    return "amd" if pci_id.startswith("1002") else "nvidia"
+def _vendor(pci_id: str) -> str:
+    vendor = vendor_of(pci_id)
+    return pci_id[:4].lower() if vendor is None else vendor.name
 
 
 def _words(section: Section, kind: str, count: int) -> Iterator[list[str]]:
@@ -167,7 +174,12 @@ def _take_answers(
     An error names its card; every other card, in order, has the next answer.
     Where the counts do not fit, nobody knows whose answer is whose.
     """
-    asked = [found[words[1]] for words in _words(section, "asked", 2) if words[1] in found]
+    asked = []
+    for line in section.lines():
+        words = line.split(" ")
+        if words[0] == "asked" and len(words) > 1 and words[1] in found:
+            found[words[1]].asked = words[2] if len(words) > 2 else None
+            asked.append(found[words[1]])
     answers = [line[7:] for line in section.lines() if line.startswith("answer ") and line[7:]]
     failures: dict[str, str] = {}
     for line in errors.split("\n"):
@@ -194,7 +206,9 @@ def _take_answers(
 
 def _judge(found: _Found, index: int, owners: int | None) -> Card:
     state, detail = _state(found)
-    busy = int(found.answer) if found.answer and _VALUE.match(found.answer) else None
+    answer = int(found.answer) if found.answer and _VALUE.match(found.answer) else None
+    heat_c = None if answer is None or found.asked != _HEAT else answer / 1000
+    busy = None if found.asked == _HEAT else answer
     values = found.values
     return Card(
         pci=found.pci,
@@ -208,6 +222,7 @@ def _judge(found: _Found, index: int, owners: int | None) -> Card:
         busy_pct=busy if busy is not None and 0 <= busy <= 100 else None,
         vram_used_mib=mib(values.get("mem_info_vram_used")),
         vram_total_mib=mib(values.get("mem_info_vram_total")),
+        temp_c=heat_c if heat_c is not None and -50 <= heat_c <= HOTTEST_C else None,
         performance_level=name(values.get("power_dpm_force_performance_level")),
         owners=owners,
     )
@@ -222,6 +237,8 @@ def _state(found: _Found) -> tuple[CardState, str]:
         lost = any(word in found.error for word in _LOST)
         return "unresponsive" if lost else "unknown", f"its SMU answered: {name(found.error)}"
     if found.answer is not None and _VALUE.match(found.answer):
+        if found.asked == _HEAT and int(found.answer) > HOTTEST_C * 1000:
+            return "unresponsive", f"its SMU answered with no temperature: {found.answer}"
         return "ok", ""
     if found.answer is not None:
         return "unknown", "its SMU gave no number"

@@ -5,6 +5,8 @@
 known_boot=
 cursor=
 hits=
+# An extended regular expression: words of which each says that a controller failed.
+trouble=
 fields=--output-fields=MESSAGE,PRIORITY,_BOOT_ID,_SOURCE_MONOTONIC_TIMESTAMP
 log_limit=10
 log_bytes=8388608
@@ -96,12 +98,13 @@ scan_ring() {
     return 0
 }
 
-# find_card_errors FILE: into $hits, the cards of which the new lines report an SMU error.
+# find_card_errors FILE: into $hits, the cards of which the new lines report $trouble.
 find_card_errors() {
     first_line "$1"
     [ -n "$line" ] || return 0
+    [ -n "$trouble" ] || return 0
     hits=$(
-        limited 5 grep -aoE '[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]: (amdgpu: )?(SMU: (response|I.m not done|No response|bus error)|SMU is in hanged|failed send message|Msg issuing pre-check failed|Failed to (export SMU metrics|setup smc hw)|device lost from bus)' "$1" 2>/dev/null |
-            sort -u
+        limited 5 grep -aoE "[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]: .{0,40}($trouble)" \
+            "$1" 2>/dev/null | sort -u
     )
 }

@@ -12,23 +12,19 @@ from dataclasses import replace
 
 from collectors.probe.cards import Sysfs, read_sysfs
 from collectors.probe.kernel import read_kernel, read_previous
-from collectors.probe.places import bridges_to_cards
+from collectors.probe.places import bridges_to_cards, places_of
 from collectors.probe.report import Card, FileSeen, Hung, ProbeReport
 from collectors.probe.request import BANNER, ProbeRequest
+from collectors.probe.tools import Asked, read_tools, sections
 from collectors.script import Frames, parse_frames
-from collectors.tools import ToolReading, amd_smi, nvidia_smi, rocm_smi
-from collectors.tools.reading import name
+from collectors.tools import CardReading
+from collectors.tools.reading import amount, name, number
 
 _BOOT = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 _UPTIME = re.compile(r"\d{1,12}(?:\.\d{1,6})?")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _DF = re.compile(r"\s(\d{1,15})\s+(\d{1,15})\s+(\d{1,15})\s+\d{1,3}%\s")
-_TOOLS = ("rocm-smi", "amd-smi.list", "amd-smi.metric", "nvidia-smi")
 _COMMANDS = {
-    "rocm-smi": "rocm-smi",
-    "amd-smi.list": "amd-smi list",
-    "amd-smi.metric": "amd-smi metric",
-    "nvidia-smi": "nvidia-smi",
     "kernel.journal": "journalctl -k",
     "previous.journal": "journalctl -k -b -1",
     "kernel.kmsg": "dd if=/dev/kmsg",
@@ -49,9 +45,8 @@ def parse_probe(output: bytes, request: ProbeRequest) -> ProbeReport:
     uptime = _UPTIME.match(node.get("uptime", ""))
     same_boot = boot is not None and boot == request.boot_id
     sysfs = read_sysfs(frames, request.read_limit_s)
-    amd, reads = _amd_tools(frames)
-    nvidia = _nvidia(frames)
-    cards = _merge(sysfs, amd, nvidia)
+    tools = read_tools(frames)
+    cards = _with_places(_merge(sysfs, tools), frames)
     ramdisk, inputs, hung_files = _files(frames, request)
     report = ProbeReport(
         started=True,
@@ -59,19 +54,23 @@ def parse_probe(output: bytes, request: ProbeRequest) -> ProbeReport:
         boot_id=boot,
         uptime_s=float(uptime[0]) if uptime else None,
         hostname=name(node.get("hostname")),
+        clock_s=number(node.get("clock")),
+        mem_total_mib=_mib(node.get("mem_total_kib")),
+        mem_available_mib=_mib(node.get("mem_available_kib")),
         kernel=read_kernel(frames, boot, request.cursor if same_boot else None),
         previous=read_previous(frames, boot, request.boot_id, request.cursor),
         method=_method(frames, sysfs),
-        cards_read=_cards_read(frames, cards, sysfs, amd),
+        cards_read=_cards_read(frames, cards, sysfs, tools),
         cards=cards,
+        why_none=_why_none(frames, cards, tools),
         bridges=_bridges(frames, cards),
-        smu_reads=sysfs.smu_reads + reads,
+        smu_reads=sysfs.smu_reads + sum(asked.smu_reads for asked in tools),
         hung=(*sysfs.hung, *_hung_tools(frames, request), *hung_files),
         ramdisk=ramdisk,
         inputs=inputs,
         ramdisk_free_mib=_free(frames),
     )
-    problems = amd.problems + nvidia.problems
+    problems = tuple(problem for asked in tools for problem in asked.reading.problems)
     return replace(report, errors=tuple(_errors(frames, request, problems, report)))
 
 
@@ -79,6 +78,11 @@ def _node(frames: Frames) -> dict[str, str]:
     section = frames.first("node")
     pairs = (line.partition(" ") for line in (section.lines() if section else ()))
     return {key: value for key, _, value in pairs}
+
+
+def _mib(kib: str | None) -> float | None:
+    found = amount(kib)
+    return None if found is None else found // 1024
 
 
 def _bridges(frames: Frames, cards: tuple[Card, ...]) -> dict[str, str]:
@@ -89,93 +93,104 @@ def _bridges(frames: Frames, cards: tuple[Card, ...]) -> dict[str, str]:
     return bridges_to_cards(section.lines(), {card.pci for card in cards})
 
 
-def _amd_tools(frames: Frames) -> tuple[ToolReading, int]:
-    """What the fallbacks said, and the SMU reads they cost: one a card."""
-    reading = ToolReading(())
-    reads = 0
-    if rocm := frames.first("rocm-smi"):
-        errors = frames.first("rocm-smi.err")
-        reading = rocm_smi.parse(rocm.text + "\n" + (errors.text if errors else ""))
-        reads = len(reading.cards)
-    listed, metric = frames.first("amd-smi.list"), frames.first("amd-smi.metric")
-    if listed is not None and not any(card.pci for card in reading.cards):
-        reading = amd_smi.parse(listed.text, metric.text if metric else "")
-        reads += len(reading.cards) if metric else 0
-    return reading, reads
-
-
-def _nvidia(frames: Frames) -> ToolReading:
-    section, errors = frames.first("nvidia-smi"), frames.first("nvidia-smi.err")
-    if section is None:
-        return ToolReading(())
-    return nvidia_smi.parse(section.text + "\n" + (errors.text if errors else ""))
-
-
-def _merge(sysfs: Sysfs, amd: ToolReading, nvidia: ToolReading) -> tuple[Card, ...]:
-    """All cards by PCI address. nvidia-smi's word wins, unless sysfs saw the card off the bus."""
+def _merge(sysfs: Sysfs, tools: tuple[Asked, ...]) -> tuple[Card, ...]:
+    """All cards by PCI address. A tool's word wins where sysfs cannot tell, or shows nothing."""
     cards = {card.pci: card for card in sysfs.cards}
-    for vendor, reading in (("amd", amd), ("nvidia", nvidia)):
-        for seen in reading.cards:
+    for asked in tools:
+        vendor = asked.vendor
+        for seen in asked.reading.cards:
             if seen.pci is None:
                 continue
             before = cards.get(seen.pci)
-            if before is not None and (vendor == "amd" or before.state == "unresponsive"):
+            if before is not None and (vendor.sysfs or before.state == "unresponsive"):
                 continue
-            cards[seen.pci] = Card(
-                pci=seen.pci,
-                state=seen.state,
-                vendor="amd" if vendor == "amd" else "nvidia",
-                detail="" if seen.state == "ok" else f"by {vendor}'s own tool",
-                name=before.name if before else None,
-                index=seen.index,
-                card_uid=seen.card_uid,
-                model=seen.model or (before.model if before else None),
-                busy_pct=seen.busy_pct,
-                vram_used_mib=seen.vram_used_mib,
-                vram_total_mib=seen.vram_total_mib,
-                temp_c=seen.temp_c,
-                sclk_mhz=seen.sclk_mhz,
-                compute_mode=seen.compute_mode,
-            )
-    if nvidia.cards:
-        listed = {card.pci for card in nvidia.cards}
+            cards[seen.pci] = _as_told(seen, seen.pci, vendor.name, before)
+        if vendor.sysfs or asked.title is None:
+            continue
+        listed = {card.pci for card in asked.reading.cards}
+        said = "; ".join(asked.reading.problems)[:500]
         for pci, card in cards.items():
-            if card.vendor == "nvidia" and card.state == "unknown" and pci not in listed:
-                cards[pci] = replace(
-                    card, state="unresponsive", detail="nvidia-smi no longer lists it"
-                )
+            if card.vendor != vendor.name or card.state != "unknown" or pci in listed:
+                continue
+            if listed:
+                why = f"{asked.title} no longer lists it"
+                cards[pci] = replace(card, state="unresponsive", detail=why)
+            elif said:
+                cards[pci] = replace(card, detail=f"{asked.title} says: {said}")
     return tuple(cards[pci] for pci in sorted(cards))
 
 
-def _cards_read(frames: Frames, cards: tuple[Card, ...], sysfs: Sysfs, amd: ToolReading) -> bool:
+def _as_told(seen: CardReading, pci: str, vendor: str, before: Card | None) -> Card:
+    return Card(
+        pci=pci,
+        state=seen.state,
+        vendor=vendor,
+        detail=seen.detail or ("" if seen.state == "ok" else f"by {vendor}'s own tool"),
+        name=before.name if before else None,
+        index=seen.index,
+        card_uid=seen.card_uid,
+        model=seen.model or (before.model if before else None),
+        busy_pct=seen.busy_pct,
+        vram_used_mib=seen.vram_used_mib,
+        vram_total_mib=seen.vram_total_mib,
+        temp_c=seen.temp_c,
+        sclk_mhz=seen.sclk_mhz,
+        compute_mode=seen.compute_mode,
+    )
+
+
+def _with_places(cards: tuple[Card, ...], frames: Frames) -> tuple[Card, ...]:
+    section = frames.first("places")
+    places = places_of(section.lines() if section is not None else ())
+    return tuple(replace(card, place=places.get(card.pci)) for card in cards)
+
+
+def _cards_read(
+    frames: Frames, cards: tuple[Card, ...], sysfs: Sysfs, tools: tuple[Asked, ...]
+) -> bool:
     """Whether ``cards`` can be taken for all there are."""
     vendors = {card.vendor for card in cards}
-    for title in _TOOLS:
-        section = frames.first(title)
-        vendor = "nvidia" if title == "nvidia-smi" else "amd"
-        if (
-            section is not None
-            and (section.timed_out or section.status is None)
-            and vendor not in vendors
-        ):
+    for vendor, _, _, section in sections(frames):
+        broken = section.timed_out or section.status is None
+        if broken and vendor.name not in vendors:
             return False
-    return sysfs.read and not _unplaced(cards, amd)
+    # A tool that shows cards without their addresses: nobody knows which they are.
+    nameless = any(
+        card.pci is None
+        for asked in tools
+        if asked.vendor.name not in vendors
+        for card in asked.reading.cards
+    )
+    return sysfs.read and not nameless
 
 
-def _unplaced(cards: tuple[Card, ...], amd: ToolReading) -> bool:
-    """Whether a tool showed cards without their addresses, so that nobody knows which they are."""
-    nameless = any(card.pci is None for card in amd.cards)
-    return nameless and not any(card.vendor == "amd" for card in cards)
+def _why_none(frames: Frames, cards: tuple[Card, ...], tools: tuple[Asked, ...]) -> str | None:
+    """Why no card is shown, as far as tools say, or their absence does."""
+    said = [
+        f"{asked.title}: {problem}"
+        for asked in tools
+        if not any(card.pci for card in asked.reading.cards)
+        for problem in asked.reading.problems
+    ]
+    section = frames.first("tools")
+    unfound = (
+        [line[8:] for line in section.lines() if line.startswith("unfound ")] if section else []
+    )
+    if not cards and unfound and not said:
+        names = ", ".join(filter(None, map(name, dict.fromkeys(unfound))))
+        said.append(f"not found on the PATH of a session without a terminal: {names}")
+    return "; ".join(said)[:2000] or None
 
 
 def _method(frames: Frames, sysfs: Sysfs) -> str:
-    tools = [title.partition(".")[0] for title in _TOOLS if frames.first(title) is not None]
+    tools = [title.partition(".")[0] for _, title, _, _ in sections(frames)]
     return "+".join(dict.fromkeys([*(["sysfs"] if sysfs.cards or not tools else []), *tools]))
 
 
 def _hung_tools(frames: Frames, request: ProbeRequest) -> Iterator[Hung]:
+    commands = {title: command for _, title, command, _ in sections(frames)} | _COMMANDS
     for section in frames.sections:
-        command = _COMMANDS.get(section.title)
+        command = commands.get(section.title)
         if command is not None and section.timed_out:
             is_log = section.title.startswith(("kernel.", "previous."))
             limit = request.log_limit_s if is_log else request.tool_limit_s
@@ -243,15 +258,17 @@ def _errors(
     elif report.kernel.source == "none":
         yield (
             "the kernel log could not be read: "
-            "add the user to the group systemd-journal or adm, then log in anew"
+            "add the user to the group systemd-journal or adm, then log in again"
         )
     elif not report.kernel.readable:
         yield "the kernel log was not read to its end; the next probe goes on from there"
     if frames.first("cards") is not None and not report.cards_read:
         yield "the cards could not all be listed"
+    if report.why_none is not None and not problems:
+        yield f"no card is shown: {report.why_none}"
     files = frames.first("files")
     denied = {line for line in files.lines() if line.startswith("denied ")} if files else set()
-    for number, file in enumerate(request.files):
-        if f"denied {number}" in denied:
+    for at, file in enumerate(request.files):
+        if f"denied {at}" in denied:
             yield f"{file.path} is there, but may not be read, and so counts as missing"
     yield from problems

@@ -6,7 +6,6 @@ rules to notice, never for a collector to fill in.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from collectors.probe.report import Card, FileSeen, KernelLog, ProbeReport
@@ -21,8 +20,7 @@ from ledger.payloads import (
     RamdiskChecked,
     RamdiskFile,
 )
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+from ledger.text.characters import CONTROL
 
 
 def report_to_payloads(
@@ -56,6 +54,7 @@ def report_to_payloads(
                 gpus=tuple(_gpu(card) for card in report.cards),
                 smu_reads=report.smu_reads,
                 expected=expected,
+                detail=report.why_none if len(report.cards) < (expected or 1) else None,
             )
         )
     if report.ramdisk:
@@ -100,28 +99,36 @@ def inputs_checked(
 
 
 def kernel_scans(
-    report: ProbeReport, node: str, *, matches: int, previous_matches: int = 0
+    report: ProbeReport,
+    node: str,
+    *,
+    matches: int,
+    previous_matches: int = 0,
+    unread: int = 0,
+    previous_unread: int = 0,
 ) -> tuple[KernelLogScanned, ...]:
     """How far the kernel log was read: the boot before, where it was read, then this one.
 
-    ``matches`` counts the lines that became events. An unreadable log of the
+    ``matches`` counts the lines that became events, ``unread`` those that hold words
+    of trouble and could not be placed. An unreadable log of the
     boot before is left out: it is often not kept, and says nothing about now.
     """
     scans = []
     if report.previous is not None and report.previous.readable:
-        scans.append(_scan(report.previous, node, previous_matches))
-    scans.append(_scan(report.kernel, node, matches))
+        scans.append(_scan(report.previous, node, previous_matches, previous_unread))
+    scans.append(_scan(report.kernel, node, matches, unread))
     return tuple(scans)
 
 
-def _scan(log: KernelLog, node: str, matches: int) -> KernelLogScanned:
+def _scan(log: KernelLog, node: str, matches: int, unread: int) -> KernelLogScanned:
     return KernelLogScanned(
         node=node,
         lines=len(log.lines),
         matches=matches,
+        unread=unread,
         readable=log.readable,
         boot_id=log.boot_id,
-        cursor=None if log.cursor is None or _CONTROL.search(log.cursor) else log.cursor[:1024],
+        cursor=None if log.cursor is None or CONTROL.search(log.cursor) else log.cursor[:1024],
     )
 
 
@@ -139,4 +146,6 @@ def _gpu(card: Card) -> ProbedGpu:
         sclk_mhz=card.sclk_mhz,
         processes=card.owners,
         compute_mode=card.compute_mode,
+        place=card.place,
+        detail=card.detail or None,
     )

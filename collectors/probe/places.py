@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 
 from ledger.identifiers import normalize_pci
+
+_ROOT = re.compile(r"pci([0-9a-f]{4}):([0-9a-f]{2})\Z")
 
 
 def bridges_to_cards(lines: Iterable[str], cards: Collection[str]) -> dict[str, str]:
@@ -32,6 +35,28 @@ def bridges_to_cards(lines: Iterable[str], cards: Collection[str]) -> dict[str, 
         card = by_device.get(next(iter(devices))) if len(devices) == 1 else None
         if card is not None:
             found[bridge] = card
+    return found
+
+
+def places_of(lines: Iterable[str]) -> dict[str, str]:
+    """Each device's way from the root, by device and function.
+
+    Without bus numbers, which are given out anew when a card is missing, so that
+    the same slot keeps its name. A root but the first is told apart by its own
+    number, which is the firmware's.
+
+    >>> places_of(["place pci0000:00/0000:00:01.1/0000:01:00.0/0000:03:00.0"])
+    {'0000:03:00.0': '0000/01.1/00.0/00.0'}
+    """
+    found = {}
+    for line in lines:
+        kind, _, path = line.partition(" ")
+        root, *parts = path.split("/")
+        way = [pci for part in parts if (pci := normalize_pci(part))]
+        match = _ROOT.match(root)
+        if kind == "place" and match is not None and way and len(way) == len(parts):
+            domain = match[1] if match[2] == "00" else match[0][3:]
+            found[way[-1]] = "/".join([domain, *(pci[8:] for pci in way)])
     return found
 
 

@@ -9,7 +9,6 @@ failed=
 ask_smu=1
 workdir=
 ramdisk_dir=
-tool_limit=10
 read_limit=5
 hash_limit=60
 boot_id=
@@ -33,7 +32,9 @@ probe() {
             'log_limit '*) log_limit=$value ;;
             'log_bytes '*) log_bytes=$value ;;
             'total_limit '*) total_limit=$value ;;
+            'trouble '*) trouble=$value ;;
             'file '* | 'hashed '*) set -- "$@" "$line" ;;
+            *) know "$line" ;;
         esac
     done
     printf '\nrunledger-probe/1 %s\n' "$nonce"
@@ -46,7 +47,8 @@ probe() {
                 # What failed in another boot may be well now.
                 if [ -n "$known_boot" ] && [ "$known_boot" != "$boot_id" ]; then failed=; fi
                 late || look_at_cards
-                late || ask_nvidia
+                late || ask_tools tools
+                tell_unfound
                 ;;
         esac
         if [ $# -gt 0 ]; then late || look_at_files "$@"; fi
@@ -64,7 +66,23 @@ look_at_node() {
     printf '\n%s begin node\nboot_id %s\n' "$nonce" "$boot_id"
     read_line "$root/proc/uptime" && printf 'uptime %s\n' "$got"
     read_line "$root/proc/sys/kernel/hostname" && printf 'hostname %s\n' "$got"
+    if command -v date >/dev/null 2>&1; then printf 'clock %s\n' "$(date -u +%s.%N </dev/null)"; fi
+    look_at_memory
     printf '\n%s end node 0\n' "$nonce"
+}
+
+# look_at_memory: `mem_total_kib N` and `mem_available_kib N`.
+look_at_memory() {
+    [ -r "$root/proc/meminfo" ] || return 0
+    while read -r key value rest; do
+        case $key in
+            MemTotal:) printf 'mem_total_kib %s\n' "$value" ;;
+            MemAvailable:)
+                printf 'mem_available_kib %s\n' "$value"
+                return 0
+                ;;
+        esac
+    done <"$root/proc/meminfo"
 }
 
 look_at_cards() {
@@ -73,16 +91,16 @@ look_at_cards() {
     finish "$status"
     if timed_out; then return 0; fi
     tokens=
-    amd=
     while read -r kind name pci id driver; do
         [ "$kind" = card ] || continue
         tokens="$tokens $name,$pci,$id"
-        case $id in 1002*) amd=1 ;; esac
+        if in_sysfs "$id"; then shown="$shown $maker"; fi
     done <"$file"
     section places
     work "$read_limit" list_places
     finish "$status"
-    [ -n "$amd" ] || ask_amd_tools
+    # Only where sysfs shows no card of theirs: what they ask is read through the SMU.
+    ask_tools sysfs
     rounds=0
     while :; do
         section values
@@ -139,7 +157,7 @@ look_at_each_card() {
 # Notes NAME in the file `ask` where all is clean so far, else prints `spare NAME REASON`.
 look_at_card() {
     case $config in 'ff ff ff ff' | '') return 0 ;; esac
-    case $id in 1002*) ;; *) return 0 ;; esac
+    in_sysfs "$id" || return 0
     read_values "$name" mem_info_vram_total mem_info_vram_used unique_id product_name \
         power_dpm_force_performance_level
     why=
@@ -177,7 +195,10 @@ ask_smus() {
     done
     [ $# -gt 0 ] || return 0
     section smu
-    for name in $names; do printf 'asked %s\n' "$name" >>"$file"; done
+    for path in "$@"; do
+        name=${path#"$root"/sys/class/drm/}
+        printf 'asked %s %s\n' "${name%%/*}" "${path##*/}" >>"$file"
+    done
     into=$scratch/smu
     run "$read_limit" 65536 cat -- "$@"
     answered=0
@@ -199,7 +220,7 @@ ask_smus() {
         [ "$answered" -lt -1 ] || continue
         smu_file "$name" || continue
         section smu1
-        printf 'asked %s\nanswer ' "$name" >>"$file"
+        printf 'asked %s %s\nanswer ' "$name" "${path##*/}" >>"$file"
         start "$read_limit" 4096 cat -- "$path"
         waiting="$waiting $order:$pid"
     done
@@ -213,33 +234,11 @@ ask_smus() {
     done
 }
 
-ask_nvidia() {
-    command -v nvidia-smi >/dev/null 2>&1 || return 0
-    section nvidia-smi
-    run "$tool_limit" 1048576 nvidia-smi \
-        --query-gpu=index,pci.bus_id,uuid,name,memory.used,memory.total,utilization.gpu,temperature.gpu,clocks.sm,compute_mode \
-        --format=csv,nounits
-    finish "$status"
-}
-
-# Only where sysfs shows no AMD card. Of what is asked only the power is read through the SMU,
-# once a card: a temperature would be three reads, and the use of a dead card is said to be 0.
-ask_amd_tools() {
-    if command -v rocm-smi >/dev/null 2>&1; then
-        section rocm-smi
-        run "$tool_limit" 1048576 rocm-smi --showbus --showperflevel --showmeminfo vram --showpower --json
-        finish "$status"
-        # After a tool that hung, no second one is set on the same driver.
-        case $status in 0 | 124 | 137 | hung) return 0 ;; esac
-    fi
-    command -v amd-smi >/dev/null 2>&1 || return 0
-    section amd-smi.list
-    run "$tool_limit" 1048576 amd-smi list --json
-    finish "$status"
-    [ "$status" = 0 ] || return 0
-    section amd-smi.metric
-    run "$tool_limit" 1048576 amd-smi metric --usage --mem-usage --json
-    finish "$status"
+# tell_unfound: `unfound TOOL` for each tool that is not on the PATH of this session.
+tell_unfound() {
+    section tools
+    for name in $unfound; do printf 'unfound %s\n' "$name" >>"$file"; done
+    finish 0
 }
 
 look_at_files() {

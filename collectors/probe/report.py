@@ -33,13 +33,14 @@ class Card:
 
     ``index`` is the card's place in PCI order among the node's cards of its
     vendor that have a driver, which is the number rocm-smi gives it since 6.0;
-    for NVIDIA it is nvidia-smi's own. ``owners`` are compute processes that
+    where a tool told of it, it is the tool's own. ``place`` is its way from the
+    root by device and function. ``owners`` are compute processes that
     hold memory on it.
     """
 
     pci: str
     state: CardState
-    vendor: Literal["amd", "nvidia"]
+    vendor: str
     detail: str = ""
     name: str | None = None
     index: int | None = None
@@ -53,6 +54,7 @@ class Card:
     compute_mode: str | None = None
     performance_level: str | None = None
     owners: int | None = None
+    place: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,8 @@ class ProbeReport:
     ``started`` is false where the output is not that of a probe at all;
     ``complete`` is false where it breaks off. ``cards_read`` is false where the
     cards could not even be listed: then an empty ``cards`` is no evidence.
+    ``why_none`` says, where tools or their absence tell, why cards are not shown.
+    ``clock_s`` is the node's clock as the probe began, in seconds since the epoch.
     ``bridges`` leads from the address of a PCI bridge to the only card behind it.
     ``kernel_lines`` are the new lines of the present boot, ``previous`` the
     rest of the boot that the caller knew, after a reboot. ``errors`` are
@@ -93,11 +97,15 @@ class ProbeReport:
     boot_id: str | None = None
     uptime_s: float | None = None
     hostname: str | None = None
+    clock_s: float | None = None
+    mem_total_mib: float | None = None
+    mem_available_mib: float | None = None
     kernel: KernelLog = field(default_factory=lambda: KernelLog("none", False))
     previous: KernelLog | None = None
     method: str = "sysfs"
     cards_read: bool = False
     cards: tuple[Card, ...] = ()
+    why_none: str | None = None
     bridges: Mapping[str, str] = field(default_factory=dict)
     smu_reads: int = 0
     hung: tuple[Hung, ...] = ()

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from collectors.script import InvalidScriptInput, compose
+from collectors.vendors import tool_lines, trouble_words, vendor_lines
 
 BANNER = "runledger-probe/1"
 """Opens the script's output; the number is the version of the frames and of what is in them."""
 
 _PARTS = (
     ("collectors.script", "bounded.sh"),
+    ("collectors.script", "vendors.sh"),
     ("collectors.script", "cards.sh"),
     ("collectors.probe", "kernel_log.sh"),
     ("collectors.probe", "probe.sh"),
@@ -85,6 +87,9 @@ def probe_script(request: ProbeRequest) -> bytes:
 
 
 def _lines(request: ProbeRequest) -> Iterator[tuple[str, str]]:
+    yield from vendor_lines()
+    yield from tool_lines()
+    yield "trouble", trouble_words()
     if request.boot_id:
         yield "boot_id", request.boot_id
         if request.cursor and _CURSOR.match(request.cursor):

@@ -36,7 +36,7 @@ class BlockingConnections:
     """`Connections` for code without an event loop; used by one thread, for ``with``.
 
     Between runs nothing is read from the connections, and one that died
-    meanwhile is opened anew by the next run.
+    meanwhile is opened again by the next run.
     """
 
     def __init__(self, limits: Limits | None = None) -> None:

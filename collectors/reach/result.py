@@ -1,17 +1,17 @@
-"""What came of running a script on one node: a value, also where it failed."""
+"""The result of running a script on one node: a value, also where it failed."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from collectors.reach.node import NodeSpec
 from ledger.payloads import SshProbe
+from ledger.text.characters import one_line, printable
+from ledger.text.secrets import redact
 
 ErrorWord = Literal["dns", "refused", "timeout", "auth", "host_key", "protocol", "other"]
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 _LONGEST_DETAIL = 2000
 _NO_COMMAND = 127
 """The exit status of a login shell that did not find the command."""
@@ -74,12 +74,19 @@ class NodeResult:
 
 
 def ssh_probe(
-    result: NodeResult, boot_id: str | None = None, uptime_s: float | None = None
+    result: NodeResult,
+    boot_id: str | None = None,
+    uptime_s: float | None = None,
+    **seen: float | None,
 ) -> SshProbe:
-    """The ``ssh_probe`` payload of a result; boot and uptime are what the script reported."""
+    """The ``ssh_probe`` payload of a result.
+
+    Boot and uptime are what the script reported, and so is what else was
+    ``seen`` of the node: its memory, its clock.
+    """
     failure, latency = result.failure, result.latency_s
     address: str | None = result.node.address
-    if _CONTROL.search(result.node.address):
+    if printable(result.node.address) != result.node.address:
         address = None  # not an identifier; the detail quotes it
     return SshProbe(
         node=result.node.name,
@@ -91,9 +98,10 @@ def ssh_probe(
         latency_s=None if latency is None else round(latency, 6),
         boot_id=boot_id,
         uptime_s=uptime_s,
+        **seen,
     )
 
 
 def plain(text: str) -> str:
     """Text from a far machine, safe to store and print: one line, no controls, bounded."""
-    return _CONTROL.sub(" ", text).strip()[:_LONGEST_DETAIL]
+    return one_line(redact(text), _LONGEST_DETAIL)

@@ -30,7 +30,7 @@ _GOODBYE_S = 1.0
 class Connections:
     """SSH connections that stay open between runs, for ``async with``.
 
-    A connection found dead is opened anew, once a run. Runs may overlap; on
+    A connection found dead is opened again, once a run. Runs may overlap; on
     one node they take turns.
     """
 
@@ -128,7 +128,7 @@ class Connections:
         if link is not None and link.is_open:
             try:
                 # A connection lost in silence shows only by not answering. Half the
-                # time goes to finding out, half to connecting anew.
+                # time goes to finding out, half to connecting again.
                 result = await run_on_link(
                     node, link, script, self._limits, open_s=self._limits.connect_s / 2
                 )

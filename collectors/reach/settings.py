@@ -71,6 +71,7 @@ class SettingsReader:
         ``loop`` is the one that will use them. Blocks. Raises asyncssh's errors
         for a configuration that cannot be read.
         """
+        # Long: one pass through the settings, in the order in which they depend on one another.
         from asyncssh import SSHClientConnectionOptions
 
         files = config_files(node)

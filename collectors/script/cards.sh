@@ -33,8 +33,8 @@ list_cards() {
             read_line "$dir/device/device" && id=$id:${got#0x}
         fi
         # Any other vendor is a BMC's VGA or the CPU's own graphics.
-        case $id in 1002* | 10[dD][eE]*) ;; *) continue ;; esac
-        case $driver in amdgpu | nvidia | '') ;; *) continue ;; esac
+        maker_of "$id" || continue
+        case ",$drivers,," in *",$driver,"*) ;; *) continue ;; esac
         # These are split into words later on.
         case $pci$id in *[!0-9a-fA-F:.]* | '') continue ;; esac
         printf 'card %s %s %s %s\n' "$name" "$pci" "$id" "${driver:--}"
@@ -45,7 +45,7 @@ list_cards() {
         [ ! -e "$dir/driver" ] || continue
         read_line "$dir/vendor" || continue
         id=${got#0x}
-        case $id in 1002 | 10[dD][eE]) ;; *) continue ;; esac
+        maker_of "$id" || continue
         read_line "$dir/device" && id=$id:${got#0x}
         printf 'undriven %s %s\n' "${dir##*/}" "$id"
     done

@@ -16,12 +16,12 @@ from collections.abc import Iterable
 from importlib.resources import files
 
 from ledger.errors import BadInput
+from ledger.text.characters import CONTROL
 
 COMMAND = "sh -s"
 """What to run on the rig; the composed script goes to its stdin."""
 
 _NONCE = re.compile(r"[0-9a-f]{16,64}\Z")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class InvalidScriptInput(BadInput):
@@ -54,7 +54,7 @@ def compose(
     delimiter = f"RUNLEDGER_{nonce}"
     text.append(f"{main} <<'{delimiter}'")
     for key, value in (("nonce", nonce), *lines):
-        if _CONTROL.search(value):
+        if CONTROL.search(value):
             raise InvalidScriptInput(key, value)
         text.append(f"{key} {value}")
     # `exit` keeps the shell from reading on in whatever else may come over stdin.

@@ -31,7 +31,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from collectors.tools.reading import CardReading, ToolReading, amount, json_values, name, number
+from collectors.tools.reading import (
+    HOTTEST_C,
+    CardReading,
+    ToolReading,
+    amount,
+    impossible,
+    json_values,
+    name,
+    number,
+)
 from ledger.identifiers import normalize_pci
 
 
@@ -44,18 +53,44 @@ def parse(list_text: str, metric_text: str = "") -> ToolReading:
         busy = amount(_part(metric, "usage").get("gfx_activity"))
         memory = _part(metric, "mem_usage")
         bus = item.get("bdf", _part(item, "bus").get("bdf"))
+        heat_c = number(_part(metric, "temperature").get("edge"))
+        pci = normalize_pci(bus.strip()) if isinstance(bus, str) else None
+        lies = _lies(metric)
+        # A partition's use is counted with that of the first one.
+        answered = busy is not None or _shares(item, pci, cards)
         cards[index] = CardReading(
-            "unknown" if busy is None else "ok",
+            "unresponsive" if lies else "ok" if answered else "unknown",
             index,
-            normalize_pci(bus.strip()) if isinstance(bus, str) else None,
+            pci,
             card_uid=name(item.get("uuid")),
             model=name(_part(item, "asic").get("market_name")),
             busy_pct=busy,
             vram_used_mib=amount(memory.get("used_vram")),
             vram_total_mib=amount(memory.get("total_vram")),
-            temp_c=number(_part(metric, "temperature").get("edge")),
+            temp_c=heat_c,
+            detail="its numbers cannot be" if lies else "",
         )
     return ToolReading(tuple(cards[index] for index in sorted(cards)))
+
+
+def _shares(item: dict[str, Any], pci: str | None, cards: dict[int, CardReading]) -> bool:
+    """Whether this is a further partition of a card whose first one is well."""
+    partition = item.get("partition_id")
+    if not isinstance(partition, int) or partition < 1 or pci is None:
+        return False
+    device = pci.rpartition(".")[0]
+    return any(
+        card.state == "ok" and card.pci is not None and card.pci.startswith(f"{device}.")
+        for card in cards.values()
+    )
+
+
+def _lies(metric: dict[str, Any]) -> bool:
+    heat = _part(metric, "temperature")
+    readings = [*heat.values(), _part(metric, "usage").get("gfx_activity")]
+    return any(map(impossible, readings)) or any(
+        (number(each) or 0) > HOTTEST_C for each in heat.values()
+    )
 
 
 def _items(text: str) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -1,4 +1,4 @@
-"""Read what ``nvidia-smi --query-gpu=… --format=csv`` prints.
+r"""Read what ``nvidia-smi --query-gpu=… --format=csv`` prints.
 
 >>> output = '''index, pci.bus_id, uuid, name, memory.used [MiB], temperature.gpu, compute_mode
 ... 0, 00000000:1A:00.0, GPU-0a1b2c3d-0001, NVIDIA GeForce RTX 3080 Ti, 25, 48, Exclusive_Process
@@ -16,6 +16,18 @@ With a card lost it exits with an error, names the card, and lists the rest:
 ... ''').cards[1].state
 'unresponsive'
 
+Any word in brackets but ``[N/A]`` and ``[Not Supported]`` costs the ``ok``, and so do
+numbers that no sensor gives and a recovery action:
+
+>>> output = '''index, pci.bus_id, memory.used [MiB], temperature.gpu, gpu_recovery_action
+... 0, 00000000:18:00.0, 0, [GPU requires reset], None
+... 1, 00000000:2A:00.0, 0, 31, Reset
+... '''
+>>> for card in parse(output).cards:
+...     print(card.state, card.detail)
+unresponsive temperature.gpu says [GPU requires reset]
+unresponsive it asks for: Reset
+
 The bus id has a domain of eight digits. Columns are found by the header, and
 without one taken in the order of `QUERY`.
 """
@@ -24,8 +36,17 @@ from __future__ import annotations
 
 import csv
 import re
+from typing import Literal
 
-from collectors.tools.reading import CardReading, ToolReading, amount, name, number
+from collectors.tools.reading import (
+    HOTTEST_C,
+    CardReading,
+    ToolReading,
+    amount,
+    impossible,
+    name,
+    number,
+)
 from ledger.identifiers import normalize_pci
 
 QUERY = (
@@ -40,7 +61,15 @@ QUERY = (
     "clocks.sm",
     "compute_mode",
 )
-"""What the probe asks for, in this order."""
+"""What every nvidia-smi knows to answer, in this order."""
+MEMORY_QUERY = (
+    "ecc.errors.uncorrected.volatile.total",
+    "remapped_rows.pending",
+    "remapped_rows.failure",
+)
+"""Since driver 450: what the card's memory has been through."""
+RECOVERY_QUERY = ("gpu_recovery_action",)
+"""Since driver 560: what the card asks for."""
 
 _FULL = r"[0-9a-fA-F]{4,8}:"
 _BUS = r"[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7]"
@@ -48,7 +77,10 @@ _LOST = re.compile(
     rf"Unable to determine the device handle for GPU ?(?:\d{{1,3}}: ?)?({_FULL}{_BUS})"
     rf"|(?:device handle|GPU is lost|fallen off the bus).{{0,200}}?\b((?:{_FULL})?{_BUS})"
 )
-_TROUBLE = re.compile(r"lost|unknown error|err!|reset required", re.IGNORECASE)
+_TROUBLE = re.compile(r"lost|unknown error|err!|requires? reset|reset required", re.IGNORECASE)
+_BRACKETED = re.compile(r"\[.*\]\Z")
+_NOTHING_SAID = frozenset({"[n/a]", "[not supported]"})
+_NUMBERS = ("memory.used", "memory.total", "utilization.gpu", "temperature.gpu", "clocks.sm")
 
 
 def parse(text: str) -> ToolReading:
@@ -92,19 +124,58 @@ def _card(row: dict[str, str], pci: str) -> CardReading:
         "temp_c": number(row.get("temperature.gpu")),
         "sclk_mhz": amount(row.get("clocks.sm")),
     }
-    readings = [
-        row.get(key, "") for key in ("uuid", "memory.used", "utilization.gpu", "temperature.gpu")
-    ]
-    answered = values["temp_c"] is not None or values["vram_used_mib"] is not None
-    troubled = any(_TROUBLE.search(reading) for reading in readings)
+    state, detail = _state(row, values["temp_c"])
+    if state == "ok" and values["temp_c"] is None and values["vram_used_mib"] is None:
+        state = "unknown"
+    if state == "unresponsive":
+        # What a card says that is not well is no reading.
+        values = dict.fromkeys(values) if _numbers_lie(row, values["temp_c"]) else values
     return CardReading(
-        "unresponsive" if troubled else "ok" if answered else "unknown",
+        state,
         index if isinstance(index, int) else None,
         pci,
         card_uid=_clean(row.get("uuid")),
         model=_clean(row.get("name")),
         compute_mode=_clean(row.get("compute_mode")),
+        detail=detail,
         **values,
+    )
+
+
+def _state(
+    row: dict[str, str], temp_c: float | None
+) -> tuple[Literal["ok", "unresponsive", "unknown"], str]:
+    """What speaks against a card, and what is to be known of one that nothing speaks against."""
+    for column, value in row.items():
+        if _TROUBLE.search(value) and column not in ("name", "uuid"):
+            return "unresponsive", f"{column} says {value}"
+        if _BRACKETED.match(value) and value.lower() not in _NOTHING_SAID:
+            lost = _TROUBLE.search(value) is not None
+            return "unresponsive" if lost else "unknown", f"{column} says {value}"
+    if _numbers_lie(row, temp_c):
+        return "unresponsive", "its numbers cannot be: registers that read as all ones"
+    action = row.get("gpu_recovery_action", "")
+    if action and action.strip("[]").lower() not in ("none", "n/a", "not supported"):
+        return "unresponsive", f"it asks for: {action}"
+    return "ok", _memory(row)
+
+
+def _numbers_lie(row: dict[str, str], temp_c: float | None) -> bool:
+    return (temp_c is not None and temp_c > HOTTEST_C) or any(
+        impossible(row.get(column)) for column in _NUMBERS
+    )
+
+
+def _memory(row: dict[str, str]) -> str:
+    if row.get("remapped_rows.failure", "").lower() in ("yes", "1"):
+        return "damaged rows of its memory could not be set aside: have it replaced"
+    if row.get("remapped_rows.pending", "").lower() in ("yes", "1"):
+        return "damaged rows of its memory are set aside at its next reset"
+    errors = amount(row.get("ecc.errors.uncorrected.volatile.total"))
+    return (
+        f"{errors:g} errors of its memory were not corrected since its driver began"
+        if errors
+        else ""
     )
 
 

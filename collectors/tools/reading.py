@@ -8,18 +8,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ledger.text.characters import one_line, without_terminal
+
 MIB = 1024 * 1024
 
-_NUMBER = re.compile(r"\(?\s*(-?\d{1,15}(?:\.\d{1,9})?)")
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_NUMBER = re.compile(r"\(?\s*(-?\d{1,20}(?:\.\d{1,9})?)")
+HOTTEST_C = 150
+"""No card lives at more."""
+_ALL_ONES = re.compile(
+    r"\(?\s*(?:65535|4294967295|18446744073709551615|0x(?:[fF]{4}|[fF]{8}|[fF]{16}))(?![\d.]*\d)"
+)
 _JSON_STARTS = 50
 """How many places in a text are tried for JSON: warnings may hold braces, junk may hold many."""
 
 
 @dataclass(frozen=True, slots=True)
 class CardReading:
-    """One card as a tool showed it. Sizes in MiB, clocks in MHz, temperatures in °C."""
+    """One card as a tool showed it. Sizes in MiB, clocks in MHz, temperatures in °C.
+
+    ``detail`` is what speaks against the card, in words.
+    """
 
     state: Literal["ok", "unresponsive", "unknown"]
     index: int | None = None
@@ -32,6 +40,7 @@ class CardReading:
     temp_c: float | None = None
     sclk_mhz: float | None = None
     compute_mode: str | None = None
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +68,19 @@ def number(value: Any) -> float | None:
     if not isinstance(value, str) or not (match := _NUMBER.match(value)):
         return None
     text = match[1]
-    return float(text) if "." in text else int(text)
+    found = float(text) if "." in text else int(text)
+    return found if -1e15 < found < 1e15 else None
+
+
+def impossible(value: Any) -> bool:
+    """Whether a number is none that any sensor gives: a register that reads as all ones.
+
+    >>> impossible("65535"), impossible("4294967295 C"), impossible("45")
+    (True, True, False)
+    """
+    if isinstance(value, dict):
+        value = value.get("value")
+    return isinstance(value, str | int) and _ALL_ONES.match(str(value)[:40]) is not None
 
 
 def amount(value: Any) -> float | None:
@@ -72,7 +93,7 @@ def name(value: Any) -> str | None:
     """``value`` as a name without control characters; None where it says nothing."""
     if not isinstance(value, str):
         return None
-    text = " ".join(_CONTROL.sub(" ", value).split())[:200]
+    text = " ".join(one_line(value).split())[:200]
     return (
         None if text.lower() in {"", "n/a", "[n/a]", "none", "unknown", "[not supported]"} else text
     )
@@ -86,7 +107,7 @@ def mib(value: Any) -> float | None:
 
 def without_colour(text: str) -> str:
     """``text`` without terminal sequences, which some tools print even into a file."""
-    return _ANSI.sub("", text)
+    return without_terminal(text)
 
 
 def json_values(text: str) -> Iterator[Any]:

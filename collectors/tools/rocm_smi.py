@@ -57,9 +57,11 @@ import re
 from typing import Any
 
 from collectors.tools.reading import (
+    HOTTEST_C,
     CardReading,
     ToolReading,
     amount,
+    impossible,
     json_values,
     mib,
     name,
@@ -70,7 +72,7 @@ from ledger.identifiers import normalize_pci
 
 _LISTED = re.compile(r"(?:ERROR: |WARNING: )?GPU\[(\d{1,4})\]\s*:\s*([^:]+):?\s*(.*)")
 _CARD = re.compile(r"card(\d{1,4})\Z")
-_TEMPERATURE = re.compile(r"-?\d{1,4}(?:\.\d+)?(?:°C|°c|c|C)\Z")
+_TEMPERATURE = re.compile(r"-?\d{1,10}(?:\.\d+)?(?:°C|°c|c|C)\Z")
 _SHARE = re.compile(r"\d{1,3}%\Z|N/A\Z|[Uu]nsupported\Z")
 _PROBLEM = re.compile(
     r"(?:ERROR|WARNING|NOT_SUPPORTED)\b|pthread_mutex|Failed to initialize|Expected integer"
@@ -97,9 +99,11 @@ def parse(text: str) -> ToolReading:
             cards.setdefault(int(line.split()[0]), {}).update(row)
         if _PROBLEM.match(line) and len(problems) < 20 and (said := name(line)):
             problems.append(said)
-    return ToolReading(
-        tuple(_card(index, cards[index]) for index in sorted(cards)), tuple(problems)
-    )
+    readings: list[CardReading] = []
+    for index in sorted(cards):
+        first_is_ok = bool(readings) and readings[-1].state == "ok"
+        readings.append(_card(index, cards[index], first_is_ok))
+    return ToolReading(tuple(readings), tuple(problems))
 
 
 def _take(facts: Facts, found: Facts) -> None:
@@ -108,6 +112,8 @@ def _take(facts: Facts, found: Facts) -> None:
         word = key.lower().strip(" :")
         if not isinstance(value, str):
             continue
+        if word.startswith(("temperature", "sclk", "gpu use")) and impossible(value):
+            facts["lies"] = True
         if word == "pci bus":
             facts["pci"] = normalize_pci(value.strip())
         elif word == "performance level":
@@ -124,6 +130,8 @@ def _take(facts: Facts, found: Facts) -> None:
             facts["sclk_mhz"] = amount(value[value.find("(") :])
         elif "graphics package power" in word and (power := amount(value)) is not None:
             facts["power"] = power
+        elif "graphics package power" in word and "secondary die" in value.lower():
+            facts["secondary"] = True
         elif word == "unique id":
             facts["card_uid"] = name(value)
         elif word in {"card series", "card model"} and (model := name(value)):
@@ -146,10 +154,18 @@ def _row(line: str) -> Facts | None:
     }
 
 
-def _card(index: int, facts: Facts) -> CardReading:
+def _card(index: int, facts: Facts, first_is_ok: bool) -> CardReading:
+    """``first_is_ok``: of the card before, with which a second die shares its power meter."""
     perf = facts.pop("perf", None)
     alive = [facts.pop("power", None), facts.get("temp_c"), facts.get("sclk_mhz")]
+    shared = facts.pop("secondary", False) and first_is_ok
     if perf == "unknown":
-        return CardReading("unresponsive", index, **facts)
+        return CardReading(
+            "unresponsive", index, detail="its performance level is unknown", **facts
+        )
+    if facts.pop("lies", False) or (facts.get("temp_c") or 0) > HOTTEST_C:
+        return CardReading("unresponsive", index, detail="its numbers cannot be", **facts)
+    if shared:
+        return CardReading("ok", index, **facts)
     answered = any(value is not None for value in alive) or facts.get("busy_pct")
     return CardReading("ok" if answered else "unknown", index, **facts)

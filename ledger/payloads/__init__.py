@@ -19,6 +19,7 @@ from ledger.payloads.decisions import (
     PreflightDecided,
 )
 from ledger.payloads.gpus import GpuFault, GpuProbe, ProbedGpu, SmuError
+from ledger.payloads.history import HistoryRedacted
 from ledger.payloads.nodes import (
     CleanupAction,
     CleanupCompleted,
@@ -26,6 +27,7 @@ from ledger.payloads.nodes import (
     InputFile,
     InputsChecked,
     KernelLogScanned,
+    NodeFault,
     ProcessKilled,
     RamdiskChecked,
     RamdiskFile,
@@ -58,12 +60,14 @@ __all__ = [
     "FleetRef",
     "GpuFault",
     "GpuProbe",
+    "HistoryRedacted",
     "InputFile",
     "InputsChecked",
     "JobFailedWithTraceback",
     "JobFinished",
     "Json",
     "KernelLogScanned",
+    "NodeFault",
     "OverrideSet",
     "ParametersDecided",
     "ParametersProposed",

@@ -9,17 +9,16 @@ clocks in MHz, times as RFC 3339 text.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
 
 from ledger.identifiers import gpu_subject, node_subject, normalize_pci
+from ledger.text.characters import WITHOUT_CONTROL
 
-Identifier = Annotated[
-    str, Meta(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")
-]
+Identifier = Annotated[str, Meta(min_length=1, max_length=4096, pattern=WITHOUT_CONTROL)]
 """A name that ends up in messages and paths: no control characters."""
 Pci = Annotated[
     str, Meta(pattern=r"^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]\Z", description="PCI address")
@@ -43,6 +42,8 @@ class Payload(
 
     event_type: ClassVar[str] = ""
     version: ClassVar[int] = 1
+    upcasts: ClassVar[Mapping[int, Callable[[Json], Json]]] = {}
+    """From each older version the step to the next one, on the payload as a JSON object."""
 
     @classmethod
     def normalize(cls, data: Json) -> None:

@@ -15,6 +15,7 @@ from ledger.payloads._base import (
     Pci,
     complete_pci_in,
 )
+from ledger.payloads.upcasts import gpu_fault_1
 
 CardState = Literal["ok", "unresponsive", "missing", "unknown"]
 
@@ -34,10 +35,17 @@ class ProbedGpu(Part, frozen=True, kw_only=True):
     sclk_mhz: Amount | None = None
     processes: Count | None = None
     compute_mode: Identifier | None = None
+    place: Identifier | None = None
+    """Its way from the root by device and function, without bus numbers, which may shift."""
+    detail: str | None = None
+    """Why the state is what it is, where it is not ``ok``."""
 
 
 class GpuProbe(Payload, frozen=True, kw_only=True):
-    """The cards of a node; ``smu_reads`` counts the SMU queries that the probe itself cost."""
+    """The cards of a node; ``smu_reads`` counts the SMU queries that the probe itself cost.
+
+    ``detail`` says why cards are not shown, where a tool or its absence tells.
+    """
 
     event_type = "gpu_probe"
 
@@ -46,6 +54,7 @@ class GpuProbe(Payload, frozen=True, kw_only=True):
     gpus: tuple[ProbedGpu, ...]
     smu_reads: Count
     expected: Count | None = None
+    detail: str | None = None
 
     @classmethod
     def normalize(cls, data: Json) -> None:
@@ -69,21 +78,38 @@ class SmuError(Payload, frozen=True, kw_only=True):
 
 
 class GpuFault(Payload, frozen=True, kw_only=True):
-    """A fault of a card other than an SMU error, as the kernel named it."""
+    """A fault of a card other than an SMU error, as the kernel named it.
+
+    ``code`` is the number or class in its line (an Xid, ``fatal``, ``succeeded``
+    of a reset, ``shutdown`` for heat), ``action`` what its source asks for.
+    """
 
     event_type = "gpu_fault"
+    version = 2
+    upcasts = {1: gpu_fault_1}
 
     node: Identifier
     fault: Literal[
         "device_lost",
         "ring_timeout",
         "gpu_reset",
+        "gpu_reset_failed",
         "page_fault",
         "ras_uncorrectable",
+        "ras_retire",
         "pcie_error",
+        "pcie_corrected",
+        "pcie_uncorrected",
         "xid",
+        "nvlink",
+        "needs_reset",
+        "thermal",
+        "init_failed",
+        "iommu",
         "other",
     ]
     raw: str
     pci: Pci | None = None
+    code: Identifier | None = None
+    action: Literal["reset", "reboot", "drain_reset", "rma"] | None = None
     boot_id: Identifier | None = None

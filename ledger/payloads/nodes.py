@@ -5,11 +5,24 @@ from __future__ import annotations
 from typing import Literal
 
 from ledger.identifiers import normalize_pci
-from ledger.payloads._base import Amount, Count, Identifier, Integer, Json, Part, Payload, Pci
+from ledger.payloads._base import (
+    Amount,
+    Count,
+    Identifier,
+    Integer,
+    Json,
+    Number,
+    Part,
+    Payload,
+    Pci,
+)
 
 
 class SshProbe(Payload, frozen=True, kw_only=True):
-    """Whether a node answered over SSH, and which boot it is in."""
+    """Whether a node answered over SSH, which boot it is in, and what it has left.
+
+    ``clock_offset_s`` is the node's clock less ours.
+    """
 
     event_type = "ssh_probe"
 
@@ -24,10 +37,16 @@ class SshProbe(Payload, frozen=True, kw_only=True):
     latency_s: Amount | None = None
     boot_id: Identifier | None = None
     uptime_s: Amount | None = None
+    mem_total_mib: Amount | None = None
+    mem_available_mib: Amount | None = None
+    clock_offset_s: Number | None = None
 
 
 class KernelLogScanned(Payload, frozen=True, kw_only=True):
-    """How far a node's kernel log was read. ``readable`` false is no evidence, never "clean"."""
+    """How far a node's kernel log was read. ``readable`` false is no evidence, never "clean".
+
+    ``unread`` counts lines that hold words of trouble and could not be placed.
+    """
 
     event_type = "kernel_log_scanned"
 
@@ -37,6 +56,29 @@ class KernelLogScanned(Payload, frozen=True, kw_only=True):
     readable: bool
     boot_id: Identifier | None = None
     cursor: Identifier | None = None
+    unread: Count | None = None
+
+
+class NodeFault(Payload, frozen=True, kw_only=True):
+    """A fault of the machine itself, as its kernel named it; ``code`` is the number in the line."""
+
+    event_type = "node_fault"
+
+    node: Identifier
+    fault: Literal[
+        "hung_task",
+        "lockup",
+        "storage",
+        "readonly_fs",
+        "machine_check",
+        "fabric",
+        "iommu",
+        "oom",
+        "other",
+    ]
+    raw: str
+    code: Identifier | None = None
+    boot_id: Identifier | None = None
 
 
 class ProcessKilled(Payload, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 They are documented in ``docs/views.md``, and stable: a later revision may add a
 view or a column at the end, and takes none away. Each is only a way of reading
-``events``; none stores anything.
+``events``; none stores anything. Longer than most: one revision made them all.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from migrations.columns import (
     since,
     study,
 )
-from migrations.words import Postgres, Sqlite, Words
+from migrations.dialects import Postgres, Sqlite, Words
 
 revision = "0002"
 down_revision = "0001"
@@ -173,6 +173,7 @@ def _gpu_probes(w: Words) -> str:
 
 
 def _gpu_health(w: Words) -> str:
+    # Long: one statement, which reads from top to bottom.
     trouble = "'smu_error', 'gpu_fault', 'job_failed_with_traceback'"
     card = w.element
     standing = select(
@@ -242,6 +243,7 @@ LEFT JOIN standings s ON s.node = c.node AND s.pci = c.pci""".format(
 
 
 def _failures(w: Words) -> str:
+    # Long: one statement, which reads from top to bottom.
     kinds = (
         "CASE v.type WHEN 'smu_error' THEN 'smu_error' WHEN 'gpu_fault' THEN 'gpu_fault' "
         "ELSE 'job' END"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rules import words
+from ledger.text import humanize
 from rules.facts.budget import median_trial_s, time_budget_s, trials_that_fit
 from rules.facts.parameters import History, Numbers, grown, run_label, scope_of, study_of
 from rules.folds.runs import scope_key
@@ -68,7 +68,7 @@ def _none(policy: Policy, found: History, last: Run) -> tuple[Numbers | None, Ad
     barren, alive_before = _streak(found, last)
     trials = sum(run.counted.completed_trials for run in barren if run.counted is not None)
     if not trials:
-        lost = words.listed([loss.node for loss in last.losses])
+        lost = humanize.listed([loss.node for loss in last.losses])
         why = f"{lost} was lost during it" if lost else "no trial of it ran to a result"
         return None, {
             "text": f"{run_label(last)} found nothing, but {why}: it says nothing about the space",
@@ -96,11 +96,11 @@ def _none(policy: Policy, found: History, last: Run) -> tuple[Numbers | None, Ad
     more = (
         "no number of trials makes a find likely"
         if opinion.more_trials is None
-        else f"{words.count(opinion.more_trials, 'more trial')} would find a survivor with "
-        f"{words.percent(priors.find_probability)} probability"
+        else f"{humanize.counted(opinion.more_trials, 'more trial')} would find a survivor with "
+        f"{humanize.percent(priors.find_probability)} probability"
     )
-    dead = words.percent(opinion.probability_dead)
-    tried = f"{words.count(trials, 'finished trial')} without a survivor"
+    dead = humanize.percent(opinion.probability_dead)
+    tried = f"{humanize.counted(trials, 'finished trial')} without a survivor"
     if len(barren) > 1:
         tried += f" in {len(barren)} runs"
     limits = policy.proposal
@@ -171,7 +171,7 @@ def _yield(policy: Policy, last: Run) -> Advice:
     share = counted.survivors / counted.seed_count if counted.seed_count else 1.0
     saturated = _saturated(policy, last)
     part = f"{counted.survivors:,} of {counted.seed_count:,} seeds survived "
-    part += f"({words.percent(share)})"
+    part += f"({humanize.percent(share)})"
     said = (
         "the yield is saturated, so more trials add little and only more seeds can add survivors"
         if saturated
@@ -197,9 +197,9 @@ def _room(
         return second, {}
     budget_s = time_budget_s(policy, timeout_s)
     fit = trials_that_fit(median_s, budget_s)
-    need = f"{second.trials:,} trials at {words.number(float(median_s))} s each need "
-    need += f"{words.number(float(second.trials * median_s))} s of "
-    need += f"{words.number(float(budget_s))} s"
+    need = f"{second.trials:,} trials at {humanize.number(float(median_s))} s each need "
+    need += f"{humanize.number(float(second.trials * median_s))} s of "
+    need += f"{humanize.number(float(budget_s))} s"
     room: Advice = {
         "text": f"{need}: there is room" if second.trials <= fit else f"{need}: {fit:,} fit",
         "trial_s": round(float(median_s), 3),

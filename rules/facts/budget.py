@@ -9,9 +9,9 @@ from __future__ import annotations
 import statistics
 from fractions import Fraction
 
-from rules import words
+from ledger.text import humanize
 from rules.policy import Policy
-from rules.ruleset import Fact, Margin
+from rules.ruleset import Fact, comparable, known
 from rules.state import State
 
 _SHORTEST_S = Fraction(1, 1_000_000)
@@ -56,11 +56,26 @@ def budget_fact(
     budget_s = time_budget_s(policy, timeout_s)
     need_s = Fraction(0) if median_s is None else trials * median_s
     fits = trials if median_s is None else trials_that_fit(median_s, budget_s)
+    features = known(
+        trials=trials,
+        seed_count=seed_count,
+        comparable_trials=len(state.trial_times.get(str(seed_count), ())),
+        timeout_s=timeout_s,
+    )
+    if median_s is not None:
+        features |= {
+            "median_s": float(median_s),
+            "need_s": float(need_s),
+            "used_share": comparable(
+                need_s / _exact(timeout_s), policy.preflight.time_budget_share
+            ),
+            "fits": fits,
+        }
     return [
         Fact(
             kind=kind,
             subject=f"step/{step}",
-            features={"comparable": median_s is not None, "over": need_s > budget_s},
+            features=features,
             show={
                 "step": step,
                 "trials": f"{trials:,}",
@@ -68,24 +83,12 @@ def budget_fact(
                 if seed_count is None
                 else f"no finished trial had {seed_count:,} seeds",
                 "tell": "give --seed-count" if seed_count is None else "nothing to do",
-                "median_s": words.number(float(median_s or 0)),
-                "need_s": words.number(float(need_s)),
-                "budget_s": words.number(float(budget_s)),
+                "median_s": humanize.number(float(median_s or 0)),
+                "need_s": humanize.number(float(need_s)),
+                "budget_s": humanize.number(float(budget_s)),
                 "fits": f"{fits:,}",
                 "fewer": f"at most {fits:,} trials, or for fewer seeds" if fits else "fewer seeds",
             },
             evidence=() if median_s is None else tuple(state.trial_events[str(seed_count)]),
-            margins=() if median_s is None else (_margin(float(need_s), float(budget_s)),),
         )
     ]
-
-
-def _margin(need_s: float, budget_s: float) -> Margin:
-    return Margin(
-        rule="over_time_budget",
-        what="seconds needed",
-        value=need_s,
-        limit=budget_s,
-        operator=">",
-        key="preflight.time_budget_share",
-    )

@@ -5,17 +5,18 @@ from __future__ import annotations
 import msgspec
 
 from ledger.identifiers import node_subject
+from ledger.text import humanize
 from ledger.times import SECOND_US
-from rules import words
-from rules.ruleset import Fact, Margin
+from rules.ruleset import Fact, known
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """For which step evidence is wanted, when, and how old it may be (seconds)."""
+    """For which step evidence is wanted, when, and how old it may be, in seconds and in words."""
 
     step: str
     at_us: int
     max_age_s: float
+    max_age: str
 
     def is_fresh(self, time_us: int) -> bool:
         """Whether evidence of that time may still be relied on."""
@@ -38,35 +39,21 @@ class Asked(msgspec.Struct, frozen=True):
         ``time_us`` is its time, None where there is none; ``unreadable`` says
         what was wrong with it, ``mend`` what to do before looking again.
         """
-        status, problem = "fresh", ""
-        age_s = 0.0 if time_us is None else self._age_s(time_us)
-        if time_us is None:
-            status, problem = "missing", "is missing"
-        elif unreadable:
-            status, problem = "unreadable", unreadable
-        elif not self.is_fresh(time_us):
-            age, limit = words.age(age_s), words.span(self.max_age_s)
-            age = f"over {age}" if age == limit else age
-            status, problem = "stale", f"is {age} old (at most {limit})"
-        margin = Margin(
-            rule="evidence_missing",
-            what=f"age in seconds of {what}",
-            value=age_s,
-            limit=self.max_age_s,
-            operator=">",
-            key="preflight.evidence_max_age_s",
-        )
+        age_s = None if time_us is None else self._age_s(time_us)
         return Fact(
             kind="evidence",
             subject=node_subject(node or "localhost"),
-            features={"status": status, "what": what},
+            features=known(
+                what=what, age_s=age_s, readable=None if age_s is None else not unreadable
+            ),
             show={
                 "node": node or "the controller",
                 "what": what,
-                "problem": problem,
+                "problem": unreadable,
+                "age": "" if age_s is None else humanize.older_than(age_s, self.max_age),
+                "max_age": self.max_age,
                 "step": self.step,
                 "mend": f"{mend}, then " if mend else "",
             },
             evidence=events,
-            margins=() if time_us is None else (margin,),
         )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ledger.identifiers import node_subject
-from rules import words
+from ledger.text import humanize
 from rules.facts.evidence import Asked
 from rules.fleet import FileCheck, Step
 from rules.folds.boots import since_boot
-from rules.ruleset import Fact
+from rules.ruleset import Fact, known
 from rules.state import File, NodeState
 
 
@@ -48,7 +48,7 @@ def _looked_for(
     what = "ramdisk_checked" if role == "ramdisk" else "inputs_checked"
     events = tuple(dict.fromkeys(file.event for file in found))
     passed_over = [check.path for check in checks if check.path not in files]
-    problem = f"did not look for {words.listed(passed_over)}" if passed_over else ""
+    problem = f"did not look for {humanize.listed(passed_over)}" if passed_over else ""
     yield asked.evidence(node, what, oldest, events, problem or _unhashed(checks, files))
 
 
@@ -60,23 +60,28 @@ def _unhashed(checks: Sequence[FileCheck], files: Mapping[str, File]) -> str:
         if (file := files.get(check.path)) and file.present and not file.sha256
         if check.sha256 or file.expected_sha256
     ]
-    return f"took no hash of {words.listed(paths)}" if paths else ""
+    return f"took no hash of {humanize.listed(paths)}" if paths else ""
 
 
 def _file(
     asked: Asked, node: str, role: str, check: FileCheck, file: File, seen: NodeState
 ) -> Fact:
     wanted = check.sha256 or file.expected_sha256
-    there = "no" if not file.present else "empty" if file.size == 0 else "yes"
-    changed = bool(
-        file.present and wanted and file.sha256 and wanted.lower() != file.sha256.lower()
-    )
-    rebooted = role == "ramdisk" and not since_boot(seen, file.time_us)
-    boot = [seen.boot.event] if rebooted and seen.boot is not None else []
+    as_expected = None
+    if file.present and wanted and file.sha256:
+        as_expected = wanted.lower() == file.sha256.lower()
+    current = since_boot(seen, file.time_us)
+    boot = [] if role != "ramdisk" or current or seen.boot is None else [seen.boot.event]
     return Fact(
         kind="file",
         subject=node_subject(node or "localhost"),
-        features={"role": role, "there": there, "changed": changed, "rebooted": rebooted},
+        features=known(
+            role=role,
+            present=file.present,
+            bytes=file.size,
+            as_expected=as_expected,
+            since_boot=current,
+        ),
         show={
             "node": node or "the controller",
             "path": check.path,

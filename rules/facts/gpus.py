@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import msgspec
 
 from ledger.identifiers import gpu_subject
-from ledger.times import format_time
-from rules import words
+from ledger.text import humanize
+from ledger.times import SECOND_US, format_time
 from rules.facts.failures import counting
 from rules.folds.context import Context
 from rules.folds.identity import identifying
 from rules.ladder import SITS_OUT, Standing, climb, operator_state, worst
-from rules.ruleset import Fact, Fired, Margin
+from rules.ruleset import Fact, Fired, known
 from rules.state import Card, CleanRun, Failure, Incident, Override, State
 
 _FAILURES_NAMED = 20
@@ -65,7 +65,7 @@ def gpu_facts(
         mine = counting(mine, standing, context)
         index = None if is_gone(state, key) else card.index
         label = card_label(card.node, card.pci, index)
-        about = _About(card, label, context)
+        about = _About(card, label, context, at_us)
         facts += [(key, standing, fact) for fact in about.facts(standing, mine)]
     return facts
 
@@ -73,9 +73,9 @@ def gpu_facts(
 class _About:
     """The facts of one card, each with what it rests on."""
 
-    def __init__(self, card: Card, label: str, context: Context) -> None:
+    def __init__(self, card: Card, label: str, context: Context, at_us: int) -> None:
         self._gpu = context.policy.gpu
-        self._context = context
+        self._at_us = at_us
         self._subject = gpu_subject(card.node, card.pci)
         self._show = {"card": label, "subject": self._subject, "pci": card.pci, "node": card.node}
 
@@ -83,7 +83,7 @@ class _About:
         """Where it stands by the rules, what an operator said of it, what failed on it."""
         yield self._ladder(standing)
         if standing.operator is not None:
-            yield self._word(standing.operator, operator_state(standing))
+            yield self._word(standing.operator)
         if failures:
             yield self._failures(failures)
 
@@ -93,35 +93,38 @@ class _About:
         grounds = standing.because
         if standing.rules == "retire":
             grounds = sorted([*standing.exclusions, *grounds], key=lambda each: each.when)
+        quiet_us = standing.quiet_us(self._at_us)
         evidence = [incident.event for incident in grounds]
         evidence += [] if reinstated is None else [reinstated.event]
         return Fact(
             kind="gpu",
             subject=self._subject,
-            features={
-                "rules": standing.rules,
-                "reinstated": reinstated is not None,
-                "taken_out": operator_state(standing) in SITS_OUT,
-            },
+            features=known(
+                incidents=len(standing.because),
+                most_incidents=standing.most,
+                exclusions=len(standing.exclusions),
+                reinstated=reinstated is not None,
+                quiet_s=None if quiet_us is None else quiet_us / SECOND_US,
+                taken_out=operator_state(standing) in SITS_OUT,
+            ),
             show=self._show
             | {
                 "incidents": _incidents(standing.because),
                 "exclusions": len(standing.exclusions),
-                "window": words.span(gpu.window_s),
-                "exclude_after": words.count(gpu.exclude_after_incidents, "incident"),
+                "window": humanize.span(gpu.window_s),
+                "exclude_after": humanize.counted(gpu.exclude_after_incidents, "incident"),
                 "clean": gpu.reinstate_clean_probes,
-                "clean_span": words.span(gpu.reinstate_after_s),
+                "clean_span": humanize.span(gpu.reinstate_after_s),
                 "reinstated_by": _reinstated_by(reinstated),
             },
             evidence=tuple(dict.fromkeys(evidence)),
-            margins=_margins(standing, self._context),
         )
 
-    def _word(self, word: Override, state: str) -> Fact:
+    def _word(self, word: Override) -> Fact:
         return Fact(
             kind="gpu_word",
             subject=self._subject,
-            features={"operator": state},
+            features={"word": word.action},
             show=self._show | {"operator_says": operator_says(word)},
             evidence=(word.event,),
         )
@@ -136,7 +139,7 @@ class _About:
             | {
                 "failures": len(failures),
                 "failing_since_us": min(each.time_us for each in failures),
-                "window": words.span(self._gpu.window_s),
+                "window": humanize.span(self._gpu.window_s),
             },
             evidence=tuple(failure.event for failure in failures[-named:]),
         )
@@ -146,48 +149,22 @@ def _incidents(because: list[Incident]) -> str:
     said: list[str] = []
     for incident in because:
         crash = ", and the node went down" if incident.crash else ""
-        said.append(f"{incident.kind} at {words.moment(incident.time_us)}{crash}")
+        said.append(f"{incident.kind} at {humanize.moment(incident.time_us)}{crash}")
     crashes = sum(incident.crash for incident in because)
     what = "a crash" if crashes == 1 else "crashes"
     if crashes and len(said) > 1:
         what = f"{crashes} of them {what}"
     return (
-        f"{words.count(len(said), 'incident')}{f', {what}' if crashes else ''}: "
-        f"{words.listed(said, 3)}"
+        f"{humanize.counted(len(said), 'incident')}{f', {what}' if crashes else ''}: "
+        f"{humanize.listed(said, 3)}"
     )
-
-
-def _margins(standing: Standing, context: Context) -> tuple[Margin, ...]:
-    """How far the card is from the next rung that incidents lead to."""
-    gpu = context.policy.gpu
-    if standing.rules == "watch":
-        return (
-            Margin(
-                rule="repeated_incident",
-                what="incidents within the window",
-                value=len(standing.because),
-                limit=gpu.exclude_after_incidents,
-                key="gpu.exclude_after_incidents",
-            ),
-        )
-    if standing.rules == "excluded":
-        return (
-            Margin(
-                rule="repeated_exclusion",
-                what="exclusions over all time",
-                value=len(standing.exclusions),
-                limit=gpu.retire_after_exclusions,
-                key="gpu.retire_after_exclusions",
-            ),
-        )
-    return ()
 
 
 def _reinstated_by(entry: Override | CleanRun | None) -> str:
     if entry is None:
         return ""
     if isinstance(entry, CleanRun):
-        return f"clean probes until {words.moment(entry.time_us)}"
+        return f"clean probes until {humanize.moment(entry.time_us)}"
     return f"the word of {entry.by}: {entry.reason}"
 
 
@@ -195,7 +172,7 @@ def operator_says(word: Override | None) -> str:
     """An operator's word in a sentence."""
     if word is None:
         return ""
-    until = "" if word.expires_us is None else f" until {words.moment(word.expires_us)}"
+    until = "" if word.expires_us is None else f" until {humanize.moment(word.expires_us)}"
     verb = {"watch": "watched", "exclude": "excluded", "retire": "retired"}[word.action]
     return f"{verb} by {word.by}{until}: {word.reason}"
 

@@ -13,13 +13,17 @@ from typing import Any
 import msgspec
 
 from ledger.identifiers import gpu_subject, node_subject
-from rules import words
+from ledger.text import humanize
 from rules.facts.gpus import CardStanding, card_label
 from rules.fleet import Node
 from rules.folds.boots import since_boot
+from rules.folds.context import Context
 from rules.folds.identity import place_key
-from rules.ruleset import Fact
+from rules.ruleset import Fact, known
 from rules.state import Hung, NodeState, State
+
+_DOWN = frozenset({"unresponsive", "missing"})
+"""States in which a card does not answer."""
 
 
 class _Place(msgspec.Struct, frozen=True):
@@ -35,8 +39,15 @@ class CardFacts:
     """Builds the facts about the cards of a node."""
 
     def __init__(
-        self, state: State, node: Node, standings: Mapping[str, CardStanding], step: str
+        self,
+        state: State,
+        context: Context,
+        at_us: int,
+        node: Node,
+        standings: Mapping[str, CardStanding],
+        step: str,
     ) -> None:
+        self._oldest_us = at_us - context.window_us
         self._state = state
         self._node = node
         self._seen = state.nodes.get(node.name) or NodeState()
@@ -98,10 +109,20 @@ class CardFacts:
             standing = self._standings[place.key]
             show["reason"] = standing.reason
             evidence += standing.evidence
+        card = self._state.cards.get(place.key)
+        known_incidents = card.incidents if card is not None else ()
+        incidents = [each for each in known_incidents if each.time_us > self._oldest_us]
         return Fact(
             kind="card",
             subject=gpu_subject(self._node.name, place.pci),
-            features={"state": place.state, "out": out},
+            features=known(
+                state=place.state,
+                out=out,
+                down=place.state in _DOWN,
+                index=place.index,
+                incidents=len(incidents),
+                crashes=sum(each.crash for each in incidents),
+            ),
             show=show,
             evidence=tuple(dict.fromkeys(evidence)),
         )
@@ -122,7 +143,7 @@ class CardFacts:
             subject=gpu_subject(self._node.name, place.pci),
             features={"state": place.state, "since_boot": len(incidents)},
             show=self._show(place)
-            | {"incident": f"{newest.kind} at {words.moment(newest.time_us)}"},
+            | {"incident": f"{newest.kind} at {humanize.moment(newest.time_us)}"},
             evidence=tuple(each.event for each in incidents),
         )
 
@@ -137,12 +158,17 @@ class CardFacts:
         return Fact(
             kind="shortage",
             subject=node_subject(self._node.name),
-            features={"unexplained": unexplained},
+            features={
+                "expected": shown + short,
+                "shown": shown,
+                "sitting_out": idle,
+                "unexplained": unexplained,
+            },
             show={
                 "node": self._node.name,
                 "shown": shown,
                 "expected": shown + short,
-                "which": f"; not shown any more: {words.listed(before)}" if before else "",
+                "which": f"; not shown any more: {humanize.listed(before)}" if before else "",
                 "beside": f" ({idle} of the missing sit{'s' if idle == 1 else ''} out)"
                 if idle
                 else "",
@@ -170,8 +196,8 @@ class CardFacts:
             yield Fact(
                 kind="orphan",
                 subject=gpu_subject(self._node.name, pci),
-                features={"mib": size},
-                show=self._show(self._place(pci, there)) | {"orphaned_mib": words.number(size)},
+                features={"orphaned_vram_mib": size},
+                show=self._show(self._place(pci, there)) | {"orphaned_mib": humanize.number(size)},
                 evidence=(cleanup.event,),
             )
 
@@ -185,12 +211,12 @@ def hung_fact(subject: str, what: str, hung: list[Hung], show: dict[str, Any], o
     return Fact(
         kind="hung",
         subject=subject,
-        features={"out": out},
+        features={"commands": len(hung), "out": out},
         show=show
         | {
             "what": what,
-            "commands": words.listed(
-                [f"{each.command!r} ({words.span(each.timeout_s)})" for each in hung]
+            "commands": humanize.listed(
+                [f"{each.command!r} ({humanize.span(each.timeout_s)})" for each in hung]
             ),
         },
         evidence=tuple(each.event for each in hung),

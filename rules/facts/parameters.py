@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
+from ledger.text import humanize
 from ledger.times import SECOND_US
-from rules import words
 from rules.folds.runs import scope_text
 from rules.policy import Policy
-from rules.ruleset import Fact
+from rules.ruleset import Fact, known
 from rules.state import Counted, Run, State
 
 
@@ -23,7 +23,7 @@ class History(msgspec.Struct, kw_only=True):
     """
 
     last: Run | None = None
-    silent: list[tuple[str, Run]] = []
+    silent: list[Run] = []
     going: list[Run] = []
     ended: list[Run] = []
 
@@ -34,10 +34,8 @@ def history(state: State, study: str | None, scope: dict[str, str], at_us: int) 
         going=_going_runs(state, study, scope, at_us), ended=ended_runs(state, study, scope, at_us)
     )
     for run in found.ended:
-        if run.counted is None:
-            found.silent.append(("unknown_outcome", run))
-        elif run.counted.partial:
-            found.silent.append(("partial_run", run))
+        if run.counted is None or run.counted.partial:
+            found.silent.append(run)
         else:
             found.last = run
             break
@@ -106,14 +104,13 @@ def last_run_fact(found: History) -> Fact:
     run = found.last
     counted = run.counted if run is not None else None
     if run is None or counted is None:
-        return Fact(kind="last_run", subject="fleet", features={"has_run": False}, show={"run": ""})
+        return Fact(kind="last_run", subject="fleet", features={}, show={"run": ""})
     return Fact(
         kind="last_run",
         subject=subject_of(run),
         features={
-            "has_run": True,
             "survivors": counted.survivors,
-            "completed": counted.completed_trials,
+            "completed_trials": counted.completed_trials,
         },
         show={
             "run": run_label(run),
@@ -126,31 +123,34 @@ def last_run_fact(found: History) -> Fact:
 
 
 def note_facts(found: History) -> list[Fact]:
-    """Runs that do not speak, and a zero that a lost node may have caused."""
-    facts = [_note(name, run, ()) for name, run in found.silent]
+    """Runs that do not speak, and the last that does where nodes of it were lost meanwhile."""
     last = found.last
-    if last is not None and last.counted is not None and last.losses and not last.counted.survivors:
-        facts.append(_note("confounded", last, tuple(loss.event for loss in last.losses)))
-    return facts
+    runs = [*found.silent, last] if last is not None and last.losses else found.silent
+    return [_note(run) for run in runs]
 
 
-def _note(name: str, run: Run, evidence: tuple[str, ...]) -> Fact:
+def _note(run: Run) -> Fact:
     counted = run.counted
     own = [counted.event] if counted is not None else []
+    whole = counted is not None and not counted.partial
     ended = run.finished_event or run.started_event
     own += [ended] if counted is None and ended else []
-    outcome = run.outcome or f"its timeout of {words.number(run.timeout_s or 0)} s is over"
+    outcome = run.outcome or f"its timeout of {humanize.number(run.timeout_s or 0)} s is over"
     return Fact(
         kind="note",
         subject=subject_of(run),
-        features={"note": name},
+        features=known(
+            uncounted_share=counted.uncounted if counted is not None else None,
+            survivors=counted.survivors if counted is not None else None,
+            lost_nodes=len(run.losses),
+        ),
         show={
             "run": run_label(run),
             "outcome": f"{outcome}: {run.reason}" if run.reason else outcome,
             "partial": counted.partial if counted is not None else "",
-            "lost": words.listed([loss.node for loss in run.losses]),
+            "lost": humanize.listed([loss.node for loss in run.losses]),
         },
-        evidence=(*own, *evidence),
+        evidence=(*own, *(loss.event for loss in run.losses if whole)),
     )
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from fractions import Fraction
 from typing import Any
 
 from ledger.identifiers import node_subject
-from rules import words
+from ledger.text import humanize
+from ledger.times import SECOND_US
 from rules.facts import files
 from rules.facts.budget import budget_fact
 from rules.facts.evidence import Asked
@@ -18,7 +17,8 @@ from rules.fleet import Node, Step
 from rules.folds.boots import since_boot
 from rules.folds.context import Context
 from rules.folds.identity import place_key
-from rules.ruleset import Fact, Margin
+from rules.folds.incidents import common_cause, share_of
+from rules.ruleset import Fact, known
 from rules.state import NodeState, Override, Reach, State
 
 Question = dict[str, Any]
@@ -58,42 +58,45 @@ class PreflightFacts:
         self.step: Step | None = context.fleet.steps.get(self.step_name)
         self.nodes: tuple[Node, ...] = context.fleet.nodes_of(self.step_name)
         self.preflight = context.policy.preflight
-        self._asked = Asked(self.step_name, at_us, self.preflight.evidence_max_age_s)
-        missing = [
-            node.name
+        max_age_s = self.preflight.evidence_max_age_s
+        self._asked = Asked(self.step_name, at_us, max_age_s, humanize.span(max_age_s))
+        self._unreachable = sum(
+            self.reachable(node.name) is False and self.sits_out(node.name) is None
             for node in self.nodes
-            if self.reachable(node.name) == "no" and self.sits_out(node.name) is None
-        ]
-        self.allowed = len(missing) <= self.preflight.allow_missing_nodes
+        )
 
     def node_state(self, name: str) -> NodeState:
         """What is remembered of a node; nothing, where it was never seen."""
         return self.state.nodes.get(name) or NodeState()
 
-    def reachable(self, name: str) -> str:
-        """``yes``, ``no``, or ``unknown`` where it was never probed."""
+    def reachable(self, name: str) -> bool | None:
+        """Whether it answered the newest probe; None where it was never probed."""
         reach = self.node_state(name).reach
-        return "unknown" if reach is None else "yes" if reach.reachable else "no"
+        return None if reach is None else reach.reachable
 
     def usable(self, name: str) -> bool:
         """Whether a node answered; where the policy asks for no answer, whether it may have."""
         reachable = self.reachable(name)
         asked = "ssh_probe" in self.preflight.required_evidence
-        return reachable == "yes" or (reachable == "unknown" and not asked)
+        return reachable is True or (reachable is None and not asked)
 
     def facts(self) -> Iterator[Fact]:
         """Every fact but the fleet's."""
+        yield self._question()
         for node in self.nodes:
             yield self._node(node)
             if self.sits_out(node.name) is not None:
                 continue
             yield from self._common(node)
-            if self.reachable(node.name) == "no":
+            if self.reachable(node.name) is False:
                 continue
             seen = self.node_state(node.name)
             yield from self._evidence(node)
             yield from self._troubles(node)
-            yield from CardFacts(self.state, node, self.standings, self.step_name).facts()
+            cards = CardFacts(
+                self.state, self.context, self.at_us, node, self.standings, self.step_name
+            )
+            yield from cards.facts()
             if node.ramdisk:
                 yield from files.ramdisk(self._asked, self.step, node.name, seen)
             if node.name != self.context.controller:
@@ -114,6 +117,15 @@ class PreflightFacts:
         )
         yield from self._run()
 
+    def _question(self) -> Fact:
+        asked = {name: self.question.get(name) for name in ("trials", "seed_count")}
+        return Fact(
+            kind="question",
+            subject=f"step/{self.step_name}",
+            features=known(step=self.step_name, **asked),
+            show={"step": self.step_name},
+        )
+
     # -- nodes ---------------------------------------------------------------
 
     def sits_out(self, name: str) -> Override | None:
@@ -124,7 +136,8 @@ class PreflightFacts:
         return newest if newest is not None and newest.action in ("exclude", "retire") else None
 
     def _node(self, node: Node) -> Fact:
-        reach = self.node_state(node.name).reach
+        seen = self.node_state(node.name)
+        reach, started_us = seen.reach, None if seen.boot is None else seen.boot.started_us
         lost = reach if reach is not None and not reach.reachable else None
         old = lost is not None and not self._asked.is_fresh(lost.time_us)
         word = self.sits_out(node.name)
@@ -133,15 +146,17 @@ class PreflightFacts:
         return Fact(
             kind="node",
             subject=node_subject(node.name),
-            features={
-                "reachable": self.reachable(node.name),
-                "allowed": self.allowed,
-                "out": word is not None,
-            },
+            features=known(
+                reachable=self.reachable(node.name),
+                out=word is not None,
+                unreachable_nodes=self._unreachable,
+                cards=None if seen.probe is None else len(seen.probe.gpus),
+                uptime_s=None if started_us is None else (self.at_us - started_us) / SECOND_US,
+            ),
             show=self._show(node)
             | {
                 "why": "" if lost is None else _why(lost),
-                "since": f" at {words.moment(lost.time_us)}" if lost is not None and old else "",
+                "since": f" at {humanize.moment(lost.time_us)}" if lost is not None and old else "",
                 "mend": "probe again, that look is old" if old else _mend(node, lost),
                 "allowance": self.preflight.allow_missing_nodes,
                 "operator_says": operator_says(word),
@@ -170,35 +185,29 @@ class PreflightFacts:
         yield Fact(
             kind="common",
             subject=node_subject(node.name),
-            features={"cards": common.cards},
-            show=self._show(node) | {"cards": common.cards, "since": words.moment(common.since_us)},
+            features={"cards": common.cards, "share": common.share},
+            show=self._show(node)
+            | {"cards": common.cards, "since": humanize.moment(common.since_us)},
             evidence=tuple(common.evidence),
         )
 
     def _nearly_common(self, node: Node) -> Iterator[Fact]:
         """A few cards of the node failed together of late: too few for it to be to blame."""
-        seen, gpu = self.node_state(node.name), self.context.policy.gpu
+        seen = self.node_state(node.name)
         shown = 0 if seen.probe is None else len(seen.probe.gpus)
         cards = shown if node.gpus is None else node.gpus
         newest_us = max((each.time_us for each in seen.errors), default=None)
         if newest_us is None or self.at_us - newest_us >= self.context.incident_gap_us:
             return
-        of_share = math.ceil(Fraction(repr(gpu.common_cause_share)) * cards)  # 0.55 x 20 is 11
-        by_share = of_share > gpu.common_cause_min_gpus
-        margin = Margin(
-            rule="common_cause",
-            what="cards that failed together",
-            value=len({each.card for each in seen.errors}),
-            limit=max(of_share, gpu.common_cause_min_gpus),
-            key=f"gpu.common_cause_{'share' if by_share else 'min_gpus'}",
-        )
+        if cards and common_cause(seen.errors, cards, self.context):
+            return  # a newer boot ended it, or the node shows fewer cards than it did then
+        failing = len({each.card for each in seen.errors})
         yield Fact(
             kind="common",
             subject=node_subject(node.name),
-            features={"cards": 0},
+            features=known(cards=failing, share=share_of(failing, cards) if cards else None),
             show=self._show(node),
             evidence=tuple(each.event for each in seen.errors),
-            margins=(margin,),
         )
 
     def _troubles(self, node: Node) -> Iterator[Fact]:
@@ -213,7 +222,7 @@ class PreflightFacts:
                 kind="cleanup",
                 subject=subject,
                 features={"warnings": len(cleanup.warnings)},
-                show=show | {"warnings": words.listed(cleanup.warnings)},
+                show=show | {"warnings": humanize.listed(cleanup.warnings)},
                 evidence=(cleanup.event,),
             )
         if smu is not None:
@@ -256,11 +265,18 @@ class PreflightFacts:
         run = self.state.runs.get(str(self.question.get("run")))
         if run is None or run.started_event is None:
             return
+        counted = run.counted
         yield Fact(
             kind="run",
             subject=f"run/{run.id}",
-            features={"dropped": bool(run.dropped)},
-            show={"run": run.id, "dropped": words.listed(run.dropped)},
+            features=known(
+                dropped=len(run.dropped),
+                trials=run.trials,
+                seed_count=run.seed_count,
+                completed_trials=None if counted is None else counted.completed_trials,
+                survivors=None if counted is None else counted.survivors,
+            ),
+            show={"run": run.id, "dropped": humanize.listed(run.dropped)},
             evidence=(run.started_event,),
         )
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 
+from ledger.text import humanize
 from ledger.times import SECOND_US
-from rules import words
 from rules.facts.parameters import History, Numbers, numbers_of, subject_of
 from rules.policy import Policy
 from rules.proposal import LARGEST, whole_number
-from rules.ruleset import Fact
+from rules.ruleset import Fact, comparable, known
 from rules.state import State
 
 _DAY_US = 86_400 * SECOND_US
@@ -41,6 +41,7 @@ def judge_proposal(
 
     ``clauses`` maps a rule's name to the policy key that decided.
     """
+    # Long: the limits apply in this order, each to what the one before has left of the number.
     limits = policy.proposal
     counted = found.last.counted if found.last is not None else None
     last = last_numbers(policy, found)
@@ -49,6 +50,7 @@ def judge_proposal(
     clamped: dict[str, list[str]] = {"out_of_bounds": [], "max_change": []}
     clauses: dict[str, str] = {}
     applied: dict[str, int] = {}
+    change, max_change = Fraction(1), Fraction(repr(limits.max_change))
     for key in ("trials", "seed_count"):
         raw = proposal.get(key)
         applied[key] = getattr(next_, key)
@@ -71,6 +73,9 @@ def judge_proposal(
         if getattr(next_, key) not in (number, allowed):
             least, most = within_reach(policy, last, key)
             near = max(least, min(most, allowed))
+            factor = _factor(allowed, getattr(last, key))
+            # Where it stays as it is, a larger factor is what the bounds ask for.
+            change = max(change, factor if near != allowed else min(factor, max_change))
             if near != allowed:
                 clamped["max_change"].append(f"{key} {allowed:,} to {near:,}")
                 clauses.setdefault("max_change", "proposal.max_change")
@@ -92,28 +97,30 @@ def judge_proposal(
         kind="proposal",
         subject=subject_of(found.last) if found.last is not None else "fleet",
         features={
-            "rationale_empty": not str(proposal.get("rationale") or "").strip(),
-            "no_number": bool(malformed) or not requested,
-            "frozen": bool(frozen),
-            "cooling": bool(limits.cooldown_runs)
-            and result != newest
-            and since is not None
-            and since < limits.cooldown_runs,
-            "over_budget": bool(limits.daily_budget) and spent + asked > limits.daily_budget,
-            "out_of_bounds": bool(clamped["out_of_bounds"]),
-            "too_far": bool(clamped["max_change"]),
+            "rationale_characters": len(str(proposal.get("rationale") or "").strip()),
+            "requested": len(requested),
+            "malformed": len(malformed),
+            "frozen": len(frozen),
+            "out_of_bounds": len(clamped["out_of_bounds"]),
+            "change_factor": comparable(change, limits.max_change),
+            "changes": result != newest,
+            **known(
+                runs_since_change=since,
+                # No budget is no limit: then there is nothing to compare with it.
+                day_trial_seeds=spent + asked if limits.daily_budget else None,
+            ),
         },
         show={
-            "malformed": words.listed(malformed) or "neither trials nor seed_count",
-            "frozen": words.listed(frozen),
+            "malformed": humanize.listed(malformed) or "neither trials nor seed_count",
+            "frozen": humanize.listed(frozen),
             "runs_since": since or 0,
             "cooldown_runs": limits.cooldown_runs,
             "spent": f"{spent:,}",
             "asked": f"{asked:,}",
             "daily_budget": f"{limits.daily_budget:,}",
-            "max_change": words.number(limits.max_change),
-            "beyond": words.listed(clamped["out_of_bounds"]),
-            "limited": words.listed(clamped["max_change"]),
+            "max_change": humanize.number(limits.max_change),
+            "beyond": humanize.listed(clamped["out_of_bounds"]),
+            "limited": humanize.listed(clamped["max_change"]),
         },
         evidence=tuple(
             each
@@ -142,6 +149,13 @@ def within_reach(policy: Policy, last: Numbers, key: str) -> tuple[int, int]:
     factor = Fraction(repr(limits.max_change))
     least, most = math.ceil(value / factor), math.floor(value * factor)
     return max(low, min(high, least)), max(low, min(high, most))
+
+
+def _factor(value: int, last: int) -> Fraction:
+    """By which factor a value differs from the last one, up or down; 1 where there is none."""
+    if value <= 0 or last <= 0:
+        return Fraction(1)
+    return max(Fraction(value, last), Fraction(last, value))
 
 
 def _since_change(found: History) -> tuple[Numbers | None, int | None]:

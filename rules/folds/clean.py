@@ -1,6 +1,6 @@
 """Clean probes: the count of probes in a row that show a card ok, and what it leads to.
 
-An error of a card starts its count anew, unless so many cards of the node fail
+An error of a card restarts its count, unless so many cards of the node fail
 together that the node is to blame: such an error is no incident of the card.
 Because that is known only when the last of them has failed, a count that an
 error ended goes on as a doubt until the error can no longer turn out to be the
@@ -30,14 +30,14 @@ def shown_ok(state: State, key: str, event: Event, settings: FoldSettings) -> No
 
 
 def shown_otherwise(card: Card) -> None:
-    """A probe showed the card in another state: the count starts anew."""
+    """A probe showed the card in another state: the count restarts."""
     card.ok = None
     for doubt in card.doubts:
         doubt.count = None
 
 
 def interrupt(card: Card, now_us: int, settings: FoldSettings) -> None:
-    """The card failed: the count starts anew, unless the node turns out to be to blame."""
+    """The card failed: the count restarts, unless the node turns out to be to blame."""
     card.doubts = [each for each in card.doubts if _open(each, now_us, settings)]
     if card.ok is not None:
         card.doubts.append(Doubt(time_us=now_us, count=card.ok))

@@ -43,8 +43,8 @@ def card_failed(
     cards = _cards_of(node, name, settings)
     kept = node.errors[-_KEPT_UNJUDGED:] if cards is None else node.errors
     node.errors = _with(kept, error, settings, past_gap=cards is None)
-    if _common(node.errors, cards, settings):
-        _blame(state, node, settings)
+    if cards and common_cause(node.errors, cards, settings):
+        _blame(state, node, cards, settings)
         return
     newest = card.incidents[-1] if card.incidents else None
     if newest is not None and newest.time_us >= card.burst_us:
@@ -67,8 +67,8 @@ def blame_late(state: State, node: NodeState, name: str, settings: FoldSettings)
     unjudged, node.errors = node.errors, []
     for error in unjudged:
         node.errors = _with(node.errors, error, settings)
-        if _common(node.errors, cards, settings):
-            _blame(state, node, settings)
+        if cards and common_cause(node.errors, cards, settings):
+            _blame(state, node, cards, settings)
     if node.common is not None and not since_boot(node, node.common.last_us):
         node.common = None
 
@@ -93,18 +93,22 @@ def _cards_of(node: NodeState, name: str, settings: FoldSettings) -> int | None:
     return len(node.probe.gpus)
 
 
-def _common(errors: list[CardError], cards: int | None, settings: FoldSettings) -> bool:
+def common_cause(errors: list[CardError], cards: int, settings: FoldSettings) -> bool:
     """Whether so many of a node's cards failed within the gap that the node is to blame."""
     failing = len({each.card for each in errors})
-    # A division rounds once: 11 of 20 cards are exactly 0.55, 0.55 x 20 is more than 11.
     return (
-        bool(cards)
-        and failing >= settings.common_cause_min_gpus
-        and failing / (cards or 1) >= settings.common_cause_share
+        failing >= settings.common_cause_min_gpus
+        and share_of(failing, cards) >= settings.common_cause_share
     )
 
 
-def _blame(state: State, node: NodeState, settings: FoldSettings) -> None:
+def share_of(failing: int, cards: int) -> float:
+    """The share of a node's cards, as it is compared with the policy's."""
+    # A division rounds once: 11 of 20 cards are exactly 0.55, 0.55 x 20 is more than 11.
+    return failing / cards
+
+
+def _blame(state: State, node: NodeState, cards: int, settings: FoldSettings) -> None:
     """The errors in the gap are the node's: what they did to their cards is taken back."""
     first: dict[str, CardError] = {}
     for each in node.errors:
@@ -127,6 +131,7 @@ def _blame(state: State, node: NodeState, settings: FoldSettings) -> None:
         last_us=now,
         sequence=newest.sequence,
         cards=len(first),
+        share=share_of(len(first), cards),
         evidence=[each.event for each in first.values()],
     )
 

@@ -99,14 +99,16 @@ def survivors_counted(
     state: State, event: Event, data: SurvivorsCounted, settings: FoldSettings
 ) -> None:
     """A run's yield was counted; the newest count of a run speaks."""
-    partial = ""
+    uncounted, partial = 0.0, ""
     if data.seeds_covered is not None and data.seeds_covered < data.seed_count:
+        uncounted = (data.seed_count - data.seeds_covered) / data.seed_count
         partial = f"{data.seeds_covered:,} of {data.seed_count:,} seeds covered"
     elif (
         data.jobs_ok is not None
         and data.jobs_expected is not None
         and data.jobs_ok < data.jobs_expected
     ):
+        uncounted = (data.jobs_expected - data.jobs_ok) / data.jobs_expected
         partial = f"{data.jobs_ok} of {data.jobs_expected} jobs came back"
     _run(state, event.run or f"event {event.id}").counted = Counted(
         time_us=event.time_us,
@@ -118,6 +120,7 @@ def survivors_counted(
         survivors=data.survivors,
         study=data.study or _study_of_subject(event),
         scope=data.scope,
+        uncounted=uncounted,
         partial=partial,
     )
 

@@ -6,6 +6,7 @@ of the fleet.
 
 from __future__ import annotations
 
+from rules.conditions import when
 from rules.ruleset import Rule
 
 _RESEAT = (
@@ -18,7 +19,11 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="node_unreachable",
         about="node",
-        when=(("reachable", "==", "no"), ("out", "==", False), ("allowed", "==", False)),
+        when=when(
+            "reachable == false",
+            "out == false",
+            "unreachable_nodes > $preflight.allow_missing_nodes",
+        ),
         severity="block",
         message="{node} did not answer SSH{since} ({why})",
         remedy="{mend}, then rerun",
@@ -26,7 +31,11 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="node_unreachable",
         about="node",
-        when=(("reachable", "==", "no"), ("out", "==", False), ("allowed", "==", True)),
+        when=when(
+            "reachable == false",
+            "out == false",
+            "unreachable_nodes <= $preflight.allow_missing_nodes",
+        ),
         severity="degrade",
         message="{node} did not answer SSH{since} ({why}); the policy allows {allowance} missing",
         remedy="run on the usable nodes only; {mend}",
@@ -34,7 +43,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="node_unreachable",
         about="node",
-        when=(("reachable", "==", "no"), ("out", "==", True)),
+        when=when("reachable == false", "out == true"),
         severity="degrade",
         message="{node} did not answer SSH{since} ({why}); it sits out anyway",
         remedy="nothing for this run; later {mend}",
@@ -42,7 +51,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="node_excluded",
         about="node",
-        when=(("out", "==", True),),
+        when=when("out == true"),
         severity="degrade",
         message="{node}: {operator_says}",
         remedy="lift it with: runledger override {subject} reinstate --reason TEXT --by WHO",
@@ -50,7 +59,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="common_cause",
         about="common",
-        when=(("cards", ">=", 1),),
+        when=when("cards >= $gpu.common_cause_min_gpus", "share >= $gpu.common_cause_share"),
         severity="block",
         message="{cards} cards of {node} failed together at {since}: the node is to blame, not "
         "its cards",
@@ -60,7 +69,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="command_hung",
         about="hung",
-        when=(("out", "==", False),),
+        when=when("commands >= 1", "out == false"),
         severity="unknown",
         message="on {what}, {commands} did not come back",
         remedy="look for processes in state D on {node}; " + _AGAIN,
@@ -68,7 +77,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="cleanup_warning",
         about="cleanup",
-        when=(("warnings", ">=", 1),),
+        when=when("warnings >= 1"),
         severity="warn",
         message="the last clean-up of {node} warned: {warnings}",
         remedy="look at it with: runledger cleanup --node {node} --dry-run",
@@ -76,7 +85,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="node_smu_error",
         about="node_smu",
-        when=(("since_boot", "==", True),),
+        when=when("since_boot == true"),
         severity="warn",
         message="{node} logged an SMU error since its boot in a line that names no card",
         remedy="see: runledger events --where type=smu_error,node={node}",
@@ -84,15 +93,31 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="evidence_missing",
         about="evidence",
-        when=(("status", "!=", "fresh"),),
+        when=when("missing(age_s)"),
+        severity="unknown",
+        message="{node}: {what} is missing",
+        remedy=_AGAIN,
+    ),
+    Rule(
+        name="evidence_missing",
+        about="evidence",
+        when=when("readable == false"),
         severity="unknown",
         message="{node}: {what} {problem}",
         remedy="{mend}" + _AGAIN,
     ),
     Rule(
+        name="evidence_missing",
+        about="evidence",
+        when=when("readable == true", "age_s > $preflight.evidence_max_age_s"),
+        severity="unknown",
+        message="{node}: {what} is {age} old (at most {max_age})",
+        remedy=_AGAIN,
+    ),
+    Rule(
         name="gpu_unresponsive",
         about="card",
-        when=(("state", "==", "unresponsive"), ("out", "==", False)),
+        when=when("state == unresponsive", "out == false"),
         severity="block",
         message="{card} does not respond",
         remedy=_RESEAT,
@@ -100,7 +125,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="gpu_unresponsive",
         about="card",
-        when=(("state", "==", "unresponsive"), ("out", "==", True)),
+        when=when("state == unresponsive", "out == true"),
         severity="degrade",
         message="{card} does not respond; it sits out anyway",
         remedy="nothing for this run; see docs/hardware-issues.md",
@@ -108,7 +133,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="gpu_missing",
         about="card",
-        when=(("state", "==", "missing"), ("out", "==", False)),
+        when=when("state == missing", "out == false"),
         severity="block",
         message="{card} is missing",
         remedy=_RESEAT,
@@ -116,7 +141,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="gpu_missing",
         about="card",
-        when=(("state", "==", "missing"), ("out", "==", True)),
+        when=when("state == missing", "out == true"),
         severity="degrade",
         message="{card} is missing; it sits out anyway",
         remedy="nothing for this run; see docs/hardware-issues.md",
@@ -124,7 +149,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="gpu_missing",
         about="shortage",
-        when=(("unexplained", ">=", 1),),
+        when=when("unexplained >= 1"),
         severity="block",
         message="{node} shows {shown} of {expected} cards{beside}{which}",
         remedy="power-cycle {node} and look at its risers; if the card is gone for good, "
@@ -133,7 +158,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="gpu_unknown",
         about="card",
-        when=(("state", "==", "unknown"), ("out", "==", False)),
+        when=when("state == unknown", "out == false"),
         severity="unknown",
         message="the state of {card} could not be told",
         remedy=_AGAIN,
@@ -141,7 +166,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="gpu_excluded",
         about="card",
-        when=(("out", "==", True), ("state", "!=", "missing")),
+        when=when("out == true", "state != missing"),
         severity="degrade",
         message="{card} sits out: {reason}",
         remedy="run without it; see: runledger exclusions",
@@ -149,7 +174,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="smu_error_since_boot",
         about="incident",
-        when=(("since_boot", ">=", 1), ("state", "==", "ok")),
+        when=when("since_boot >= 1", "state == ok"),
         severity="warn",
         message="{card} had an incident since the last boot of {node} ({incident}), "
         "and answers now",
@@ -158,7 +183,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="cleanup_warning",
         about="orphan",
-        when=(("mib", ">", 0),),
+        when=when("orphaned_vram_mib > 0"),
         severity="warn",
         message="the last clean-up left {orphaned_mib} MiB on {card} that no process owns",
         remedy="runledger cleanup --node {node}; memory without an owner takes a reboot",
@@ -166,7 +191,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="ramdisk_missing",
         about="file",
-        when=(("role", "==", "ramdisk"), ("there", "==", "no")),
+        when=when("role == ramdisk", "present == false"),
         severity="block",
         message="{path} is missing on {node}",
         remedy="copy it to {node} (a reboot empties the ramdisk), then rerun",
@@ -174,7 +199,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="ramdisk_missing",
         about="file",
-        when=(("role", "==", "ramdisk"), ("there", "==", "empty")),
+        when=when("role == ramdisk", "present == true", "bytes == 0"),
         severity="block",
         message="{path} on {node} is empty",
         remedy="copy it to {node} again, then rerun",
@@ -182,7 +207,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="input_missing",
         about="file",
-        when=(("role", "==", "input"), ("there", "==", "no")),
+        when=when("role == input", "present == false"),
         severity="block",
         message="{path} is missing on {node}",
         remedy="run the step that writes it, or put it there, then rerun",
@@ -190,7 +215,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="input_missing",
         about="file",
-        when=(("role", "==", "input"), ("there", "==", "empty")),
+        when=when("role == input", "present == true", "bytes == 0"),
         severity="block",
         message="{path} on {node} is empty",
         remedy="run the step that writes it again, then rerun",
@@ -198,7 +223,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="input_changed",
         about="file",
-        when=(("changed", "==", True),),
+        when=when("as_expected == false"),
         severity="block",
         message="{path} on {node} has SHA-256 {sha256}, expected {expected_sha256}",
         remedy="find out who wrote it; restore the expected file, or change what is expected",
@@ -206,7 +231,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="rebooted_since_check",
         about="file",
-        when=(("rebooted", "==", True),),
+        when=when("role == ramdisk", "since_boot == false"),
         severity="unknown",
         message="{node} was rebooted after {path} was looked for: the ramdisk may be empty",
         remedy=_AGAIN,
@@ -214,7 +239,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="over_time_budget",
         about="budget",
-        when=(("comparable", "==", True), ("over", "==", True)),
+        when=when("used_share > $preflight.time_budget_share"),
         severity="block",
         message="{trials} trials at {median_s} s each need {need_s} s, the step has {budget_s} s: "
         "{fits} would fit",
@@ -223,7 +248,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="no_comparable_trials",
         about="budget",
-        when=(("comparable", "==", False),),
+        when=when("comparable_trials == 0"),
         severity="info",
         message="how long {trials} trials take is not known: {unknown}",
         remedy="{tell}",
@@ -231,7 +256,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="parameters_dropped",
         about="run",
-        when=(("dropped", "==", True),),
+        when=when("dropped >= 1"),
         severity="warn",
         message="parameters of {run} did not reach the program: {dropped}",
         remedy="add them to the manifest of the step, or stop asking for them",
@@ -242,7 +267,7 @@ FLEET_RULES: tuple[Rule, ...] = (
     Rule(
         name="no_nodes_configured",
         about="fleet",
-        when=(("configured", "==", 0),),
+        when=when("configured == 0"),
         severity="unknown",
         message="no nodes are configured for step {step}: there is nothing to judge",
         remedy="name them in runledger.toml: runledger init",
@@ -250,7 +275,7 @@ FLEET_RULES: tuple[Rule, ...] = (
     Rule(
         name="no_usable_node",
         about="fleet",
-        when=(("configured", ">=", 1), ("usable", "==", 0)),
+        when=when("configured >= 1", "usable == 0"),
         severity="block",
         message="none of the nodes of step {step} is usable",
         remedy="bring at least one of them back, then rerun",

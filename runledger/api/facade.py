@@ -3,36 +3,58 @@
 This is what WATCHER imports and what the command line is made of. Results are
 typed and frozen; every error is a `RunledgerError`. Safe to use from several
 threads, and from several processes each with its own.
+
+Longer than most, so that all of it is read in one place: each method is a call
+into the room that does the work, which is imported when it is called.
 """
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
-from ledger import Appended, Event, Ledger, new_event, open_ledger, parse_filters
+from ledger import Appended, Event, Ledger, NotFound, new_event, open_ledger, parse_filters
 from ledger.identifiers import subject_problem
-from ledger.payloads import (
-    DecisionPayload,
-    Finding,
-    OverrideSet,
-    Payload,
-)
-from rules.decide import Draft
+from ledger.payloads import DecisionPayload, OverrideSet, Payload
+from ledger.redaction import redacted
+from rules.kinds import DECIDED_TYPES, EXCLUSIONS, PARAMETERS
 from rules.proposal import whole_number
-from runledger.api.collecting import Collecting
-from runledger.api.guarding import Guarding
-from runledger.api.lookback import Recalling
-from runledger.api.searching import Searching
-from runledger.api.session import Time
-from runledger.config.catalog import Catalog
+from runledger.api.guarding import Context, Decorator, Function, decorate, reporter_of
+from runledger.api.live_decisions import LiveDecisions
+from runledger.config.session import Session, Time
 from runledger.config.settings import Settings, load_settings
-from runledger.deciding.decisions import OWN_FAILURE, Decider
-from runledger.deciding.proposals import receive
-from runledger.errors import BadInput, RunledgerError
-from runledger.studies.space import scope_texts
+from runledger.errors import BadInput, Missing
+from runledger.studies.json_values import scope_texts
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+    from optuna import Study
+
+    from collectors.jobs import Guard
+    from collectors.recorder import Recorder
+    from collectors.spool import Delivered
+    from rules.fleet import Fleet
+    from rules.policy import Policy
+    from runledger.cleanup import CompileCache
+    from runledger.cleanup.service import Cleaned
+    from runledger.explaining.explanation import Explanation
+    from runledger.intake.kernel_logs import Imported, Reclassified
+    from runledger.intake.optuna_studies import TakenIn
+    from runledger.probing import Probed, Prober
+    from runledger.replaying.replay import Replayed
+    from runledger.replaying.whatif import Change, WhatIf
+    from runledger.studies import AskedTrial, RunledgerCallback, SearchRun
+
+_DELIVERY_S = 10.0
+"""How long a decision waits at most for spooled events to be delivered."""
+
+_log = logging.getLogger("runledger.spool")
 
 SOURCE = "runledger"
 
@@ -59,6 +81,21 @@ def open(
     return Runledger(ledger, settings, clock=clock)
 
 
+def run(
+    id: str,
+    *,
+    ledger: str | Path | None = None,
+    config: str | Path | None = None,
+    **options: Any,
+) -> SearchRun:
+    """`Runledger.run` without opening a ledger first: the search begins even if it is away."""
+    from runledger.intake.spooling import recorder_at
+    from runledger.studies import SearchRun
+
+    settings = load_settings(ledger=None if ledger is None else str(ledger), config=config)
+    return SearchRun(recorder_at(settings), id, **options)
+
+
 def next_parameters(
     *,
     study: str | None = None,
@@ -71,15 +108,19 @@ def next_parameters(
         return opened.next_parameters(study=study, scope=scope, step=step)
 
 
-class Runledger(Collecting, Searching, Guarding, Recalling):
-    """An open ledger with its settings."""
+class Runledger:
+    """An open ledger with its settings.
+
+    ``ledger``, ``settings`` and ``catalog`` are those of its ``session``, which
+    is what the rooms below are given.
+    """
 
     def __init__(self, ledger: Ledger, settings: Settings, *, clock: Callable[[], int]) -> None:
+        self.session = Session(ledger, settings, clock=clock)
         self.ledger = ledger
         self.settings = settings
-        self.catalog = Catalog(ledger)
-        self._clock = clock
-        self._decider = Decider(ledger, self.catalog, source=SOURCE)
+        self.catalog = self.session.catalog
+        self._live = LiveDecisions(self.session, source=SOURCE, deliver=self._deliver_first)
 
     def __enter__(self) -> Runledger:
         return self
@@ -87,11 +128,34 @@ class Runledger(Collecting, Searching, Guarding, Recalling):
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    # -- what it is opened with --------------------------------------------------
+
+    def now(self) -> int:
+        """The time, in microseconds since the epoch."""
+        return self.session.now()
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force: that of ``runledger.toml``, else the ledger's newest."""
+        return self.session.policy
+
+    @property
+    def fleet(self) -> Fleet:
+        """The fleet in force: that of ``runledger.toml``, else the ledger's newest."""
+        return self.session.fleet
+
+    @cached_property
+    def recorder(self) -> Recorder:
+        """Stores events in this ledger or, while it is away, in the spool beside it."""
+        from runledger.intake.spooling import recorder_of
+
+        return recorder_of(self.ledger, self.settings)
+
+    # -- recording ---------------------------------------------------------------
+
     def close(self) -> None:
         """Close the ledger's connections."""
         self.ledger.close()
-
-    # -- recording ---------------------------------------------------------------
 
     def record(self, events: Event | Iterable[Event]) -> Appended:
         """Append events; see `ledger.Ledger.append`."""
@@ -101,7 +165,9 @@ class Runledger(Collecting, Searching, Guarding, Recalling):
         self, payload: Payload, *, source: str = SOURCE, at: Time = None, **attributes: Any
     ) -> Event:
         """Append one event made of a payload, and return it; ``attributes`` as `new_event`."""
-        event = new_event(payload, time_us=self._time(at), source=source, **attributes)
+        event = redacted(
+            new_event(payload, time_us=self.session.time(at), source=source, **attributes)
+        )
         self.ledger.append(event)
         return event
 
@@ -169,16 +235,11 @@ class Runledger(Collecting, Searching, Guarding, Recalling):
             trials=_count("trials", trials),
             seed_count=_count("seed_count", seed_count),
         )
-        try:
-            return self._decide("preflight", question, at, as_of)
-        except RunledgerError:
-            raise
-        except Exception as error:  # our own fault must not read as "go"
-            return self._failed("preflight", question, error, at)
+        return self._live.preflight(question, at=at, as_of=as_of)
 
     def exclusions(self, *, at: Time = None, as_of: int | None = None) -> DecisionPayload:
         """Which GPUs must sit out."""
-        return self._decide("exclusions", {}, at, as_of)
+        return self._live.decide(EXCLUSIONS, {}, at=at, as_of=as_of)
 
     def next_parameters(
         self,
@@ -195,7 +256,7 @@ class Runledger(Collecting, Searching, Guarding, Recalling):
             scope=scope_texts(scope) or None,
             step=None if step is None else str(step),
         )
-        return self._decide("parameters", question, at, as_of)
+        return self._live.decide(PARAMETERS, question, at=at, as_of=as_of)
 
     def propose(
         self,
@@ -220,6 +281,8 @@ class Runledger(Collecting, Searching, Guarding, Recalling):
             scope=scope_texts(scope) or None,
             step=None if step is None else str(step),
         )
+        from runledger.deciding.proposals import receive
+
         payload, proposal = receive(
             trials=trials,
             seed_count=seed_count,
@@ -229,51 +292,235 @@ class Runledger(Collecting, Searching, Guarding, Recalling):
         )
         event = self.note(payload, at=at, subject=f"study/{study}" if study else "fleet")
         question["proposal"] = {**proposal, "event": event.id}
-        return self._decide("parameters", question, at, as_of, cause=event.id)
+        return self._live.decide(PARAMETERS, question, at=at, as_of=as_of, cause=event.id)
 
-    def _decide(
+    # -- looking at machines, taking in what others wrote --------------------------
+
+    def prober(self, *, keep_open: bool = False) -> Prober:
+        """Looks at the nodes, for ``with``; with ``keep_open`` over connections that stay open."""
+        from runledger.probing import Prober
+
+        return Prober(
+            self.ledger,
+            self.fleet,
+            self.catalog.judge(self.policy, self.fleet).fold,
+            settings=self.settings.probe,
+            folder=self.settings.folder,
+            clock=self.now,
+            keep_open=keep_open,
+        )
+
+    def probe(
         self,
-        kind: str,
-        question: dict[str, Any],
-        at: Time,
-        as_of: int | None,
-        cause: str | None = None,
-    ) -> DecisionPayload:
-        if as_of is not None and as_of < 0:
-            raise BadInput(f"{as_of} is not a position: give 0 or more")
-        self._take_in_spooled()
-        policy, fleet = self.policy, self.fleet
-        self.catalog.activate(policy, fleet, now_us=self._clock(), source=SOURCE)
-        return self._decider.decide(
-            kind,
-            question,
-            policy=policy,
-            fleet=fleet,
-            at_us=self._time(at),
-            as_of=as_of,
-            cause=cause,
+        nodes: Iterable[str] | None = None,
+        *,
+        step: str | None = None,
+        remedy: bool = False,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> Probed:
+        """Look at nodes (all of a step, all there are) and store what is seen; see `Prober`."""
+        names = None if nodes is None else tuple(nodes)
+        with self.prober() as prober:
+            return prober.probe(names=names, step=step, remedy=remedy, progress=progress)
+
+    def cleanup(
+        self,
+        nodes: Iterable[str] | None = None,
+        *,
+        dry_run: bool = False,
+        sudo: bool = False,
+        compile_caches: Collection[CompileCache] = (),
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> Cleaned:
+        """Clean up after a batch: `runledger.cleanup.service`. No node's failure stops the rest."""
+        from runledger.cleanup.service import clean_up
+
+        names = None if nodes is None else tuple(nodes)
+        with self.prober() as prober:
+            return clean_up(
+                prober,
+                names=names,
+                dry_run=dry_run,
+                sudo=sudo,
+                compile_caches=compile_caches,
+                progress=progress,
+            )
+
+    def import_kernel_log(
+        self,
+        file: str | Path,
+        *,
+        node: str,
+        boot_id: str | None = None,
+        boot_time: Time = None,
+        assume_tz: str = "UTC",
+    ) -> Imported:
+        """Store what a kernel log file reports; see `runledger.intake.kernel_logs`."""
+        from runledger.config.zones import parse_zone
+        from runledger.intake.kernel_logs import import_kernel_log
+
+        return import_kernel_log(
+            self.ledger,
+            file,
+            node=node,
+            now_us=self.now(),
+            boot_id=boot_id,
+            boot_time_us=None if boot_time is None else self.session.time(boot_time),
+            zone=parse_zone(assume_tz),
         )
 
-    def _failed(
-        self, kind: str, question: dict[str, Any], error: Exception, at: Time
-    ) -> DecisionPayload:
-        finding = Finding(
-            rule=OWN_FAILURE,
-            severity="unknown",
-            subject="fleet",
-            message=f"runledger itself failed: {type(error).__name__}: {error}",
-            remedy="report it with the output of: runledger doctor",
-            evidence=(),
-        )
-        outcome: dict[str, Any] = {"nodes": [], "excluded_nodes": [], "excluded_gpus": {}}
-        return self._decider.record_draft(
-            kind,
-            question,
-            Draft("unknown", (finding,), outcome),
-            policy=self.policy,
-            fleet=self.fleet,
-            at_us=self._time(at),
-        )
+    def import_optuna(
+        self, storage: str | Path, *, assume_tz: str | None = None, studies: Iterable[str] = ()
+    ) -> list[TakenIn]:
+        """Store the finished trials of existing studies; see `runledger.intake.optuna_studies`.
+
+        ``assume_tz`` is the zone the studies' programs ran in: Optuna does not say.
+        """
+        from runledger.config.zones import parse_zone
+        from runledger.intake.optuna_studies import import_optuna
+
+        zone = None if assume_tz is None else parse_zone(assume_tz)
+        return import_optuna(self.ledger, str(storage), zone=zone, studies=tuple(studies))
+
+    def reclassify(self) -> Reclassified:
+        """Judge stored kernel lines with today's parser; new events correct old ones."""
+        from runledger.intake.kernel_logs import reclassify_stored
+
+        return reclassify_stored(self.ledger)
+
+    # -- looking back --------------------------------------------------------------
+
+    def decisions(self, *where: str) -> Iterator[Event]:
+        """Recorded decisions, oldest first; filters widen one another."""
+        return self.ledger.read(types=DECIDED_TYPES, where=parse_filters(where))
+
+    def decision(self, id: str) -> Event:
+        """One recorded decision; raises `Missing`."""
+        try:
+            event = self.ledger.get(id)
+        except NotFound:
+            event = None
+        if event is None or not isinstance(event.data, DecisionPayload):
+            raise Missing(f"no decision {id!r} in this ledger: see `runledger decisions`")
+        return event
+
+    def replay(self, *ids: str, progress: Callable[[int], None] = lambda _: None) -> Replayed:
+        """Rerun recorded decisions (all, or those named) and compare them to the byte."""
+        from runledger.replaying.replay import replay
+
+        decided = [self.decision(id) for id in dict.fromkeys(ids)] if ids else self.decisions()
+        return replay(self.ledger, self.catalog, decided, progress)
+
+    def what_if(
+        self, change: Change, *where: str, progress: Callable[[int], None] = lambda _: None
+    ) -> WhatIf:
+        """Rerun recorded decisions (all, or those that match) under a change; leaves no trace."""
+        from runledger.replaying.whatif import what_if
+
+        return what_if(self.ledger, self.catalog, self.decisions(*where), change, progress)
+
+    def why(self, id: str, *, minimal: bool = False) -> Explanation:
+        """Explain a recorded decision; with ``minimal``, find the events it hangs on."""
+        from runledger.explaining.explanation import explain
+
+        return explain(self.ledger, self.catalog, self.decision(id), minimal=minimal)
+
+    def report(
+        self,
+        *,
+        run: str | None = None,
+        node: str | None = None,
+        since: Time = None,
+        until: Time = None,
+        title: str | None = None,
+    ) -> str:
+        """What happened to a run, a node or in a period, as one HTML page; see `runledger.report`.
+
+        Both ends of a period belong to it; with nothing chosen, it is the 30
+        days up to the newest event. Raises `Missing` where there is nothing.
+        """
+        from runledger.report import report_of
+
+        return report_of(
+            self.session, run=run, node=node, since=since, until=until, title=title
+        ).html
+
+    def to_pandas(self, what: str) -> pandas.DataFrame:
+        """A view such as ``v_runs``, or one SELECT, as a pandas frame (extra ``analysis``)."""
+        from runledger.exporting.data_frames import to_pandas
+
+        return to_pandas(self.ledger, what)
+
+    def to_polars(self, what: str) -> polars.DataFrame:
+        """A view such as ``v_runs``, or one SELECT, as a polars frame (extra ``analysis``)."""
+        from runledger.exporting.data_frames import to_polars
+
+        return to_polars(self.ledger, what)
+
+    # -- guarding jobs -------------------------------------------------------------
+
+    def job(self, name: str, *, attempt: int = 1, will_retry: bool = False, **about: Any) -> Guard:
+        """Around one attempt at a job: ``with fleet.job("step3-0007", node=…, pci=…):``.
+
+        ``about`` may be ``node``, ``pci``, ``index`` (of the card), ``run`` and
+        ``step``. Records ``job_finished``, or ``job_failed_with_traceback`` before
+        the exception goes on its way; ``async with`` works as well.
+        """
+        from collectors.jobs import Guard
+
+        reporter = reporter_of(self._context(), name, **about)
+        return Guard(reporter, attempt=attempt, will_retry=will_retry)
+
+    @overload
+    def guarded(self, function: Function, /) -> Function: ...
+    @overload
+    def guarded(self, job: str | None = None, /, **options: Any) -> Decorator: ...
+
+    def guarded(self, function: Any = None, /, **options: Any) -> Any:
+        """As the function `guarded`, with this ledger."""
+        return decorate(self._context, function, **options)
+
+    def deliver_spooled(self, *, budget_s: float | None = None) -> Delivered:
+        """Store what was spooled while the ledger was away; see `collectors.spool`."""
+        return self.recorder.deliver(budget_s=budget_s)
+
+    def _context(self) -> Context:
+        return Context(self.recorder, self.fleet, self.settings.folder)
+
+    def _deliver_first(self) -> None:
+        """Before a decision, as what waits is evidence; where nothing waits it costs nothing."""
+        try:
+            self.deliver_spooled(budget_s=_DELIVERY_S)
+        except Exception:  # a decision is due, with or without it
+            _log.warning("what is spooled could not be delivered", exc_info=True)
+
+    # -- searching with Optuna -----------------------------------------------------
+
+    def optuna_callback(
+        self, *, run: str | None = None, step: str | None = None
+    ) -> RunledgerCallback:
+        """For ``study.optimize(…, callbacks=[…])``: records every finished trial."""
+        from runledger.studies import RunledgerCallback
+
+        return RunledgerCallback(self.recorder, run=run, step=step)
+
+    def trial(self, study: Study, **options: Any) -> AbstractContextManager[AskedTrial]:
+        """Ask for one trial and tell it: ``with fleet.trial(study, run="R7") as trial:``.
+
+        The options are those of `runledger.studies.runledger_trial`.
+        """
+        from runledger.studies import runledger_trial
+
+        return runledger_trial(study, self.recorder, **options)
+
+    def run(self, id: str, **options: Any) -> SearchRun:
+        """Around a search: ``with fleet.run("R7", study=…, trials=…, seed_count=…) as run:``.
+
+        The options are those of `runledger.studies.SearchRun`.
+        """
+        from runledger.studies import SearchRun
+
+        return SearchRun(self.recorder, id, **options)
 
 
 def _check_subject(subject: str) -> None:

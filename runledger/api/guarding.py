@@ -1,35 +1,26 @@
-"""The part of the facade that guards jobs: a failure is stored before anyone tries again.
+"""Guarding jobs: a failure is stored before anyone tries again.
 
 Nothing here makes a job wait for a ledger that is away, nor fail with it.
 """
 
 from __future__ import annotations
 
-import logging
 import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, overload
 
 from rules.fleet import Fleet
-from runledger.api.session import Opened
 from runledger.config.settings import load_settings
-from runledger.intake.gpu_states import gpu_state_reader
 
 if TYPE_CHECKING:
     from collectors.jobs import Guard, Reporter
     from collectors.recorder import Recorder
-    from collectors.spool import Delivered
-
-_DELIVERY_S = 10.0
-"""How long a decision waits at most for spooled events to be delivered."""
-
-_log = logging.getLogger("runledger.spool")
 
 Named = str | Callable[..., str] | None
 """A name, or what makes one of a call's arguments."""
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Context(NamedTuple):
@@ -43,48 +34,9 @@ class Context(NamedTuple):
 class Decorator(Protocol):
     """What ``guarded(…)`` returns: the function it is given keeps its type."""
 
-    def __call__(self, function: _Function, /) -> _Function:
+    def __call__(self, function: Function, /) -> Function:
         """The function, guarded."""
         ...
-
-
-class Guarding(Opened):
-    """What `Runledger` can do for a program that runs jobs."""
-
-    def job(self, name: str, *, attempt: int = 1, will_retry: bool = False, **about: Any) -> Guard:
-        """Around one attempt at a job: ``with fleet.job("step3-0007", node=…, pci=…):``.
-
-        ``about`` may be ``node``, ``pci``, ``index`` (of the card), ``run`` and
-        ``step``. Records ``job_finished``, or ``job_failed_with_traceback`` before
-        the exception goes on its way; ``async with`` works as well.
-        """
-        from collectors.jobs import Guard
-
-        reporter = reporter_of(self._context(), name, **about)
-        return Guard(reporter, attempt=attempt, will_retry=will_retry)
-
-    @overload
-    def guarded(self, function: _Function, /) -> _Function: ...
-    @overload
-    def guarded(self, job: str | None = None, /, **options: Any) -> Decorator: ...
-
-    def guarded(self, function: Any = None, /, **options: Any) -> Any:
-        """As the function `guarded`, with this ledger."""
-        return _decorate(self._context, function, **options)
-
-    def deliver_spooled(self, *, budget_s: float | None = None) -> Delivered:
-        """Store what was spooled while the ledger was away; see `collectors.spool`."""
-        return self.recorder.deliver(budget_s=budget_s)
-
-    def _context(self) -> Context:
-        return Context(self.recorder, self.fleet, self.settings.folder)
-
-    def _take_in_spooled(self) -> None:
-        """Before a decision, as what waits is evidence; where nothing waits it costs nothing."""
-        try:
-            self.deliver_spooled(budget_s=_DELIVERY_S)
-        except Exception:  # a decision is due, with or without it
-            _log.warning("what is spooled could not be delivered", exc_info=True)
 
 
 def job(
@@ -108,7 +60,7 @@ def job(
 
 
 @overload
-def guarded(function: _Function, /) -> _Function: ...
+def guarded(function: Function, /) -> Function: ...
 @overload
 def guarded(
     job: str | None = None,
@@ -144,7 +96,7 @@ def guarded(
         settings = load_settings(ledger=None if ledger is None else str(ledger), config=config)
         return Context(recorder_at(settings), settings.fleet, settings.folder)
 
-    return _decorate(found, function, **options)
+    return decorate(found, function, **options)
 
 
 def reporter_of(
@@ -160,6 +112,7 @@ def reporter_of(
 ) -> Reporter:
     """Who tells of a job. Raises `InvalidEvents` for names that no event can bear."""
     from collectors.jobs import Job, Reporter
+    from runledger.intake.gpu_states import gpu_state_reader
 
     told = Job(
         name=name,
@@ -174,7 +127,7 @@ def reporter_of(
     return Reporter(context.recorder, told, gpu_state=state, warn=warn)
 
 
-def _decorate(
+def decorate(
     found: Callable[[], Context],
     function: Any,
     *,
@@ -187,6 +140,7 @@ def _decorate(
     attempt: int = 1,
     **retry: Any,
 ) -> Any:
+    """The decorator, or the function decorated; ``found`` is asked at the first call."""
     from collectors.jobs import Retries
     from collectors.jobs import guarded as decorated
 
@@ -195,7 +149,7 @@ def _decorate(
     retries = Retries(**retry)
     contexts: list[Context] = []
 
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+    def guard(function: Callable[..., Any]) -> Callable[..., Any]:
         def reporter(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Reporter:
             def named(name: Named) -> str | None:
                 return name(*args, **kwargs) if callable(name) else name
@@ -214,4 +168,4 @@ def _decorate(
 
         return decorated(reporter, attempt=attempt, retries=retries)(function)
 
-    return decorate if function is None else decorate(function)
+    return guard if function is None else guard(function)

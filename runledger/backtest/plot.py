@@ -6,18 +6,18 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from runledger.backtest.scoring import Backtest
-from runledger.errors import BadInput, Missing
+from runledger.errors import BadInput, MissingExtra
 
 # Okabe and Ito's palette, told apart by colour-blind people; markers differ, too.
 _BLUE, _ORANGE, _GREY = "#0072b2", "#d55e00", "#777777"
 
 
 def check_drawable(path: Path) -> None:
-    """Raise `BadInput` or `Missing` where nothing can be drawn to a path."""
+    """Raise `BadInput` where nothing can be drawn to a path."""
     if path.suffix not in (".svg", ".png", ".pdf"):
         raise BadInput(f"--plot {path}: name a file that ends in .svg, .png or .pdf")
     if find_spec("matplotlib") is None:
-        raise Missing("drawing needs matplotlib: pip install 'runledger[plot]'")
+        raise MissingExtra("--plot", "matplotlib", "plot")
 
 
 def plot(result: Backtest, key: str, path: Path) -> None:

@@ -9,10 +9,10 @@ import msgspec
 from collectors.kernel_log import KERNEL_TYPES
 from ledger import Event, Ledger
 from ledger.payloads import (
-    DecisionPayload,
     GpuFault,
     InputFile,
     InputsChecked,
+    PreflightDecided,
     RamdiskChecked,
     RamdiskFile,
     RunFinished,
@@ -24,7 +24,7 @@ from ledger.payloads import (
 from ledger.times import SECOND_US
 from rules.fleet import Fleet, Step
 from rules.fold import without_superseded
-from runledger.deciding.decisions import MAY_START
+from rules.kinds import MAY_START
 
 _TYPES = (
     "run_started",
@@ -33,7 +33,7 @@ _TYPES = (
     "ssh_probe",
     "ramdisk_checked",
     "inputs_checked",
-    "preflight_decided",
+    PreflightDecided.event_type,
     *KERNEL_TYPES,
 )
 
@@ -57,7 +57,7 @@ class RunRecord(msgspec.Struct, kw_only=True):
     study: str | None = None
     survivors: int | None = None
     nodes: tuple[str, ...] | None = None
-    preflight: DecisionPayload | None = None
+    preflight: PreflightDecided | None = None
     causes: set[str] = set()
     later: set[str] = set()
 
@@ -118,7 +118,7 @@ def run_records(ledger: Ledger, fleet: Fleet) -> list[RunRecord]:
     seen = _Seen(fleet)
     for event in without_superseded(ledger.read(types=_TYPES, order="time")):
         data = event.data
-        if isinstance(data, DecisionPayload):
+        if isinstance(data, PreflightDecided):
             _asked(runs, data)
         elif isinstance(data, RunStarted) and event.run:
             run = runs.setdefault(event.run, RunRecord(id=event.run))
@@ -139,9 +139,9 @@ def run_records(ledger: Ledger, fleet: Fleet) -> list[RunRecord]:
     return list(runs.values())
 
 
-def _asked(runs: dict[str, RunRecord], decision: DecisionPayload) -> None:
+def _asked(runs: dict[str, RunRecord], decision: PreflightDecided) -> None:
     name = decision.question.get("run")
-    if not isinstance(name, str) or decision.kind != "preflight":
+    if not isinstance(name, str):
         return
     run = runs.setdefault(name, RunRecord(id=name))
     if not run.started_us:

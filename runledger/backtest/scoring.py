@@ -14,20 +14,23 @@ from ledger.payloads import (
     AsOf,
     DecisionPayload,
     EngineRef,
+    ExclusionsDecided,
     FleetRef,
+    ParametersDecided,
     PolicyRef,
     PreflightDecided,
 )
 from ledger.times import format_time, parse_time
 from rules.decide import Judge
 from rules.fleet import Fleet, fleet_digest
+from rules.kinds import DECIDED_TYPES, MAY_START
+from rules.kinds.preflight import no_node
 from rules.policy import Policy, default_policy
 from runledger.backtest.cards import Sitting, incidents, sitting, stretches
 from runledger.backtest.runs import RunRecord, run_records
 from runledger.config.catalog import Catalog
-from runledger.deciding.decisions import MAY_START
 from runledger.errors import Missing
-from runledger.replaying.replay import DECIDED_TYPES, Judges, rerun
+from runledger.replaying.replay import Judges, rerun
 from runledger.version import __version__
 
 
@@ -91,18 +94,16 @@ class _Answers:
 
     def __init__(self) -> None:
         self.blocks: dict[str, bool] = {}
-        self.exclusions: list[DecisionPayload] = []
+        self.exclusions: list[ExclusionsDecided] = []
         self.numbers: dict[str, tuple[int, int]] = {}
 
     def take(self, answer: DecisionPayload) -> None:
-        if answer.kind == "preflight":
-            run = answer.question.get("run")
-            if run is not None:
-                self.blocks[answer.decision] = answer.verdict not in MAY_START
-        elif answer.kind == "exclusions":
+        outcome = answer.outcome
+        if isinstance(answer, PreflightDecided) and "run" in answer.question:
+            self.blocks[answer.decision] = answer.verdict not in MAY_START
+        elif isinstance(answer, ExclusionsDecided):
             self.exclusions.append(answer)
-        elif "proposal" not in answer.question:
-            outcome = answer.outcome
+        elif isinstance(answer, ParametersDecided) and "proposal" not in answer.question:
             self.numbers[answer.decision] = (outcome["trials"], outcome["seed_count"])
 
 
@@ -122,10 +123,10 @@ def backtest(
         raise Missing("no decision and no run in this ledger: there is nothing to backtest")
     arms = [_under(catalog, policy) for _, policy in policies]
     answers = [_Answers() for _ in policies]
-    really: list[DecisionPayload] = []
+    really: list[ExclusionsDecided] = []
     for count, made in enumerate(rerun(ledger, decided, arms), 1):
         progress(count)
-        if made and made[0].recorded.kind == "exclusions":
+        if made and isinstance(made[0].recorded, ExclusionsDecided):
             really.append(made[0].recorded)
         for each, arm in zip(answers, made, strict=True):
             if arm.replayed is not None:
@@ -185,7 +186,7 @@ def _unasked(ledger: Ledger, fleet: Fleet, runs: Iterable[RunRecord]) -> list[Ev
 
 def _question(
     ledger: Ledger, question: dict[str, Any], at_us: int, fleet: Fleet
-) -> DecisionPayload:
+) -> PreflightDecided:
     head = ledger.head()
     return PreflightDecided(
         decision=new_event_id(),
@@ -197,7 +198,7 @@ def _question(
         engine=EngineRef(version=__version__, rules=GENESIS),
         verdict="unknown",
         findings=(),
-        outcome={"nodes": [], "excluded_nodes": [], "excluded_gpus": {}},
+        outcome=no_node(),
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from rules.names import RULE_NAMES
 from rules.policy import Policy, default_policy, with_settings
+from rules.rulesets import RULE_NAMES
 from runledger.errors import BadInput
 
 _MOST_VALUES = 100

@@ -22,60 +22,24 @@ from typing import Any
 
 import msgspec
 
-from ledger import Conflict, Event, InvalidEvents, parse_ndjson
+from ledger import Conflict, Event, InvalidEvents, once_each, parse_ndjson
 from ledger.event_checks import unknown_names
 from ledger.input_files import open_lines, read_text
-from ledger.rows import once_each
 from ledger.strict_json import shown, shown_key
 from ledger.times import InvalidTime, parse_time
 from rules.decide import Draft, Judge
 from rules.fleet import Fleet, InvalidFleet, parse_fleet
+from rules.kinds import KINDS, question_problems
 from rules.policy import InvalidPolicy, Policy, default_policy, parse_policy
-from rules.questions import QUESTIONS, question_problems
 from rules.state import State
 from rules.toml import check, parse_toml
 from runledger.deciding.folding import order
 from runledger.errors import BadInput, Missing
+from runledger.kinds import SHOWN
 
 CASE, EVENTS, POLICY, FLEET = "case.toml", "events.ndjson", "policy.toml", "fleet.toml"
 
 _KEYS = ("kind", "at", "question", "expect")
-
-
-class _Said(msgspec.Struct, kw_only=True):
-    """What may be expected of every decision."""
-
-    verdict: str | None = None
-    findings: list[tuple[str, str, str]] | None = None
-    rules: list[str] | None = None
-
-
-class _OfPreflight(_Said, kw_only=True):
-    nodes: list[str] | None = None
-    excluded_nodes: list[str] | None = None
-    excluded_gpus: dict[str, list[str]] | None = None
-
-
-class _OfExclusions(_Said, kw_only=True):
-    gpus: list[dict[str, str]] | None = None
-
-
-class _OfParameters(_Said, kw_only=True):
-    trials: int | None = None
-    seed_count: int | None = None
-    rule: str | None = None
-    requested: dict[str, str | int | float | bool] | None = None
-    applied: dict[str, int] | None = None
-    clause: str | None = None
-    next: dict[str, int] | None = None
-
-
-_EXPECTED: dict[str, type[msgspec.Struct]] = {
-    "preflight": _OfPreflight,
-    "exclusions": _OfExclusions,
-    "parameters": _OfParameters,
-}
-"""What ``expect`` may name, by kind of decision."""
 
 
 class Expected(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,12 +122,8 @@ def said(kind: str, draft: Draft, field: str) -> Any:
         return sorted([each.rule, each.severity, each.subject] for each in draft.findings)
     if field == "rules":
         return sorted({each.rule for each in draft.findings})
-    value: Any = draft.outcome.get(field)
-    if kind == "exclusions" and field == "gpus":
-        return [{key: gpu[key] for key in ("node", "pci", "state")} for gpu in value]
-    if kind == "preflight" and field == "excluded_gpus":
-        return {node: [card["pci"] for card in cards] for node, cards in value.items()}
-    return msgspec.to_builtins(value)
+    value = draft.outcome.get(field)
+    return None if value is None else SHOWN[kind].expected(field, value)
 
 
 def _holds(field: str, wanted: Any, got: Any) -> bool:
@@ -209,13 +169,13 @@ def _expected(table: Any, where: str, problems: list[str]) -> Expected | None:
         for key, meant in unknown_names(table, _KEYS)
     ]
     kind = table.get("kind")
-    if not isinstance(kind, str) or kind not in QUESTIONS:
-        problems.append(f"{where}.kind is {shown(kind)}: write one of {', '.join(QUESTIONS)}")
+    if not isinstance(kind, str) or kind not in KINDS:
+        problems.append(f"{where}.kind is {shown(kind)}: write one of {', '.join(KINDS)}")
         return None
     question, expect = table.get("question", {}), table.get("expect") or {}
     problems += question_problems(kind, question, f"{where}.question")
     if expect:
-        check(expect, _EXPECTED[kind], f"{where}.expect", problems)
+        check(expect, SHOWN[kind].expects, f"{where}.expect", problems)
     else:
         problems.append(f"{where}.expect: say what must be decided")
     at_us = 0

@@ -6,25 +6,24 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import tomli_w
 
-from collectors.jobs.redact import redact_value
-from ledger import AlreadyThere, Event, Filter, from_wire, to_wire
+from ledger import AlreadyThere, Event, Filter, Ledger, from_wire, to_wire
 from ledger.canonical import canonical
 from ledger.payloads import DecisionPayload
+from ledger.text.secrets import redact_value
 from ledger.times import format_time
 from rules.decide import Draft, Judge
 from rules.fleet import fleet_text
 from rules.fold import FOLDED_TYPES
 from rules.policy import policy_text
 from runledger.cases.case import CASE, EVENTS, FLEET, POLICY, folded, said
+from runledger.config.catalog import Catalog
+from runledger.kinds import SHOWN
 from runledger.replaying.replay import recorded_cut
-
-if TYPE_CHECKING:
-    from runledger.api.facade import Runledger
 
 _HOUR_US = 3_600_000_000
 _WINDOWS_H = (1, 6, 24, 7 * 24, 31 * 24, 366 * 24)
@@ -32,11 +31,6 @@ _AT_MOST_ASKED = 3_000
 _AT_MOST_FOLDED = 3_000_000
 """Events to fold, over all tries: half a minute of work or so."""
 
-_EXPECTED = {
-    "preflight": ("nodes", "excluded_nodes", "excluded_gpus"),
-    "exclusions": ("gpus",),
-    "parameters": ("trials", "seed_count", "rule", "applied"),
-}
 _OURS = ("sequence", "recordedtime", "prevhash", "hash")
 
 
@@ -48,8 +42,9 @@ class CutOut(NamedTuple):
 
 
 def cut_case(
-    runledger: Runledger,
-    id: str,
+    ledger: Ledger,
+    catalog: Catalog,
+    decided: Event,
     folder: Path,
     *,
     progress: Callable[[int], None] = lambda _: None,
@@ -58,18 +53,17 @@ def cut_case(
 
     Where today's rules decide otherwise, the case holds what they decide. The
     slice is as small as leaving out one event after the other makes it, in a
-    bounded number of tries. Raises `Missing` for an unknown decision and
-    `AlreadyThere` where the folder exists.
+    bounded number of tries. Raises `AlreadyThere` where the folder exists.
     """
     if folder.exists():
         raise AlreadyThere(f"{folder} is there already: name a new folder with --output")
-    decision = runledger.decision(id).data
+    decision = decided.data
     assert isinstance(decision, DecisionPayload)
-    judge = runledger.catalog.judge(
-        runledger.catalog.policy(decision.policy.digest),
-        runledger.catalog.fleet(decision.fleet.digest),
+    judge = catalog.judge(
+        catalog.policy(decision.policy.digest),
+        catalog.fleet(decision.fleet.digest),
     )
-    cutter = _Cutter(runledger, judge, decision, progress)
+    cutter = _Cutter(ledger, judge, decision, progress)
     events = [_without_secrets(event) for event in cutter.smallest()]
     at_us = recorded_cut(decision)[1]
     question = redact_value(decision.question)
@@ -83,12 +77,12 @@ class _Cutter:
 
     def __init__(
         self,
-        runledger: Runledger,
+        ledger: Ledger,
         judge: Judge,
         decision: DecisionPayload,
         progress: Callable[[int], None],
     ) -> None:
-        self._ledger = runledger.ledger
+        self._ledger = ledger
         self._judge = judge
         self._decision = decision
         self._sequence, self._at_us = recorded_cut(decision)
@@ -178,7 +172,7 @@ def _write(
         "verdict": draft.verdict,
         "findings": said(kind, draft, "findings"),
     }
-    for field in _EXPECTED[kind]:
+    for field in SHOWN[kind].cut:
         value = said(kind, draft, field)
         if value is not None:
             expect[field] = value

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from runledger.cleanup.outcome import CleanedCard, CleanupReport, orphaned_vram, report_to_payload
 from runledger.cleanup.parse import parse_cleanup
-from runledger.cleanup.report import CleanedCard, CleanupReport, orphaned_vram, report_to_payload
 from runledger.cleanup.request import CleanupRequest, CompileCache, cleanup_script
 
 __all__ = [

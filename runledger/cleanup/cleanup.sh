@@ -22,6 +22,7 @@ cleanup() {
             'remedy '*) remedies="$remedies $value" ;;
             'read_limit '*) read_limit=$value ;;
             'total_limit '*) total_limit=$value ;;
+            *) know "$line" ;;
         esac
     done
     printf '\nrunledger-cleanup/1 %s\n' "$nonce"
@@ -62,7 +63,7 @@ clean_cards() {
 look_at_each_card() {
     set --
     while read -r kind name pci id driver; do
-        case $kind,$id in card,1002*) set -- "$@" "$name,$pci,$id" ;; esac
+        [ "$kind" = card ] && in_sysfs "$id" && set -- "$@" "$name,$pci,$id"
     done <"$cards"
     for_each_card look_at_card "$@"
     list_kfd

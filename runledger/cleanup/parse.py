@@ -9,8 +9,9 @@ from dataclasses import replace as with_changes
 from collectors.probe.kfd import read_owners
 from collectors.script import Frames, Section, parse_frames
 from collectors.tools.reading import mib, name
+from collectors.vendors import vendor_of
 from ledger.identifiers import normalize_pci
-from runledger.cleanup.report import CleanedCard, CleanupReport
+from runledger.cleanup.outcome import CleanedCard, CleanupReport
 from runledger.cleanup.request import BANNER, CleanupRequest
 
 _CACHE = re.compile(r"(hip|comgr|miopen)_cache\Z")
@@ -19,7 +20,7 @@ _COUNT = re.compile(r"\d{1,9}\Z")
 
 @dataclass(slots=True)
 class _Cards:
-    """The AMD cards by their name in sysfs."""
+    """The cards whose driver answers in sysfs, by their name there."""
 
     by_name: dict[str, CleanedCard]
 
@@ -73,9 +74,9 @@ def _listed(section: Section | None) -> _Cards:
     found = {}
     for line in section.lines() if section is not None else ():
         words = line.split(" ")
-        if words[0] == "card" and len(words) == 5 and words[3].startswith("1002"):
-            pci = normalize_pci(words[2])
-            if pci is not None:
+        if words[0] == "card" and len(words) == 5:
+            pci, vendor = normalize_pci(words[2]), vendor_of(words[3])
+            if pci is not None and vendor is not None and vendor.sysfs:
                 found[words[1]] = CleanedCard(pci)
     return _Cards(found)
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from collectors.script import InvalidScriptInput, compose
+from collectors.vendors import vendor_lines
 
 BANNER = "runledger-cleanup/1"
 
 _PARTS = (
     ("collectors.script", "bounded.sh"),
+    ("collectors.script", "vendors.sh"),
     ("collectors.script", "cards.sh"),
     ("runledger.cleanup", "cleanup.sh"),
 )
@@ -49,6 +51,7 @@ def cleanup_script(request: CleanupRequest) -> bytes:
 
 
 def _lines(request: CleanupRequest) -> Iterator[tuple[str, str]]:
+    yield from vendor_lines()
     for pci in request.spare:
         if " " in pci or not pci:
             raise InvalidScriptInput("spare", pci)

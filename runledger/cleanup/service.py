@@ -17,6 +17,7 @@ from collectors.reach import Limits, NodeResult, NodeSpec, run_script_blocking
 from collectors.script import new_nonce
 from ledger import Event, InvalidEvents, new_event
 from ledger.payloads import CleanupAction, CleanupCompleted
+from ledger.redaction import redacted
 from rules.folds.boots import since_boot
 from rules.state import State
 from runledger.cleanup import (
@@ -202,7 +203,7 @@ class _Run:
 
     def _event(self, payload: CleanupCompleted) -> Event:
         source = f"collector/cleanup@{self._prober.observer}"
-        return new_event(payload, time_us=self._prober.now(), source=source)
+        return redacted(new_event(payload, time_us=self._prober.now(), source=source))
 
 
 def _limit_s(settings: ProbeSettings) -> int:

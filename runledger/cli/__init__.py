@@ -27,6 +27,7 @@ _GROUPS = (
     "cases",
     "report",
     "query",
+    "faults",
     "ledger",
 )
 

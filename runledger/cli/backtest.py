@@ -47,9 +47,9 @@ def _backtest(arguments: argparse.Namespace) -> int:
     from runledger.backtest import backtest
     from runledger.backtest.plot import check_drawable, plot
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import print_json
     from runledger.cli.progress import progress
     from runledger.errors import BadInput
+    from runledger.terminal.output import print_json
 
     if arguments.plot and not arguments.sweep:
         raise BadInput("--plot draws a sweep: give --sweep KEY=A..B")
@@ -126,7 +126,8 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
 
 
 def _show(result: Backtest) -> None:
-    from runledger.cli.output import plain, say, table
+    from ledger.text.characters import plain
+    from runledger.terminal.output import say, table
 
     say(
         plain(

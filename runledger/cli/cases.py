@@ -36,10 +36,12 @@ def add(commands: Commands) -> None:
 def _test(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
+    from ledger.text.characters import plain
+    from ledger.text.humanize import counted
     from runledger.cases.case import find_cases, run_case
-    from runledger.cli.output import colour, counted, plain, print_json, say
     from runledger.cli.progress import progress
     from runledger.cli.whatif_change import read_policy
+    from runledger.terminal.output import colour, print_json, say
 
     policy = None if arguments.policy is None else read_policy(Path(arguments.policy))
     results = []
@@ -73,16 +75,19 @@ def _test(arguments: argparse.Namespace) -> int:
 def _case(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
+    from ledger.text.characters import plain
+    from ledger.text.humanize import counted
     from runledger.cases.case_slices import cut_case
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import counted, plain, print_json, say, talk
     from runledger.cli.progress import progress
+    from runledger.terminal.output import print_json, say, talk
 
     # An id may be any text, and must not lead out of the folder.
     name = re.sub(r"[^\w.-]|^[.]", "_", arguments.decision)
     folder = Path(arguments.output or f"cases/{name}")
     with opened(arguments, create=False) as runledger, progress("asking") as advance:
-        cut = cut_case(runledger, arguments.decision, folder, progress=advance)
+        decided = runledger.decision(arguments.decision)
+        cut = cut_case(runledger.ledger, runledger.catalog, decided, folder, progress=advance)
     if not cut.same_today:
         talk("note: today's rules decide otherwise than was recorded; the case holds what they say")
     if arguments.json:

@@ -12,6 +12,7 @@ from runledger.cli.parser import Commands, command, count, deciding, moment, sco
 
 def add(commands: Commands) -> None:
     """Declare the commands."""
+    # Long: a list of commands with their options, one after another.
     parser = command(
         commands,
         "preflight",
@@ -114,7 +115,7 @@ def narrowing(parser: argparse.ArgumentParser) -> None:
 
 def _preflight(arguments: argparse.Namespace) -> int:
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import talk
+    from runledger.terminal.output import talk
 
     with opened(arguments, create=True) as runledger:
         if not _about_now(arguments, runledger.now()):
@@ -147,7 +148,7 @@ def _about_now(arguments: argparse.Namespace, now_us: int) -> bool:
 def _exclusions(arguments: argparse.Namespace) -> int:
     from ledger.input_files import open_input
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import print_json, talk
+    from runledger.terminal.output import print_json, talk
 
     with opened(arguments, create=True) as runledger:
         decision = runledger.exclusions(at=arguments.at, as_of=arguments.as_of)
@@ -201,10 +202,11 @@ def _question(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _override(arguments: argparse.Namespace) -> int:
     from ledger import to_wire
+    from ledger.text.characters import plain
     from ledger.times import parse_time
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import plain, print_json, say, talk
     from runledger.errors import BadInput
+    from runledger.terminal.output import print_json, say, talk
 
     if arguments.action == "waive" and arguments.expires is None:
         raise BadInput("waive needs an end: add --expires, for example 2026-01-25T06:00:00Z")
@@ -233,13 +235,14 @@ def _override(arguments: argparse.Namespace) -> int:
 def _print(decision: Any, arguments: argparse.Namespace) -> int:
     import msgspec
 
-    from runledger.cli.decision_text import print_decision
-    from runledger.cli.output import print_json
     from runledger.cli.streams import reader_may_leave
+    from runledger.kinds import SHOWN
+    from runledger.terminal.decision_text import print_decision
+    from runledger.terminal.output import print_json
 
     with reader_may_leave():  # a no-go is none the less one for being piped to `head`
         if arguments.json:
             print_json(msgspec.to_builtins(decision))
         else:
             print_decision(decision)
-    return exits.VERDICTS.get(decision.verdict, exits.DONE)
+    return SHOWN[decision.kind].verdicts[decision.verdict].exit_code

@@ -11,6 +11,7 @@ from runledger.cli.parser import Commands, command, moment, position, where
 
 def add(commands: Commands) -> None:
     """Declare the commands."""
+    # Long: a list of commands with their options, one after another.
     parser = command(
         commands,
         "decisions",
@@ -85,8 +86,9 @@ def add(commands: Commands) -> None:
 def _decisions(arguments: argparse.Namespace) -> int:
     import msgspec
 
+    from ledger.text.humanize import to_the_second
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import note_no_match, print_json, table, talk, to_the_second
+    from runledger.terminal.output import note_no_match, print_json, table, talk
 
     with opened(arguments, create=False) as runledger:
         found: list[Any] = [event.data for event in runledger.decisions(*arguments.where)]
@@ -109,23 +111,15 @@ def _decisions(arguments: argparse.Namespace) -> int:
 
 
 def _about(decision: Any) -> str:
+    from runledger.kinds import SHOWN
+
     question = decision.question
     parts = [f"{key} {question[key]}" for key in ("step", "run", "study") if key in question]
     try:
-        parts += _came_of_it(decision.kind, decision.outcome)
+        parts += SHOWN[decision.kind].listed(decision.outcome)
     except (AttributeError, LookupError, TypeError, ValueError):
         parts.append("an outcome of another program's shape")
     return ", ".join(parts)
-
-
-def _came_of_it(kind: str, outcome: dict[str, Any]) -> list[str]:
-    if kind == "parameters" and {"trials", "seed_count", "rule"} <= set(outcome):
-        size = f"{outcome['trials']:,} trials x {outcome['seed_count']:,} seeds"
-        return [f"{size} ({outcome['rule']})"]
-    if kind == "exclusions" and "gpus" in outcome:
-        cards = [f"{gpu['node']} {gpu['pci']}" for gpu in outcome["gpus"]]
-        return cards or ["every card is ok"]
-    return []
 
 
 def _why(arguments: argparse.Namespace) -> int:
@@ -135,9 +129,11 @@ def _why(arguments: argparse.Namespace) -> int:
 
 
 def _replay(arguments: argparse.Namespace) -> int:
+    from ledger.text.characters import plain
+    from ledger.text.humanize import counted
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import colour, counted, plain, print_json, say
     from runledger.cli.progress import progress
+    from runledger.terminal.output import colour, print_json, say
 
     with opened(arguments, create=False) as runledger, progress("replaying") as advance:
         result = runledger.replay(*arguments.decisions, progress=advance)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import platform
 from collections.abc import Iterator
-from importlib import metadata
 from typing import TYPE_CHECKING, NamedTuple
 
+from ledger.text.characters import plain
+from ledger.text.humanize import counted
 from runledger.cli import exits
-from runledger.cli.output import colour, counted, plain, print_json, say
+from runledger.terminal.output import colour, print_json, say
 
 if TYPE_CHECKING:
     from ledger import Ledger
@@ -50,7 +51,7 @@ def _checks(arguments: argparse.Namespace) -> Iterator[_Check]:
     yield _Check("versions", True, f"{versions}, SQLite {dbapi2.sqlite_version}")
     safe = dbapi2.sqlite_version_info >= (3, 51, 3)
     yield _Check("SQLite", safe, "has the fix for WAL resets" if safe else "upgrade pysqlite3")
-    yield _Check("durable-rules", True, metadata.version("durable-rules"))
+    yield from _engine_checks()
     try:
         settings = load_settings(ledger=arguments.ledger, config=arguments.config)
         settings.read_policy()
@@ -63,6 +64,20 @@ def _checks(arguments: argparse.Namespace) -> Iterator[_Check]:
     yield _Check("configuration", True, f"{where}; {counted(nodes, 'node')}")
     yield from _ledger_checks(arguments)
     yield _spool_check(settings)
+
+
+def _engine_checks() -> Iterator[_Check]:
+    """A rule fired by each evaluator, and which of them decides."""
+    from rules.engine import EVALUATORS, chosen, problem_of, version, why_not
+
+    for name in EVALUATORS:
+        shown = {"durable": "durable-rules", "plain": "plain rules"}[name]
+        if missing := why_not(name):
+            yield _Check(shown, True, f"not used: {missing}")
+            continue
+        problem = problem_of(name)
+        decides = "and decides" if name == chosen() else "and stands by"
+        yield _Check(shown, not problem, problem or f"{version(name)} fires rules {decides}")
 
 
 def _ledger_checks(arguments: argparse.Namespace) -> Iterator[_Check]:
@@ -90,8 +105,7 @@ def _ledger_checks(arguments: argparse.Namespace) -> Iterator[_Check]:
 
 
 def _storage_checks(ledger: Ledger) -> Iterator[_Check]:
-    from ledger import verify
-    from ledger.guards import broken_parts, missing_guards
+    from ledger import broken_parts, missing_guards, verify
 
     result = verify(ledger)
     whole = f"whole, head {result.head.sequence}:{result.head.hash}"

@@ -49,11 +49,11 @@ def add(commands: Commands) -> None:
 
 def _exec(arguments: argparse.Namespace) -> int:
     from runledger.api.guarding import Context, reporter_of
-    from runledger.cli.output import talk
     from runledger.config.settings import load_settings
     from runledger.errors import BadInput
     from runledger.intake.commands import Attempts, execute, job_name
     from runledger.intake.spooling import recorder_at
+    from runledger.terminal.output import talk
 
     argv = arguments.argv[1:] if arguments.argv[:1] == ["--"] else arguments.argv
     if not argv or not argv[0]:

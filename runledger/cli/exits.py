@@ -13,25 +13,16 @@ BAD_INPUT = 2
 NOT_FOUND = 3
 CONFLICT = 5
 NO_GO = 10
-NEEDS_PERSON = 11
 DRIFT = 12
 TRY_LATER = 75
 INTERRUPTED = 130
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
-VERDICTS = {
-    "no_go": NO_GO,
-    "rejected": NO_GO,
-    "unknown": NEEDS_PERSON,
-    "needs_human": NEEDS_PERSON,
-}
-"""Codes of verdicts that are not 0."""
-
 
 def report(message: str, code: int) -> int:
     """Say what went wrong on stderr; returns the code."""
-    from runledger.cli.output import plain
+    from ledger.text.characters import plain
 
     print(f"runledger: {plain(message, keep_lines=True)}", file=sys.stderr)
     return code

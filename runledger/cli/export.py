@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from ledger import parse_filters
+from ledger import Filter, Ledger, parse_filters
 from ledger.export import export_lines
+from ledger.redacted_export import RedactedExport
+from ledger.text.humanize import counted
+from ledger.text.secrets import environment_secrets
 from runledger.cli import exits
 from runledger.cli.ledger_options import opened
-from runledger.cli.output import note_no_match
 from runledger.cli.progress import progress
 from runledger.errors import BadInput
+from runledger.terminal.output import note_no_match, talk
 
 
 def export(arguments: argparse.Namespace) -> int:
     """The command."""
     if arguments.format == "parquet" and arguments.output is None:
         raise BadInput("Parquet goes to a file: give --output FILE")
+    if arguments.redact and arguments.format != "ndjson":
+        raise BadInput("--redact writes events as NDJSON: leave --format out")
     where = parse_filters(arguments.where)
     with opened(arguments, create=False) as runledger, progress("exporting") as advance:
-        if arguments.format == "ndjson":
+        if arguments.redact:
+            count = _redacted(runledger.ledger, where, arguments.output, advance)
+        elif arguments.format == "ndjson":
             count = 0
             with _output(arguments.output) as out:
                 for count, line in enumerate(export_lines(runledger.ledger, where), 1):
@@ -41,6 +50,29 @@ def export(arguments: argparse.Namespace) -> int:
             count = write_parquet(runledger.ledger, where, Path(arguments.output), advance)
     note_no_match(count, arguments.where)
     return exits.DONE
+
+
+def _redacted(
+    ledger: Ledger, where: Sequence[Filter], name: str | None, advance: Callable[[int], None]
+) -> int:
+    """Write events without secrets, and say what was done to them; how many were written."""
+    lines = RedactedExport(
+        ledger,
+        where,
+        now_us=time.time_ns() // 1000,
+        secrets=environment_secrets(os.environ),
+    )
+    count = 0
+    with _output(name) as out:
+        for count, line in enumerate(lines):  # the first is no event of the ledger's
+            out.write(line)
+            advance(count)
+    unfit = f", {counted(lines.unfit, 'event')} that cannot do without" if lines.unfit else ""
+    talk(
+        f"secrets were taken out of {counted(lines.redacted, 'event')}; "
+        f"left out: {counted(lines.decisions, 'decision')}{unfit}"
+    )
+    return count
 
 
 @contextlib.contextmanager

@@ -31,8 +31,10 @@ def add_import(sources: Commands) -> None:
 
 
 def _import(arguments: argparse.Namespace) -> int:
+    from ledger.text.characters import plain
+    from ledger.text.humanize import counted
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import counted, plain, print_json, say
+    from runledger.terminal.output import print_json, say
 
     with opened(arguments, create=True) as runledger:
         done = runledger.import_kernel_log(
@@ -48,5 +50,10 @@ def _import(arguments: argparse.Namespace) -> int:
     found = ", ".join(f"{count:,} {type_}" for type_, count in done.events.items()) or "nothing"
     say(plain(f"{counted(done.lines, 'line')} of {arguments.node} report {found}"))
     already = f", {done.duplicates:,} were there already" if done.duplicates else ""
+    if done.unread:
+        say(
+            f"warning: {counted(done.unread, 'line')} with words of trouble could not be read: "
+            "stamps of no form that is known; nothing of them is stored"
+        )
     say(f"stored {counted(done.stored, 'event')}{already}")
     return exits.DONE

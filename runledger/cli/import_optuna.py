@@ -35,8 +35,9 @@ def add_import(sources: Commands) -> None:
 
 
 def _import_optuna(arguments: argparse.Namespace) -> int:
+    from ledger.text.characters import plain
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import plain, print_json, say, talk
+    from runledger.terminal.output import print_json, say, talk
 
     with opened(arguments, create=True) as runledger:
         studies = runledger.import_optuna(
@@ -81,7 +82,7 @@ def _unfinished(study: TakenIn) -> int:
 
 
 def _name_left_out(study: TakenIn) -> None:
-    from runledger.cli.output import talk
+    from runledger.terminal.output import talk
 
     for state, numbers in study.unfinished.items():
         count = "1 trial is" if len(numbers) == 1 else f"{len(numbers):,} trials are"

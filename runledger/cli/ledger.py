@@ -20,6 +20,7 @@ _LONGEST = 400
 
 def add(commands: Commands) -> None:
     """Declare the commands."""
+    # Long: a list of commands with their options, one after another.
     parser = command(
         commands,
         "events",
@@ -39,6 +40,7 @@ def add(commands: Commands) -> None:
         examples=[
             "runledger export > all.ndjson",
             "runledger export --where run=R-20260124 --format csv --output run.csv",
+            "runledger export --redact --output shared.ndjson",
         ],
     )
     where(parser, "those that match")
@@ -46,6 +48,11 @@ def add(commands: Commands) -> None:
         "--format", choices=["ndjson", "csv", "parquet"], default="ndjson", help="default: ndjson"
     )
     parser.add_argument("--output", metavar="FILE", help="default: stdout")
+    parser.add_argument(
+        "--redact",
+        action="store_true",
+        help="for sharing: secrets taken out, hashes and decisions left out (docs/secrets.md)",
+    )
 
     parser = command(
         commands,
@@ -93,7 +100,7 @@ def add(commands: Commands) -> None:
 def _events(arguments: argparse.Namespace) -> int:
     from ledger import parse_filters
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import note_no_match
+    from runledger.terminal.output import note_no_match
 
     with opened(arguments, create=False) as runledger:
         found = runledger.ledger.read(where=parse_filters(arguments.where))
@@ -105,7 +112,7 @@ def _events(arguments: argparse.Namespace) -> int:
 def _write_json(found: Iterable[Event]) -> int:
     """One object however many events, streamed by hand; returns how many."""
     from ledger import to_wire
-    from runledger.cli.output import json_text
+    from runledger.terminal.output import json_text
 
     count = 0
     sys.stdout.write('{"events": [')
@@ -122,7 +129,7 @@ def _write_lines(found: Iterable[Event]) -> int:
     import json
 
     from ledger import to_wire
-    from runledger.cli.output import cut, say, width
+    from runledger.terminal.output import cut, say, width
 
     count = 0
     for event in found:
@@ -142,9 +149,10 @@ def _export(arguments: argparse.Namespace) -> int:
 def _restore(arguments: argparse.Namespace) -> int:
     from ledger.input_files import open_lines
     from ledger.restore import restore
+    from ledger.text.humanize import counted
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import counted, print_json, say
     from runledger.cli.progress import progress
+    from runledger.terminal.output import print_json, say
 
     with (
         open_lines(arguments.file) as lines,
@@ -164,8 +172,8 @@ def _verify(arguments: argparse.Namespace) -> int:
     from ledger import Damaged, Head, Verification, verify
     from ledger.canonical import GENESIS
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import colour, print_json, say, talk
     from runledger.cli.progress import progress
+    from runledger.terminal.output import colour, print_json, say, talk
 
     expect = None if arguments.expect_head is None else _head(arguments.expect_head)
     try:
@@ -201,8 +209,8 @@ def _backup(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
     from ledger import backup, open_ledger
-    from runledger.cli.output import print_json, say
     from runledger.config.settings import load_settings
+    from runledger.terminal.output import print_json, say
 
     settings = load_settings(ledger=arguments.ledger, config=arguments.config)
     with open_ledger(settings.ledger, create=False, readonly=True, older=True) as ledger:
@@ -215,9 +223,9 @@ def _backup(arguments: argparse.Namespace) -> int:
 
 
 def _upgrade(arguments: argparse.Namespace) -> int:
-    from ledger.migrate import HEAD_REVISION, upgrade
-    from runledger.cli.output import print_json, say
+    from ledger import HEAD_REVISION, upgrade
     from runledger.config.settings import load_settings
+    from runledger.terminal.output import print_json, say
 
     settings = load_settings(ledger=arguments.ledger, config=arguments.config)
     before = upgrade(settings.ledger)

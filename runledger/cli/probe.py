@@ -69,8 +69,8 @@ def probe_for_step(runledger: Runledger, step: str, *, remedy: bool) -> Probed:
 
 def _probe(arguments: argparse.Namespace) -> int:
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import print_json
     from runledger.cli.progress import progress
+    from runledger.terminal.output import print_json
 
     with opened(arguments, create=True) as runledger, progress("nodes looked at") as advance:
         probed = runledger.probe(arguments.nodes, progress=advance)
@@ -83,7 +83,8 @@ def _probe(arguments: argparse.Namespace) -> int:
 
 
 def _show(probed: Probed) -> None:
-    from runledger.cli.output import counted, say, table
+    from ledger.text.humanize import counted
+    from runledger.terminal.output import say, table
 
     table(["NODE", "ANSWERED", "CARDS", "NOT OK"], [_row(look) for look in probed.looks])
     say(f"stored {counted(probed.stored, 'event')}; {counted(probed.smu_reads, 'read')} of SMUs")
@@ -97,7 +98,7 @@ def _row(look: NodeLook) -> tuple[str, str, str, str]:
 
 
 def _complain(probed: Probed) -> None:
-    from runledger.cli.output import talk
+    from runledger.terminal.output import talk
 
     for each in probed.remedies:
         outcome = "did not end" if each.exit_code is None else f"ended with {each.exit_code}"
@@ -108,9 +109,10 @@ def _complain(probed: Probed) -> None:
 
 
 def _cleanup(arguments: argparse.Namespace) -> int:
+    from ledger.text.characters import plain
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import colour, plain, print_json, say
     from runledger.cli.progress import progress
+    from runledger.terminal.output import colour, print_json, say
 
     with opened(arguments, create=True) as runledger, progress("nodes cleaned up") as advance:
         cleaned = runledger.cleanup(
@@ -135,7 +137,7 @@ def _cleanup(arguments: argparse.Namespace) -> int:
 
 def _reclassify(arguments: argparse.Namespace) -> int:
     from runledger.api.facade import open
-    from runledger.cli.output import print_json, say
+    from runledger.terminal.output import print_json, say
 
     # To write, but into a ledger that is there: a new one has no line to judge.
     with open(arguments.ledger, config=arguments.config, create=False) as runledger:

@@ -58,9 +58,9 @@ def _mib(text: str) -> int:
 
 def _query(arguments: argparse.Namespace) -> int:
     from ledger import open_ledger
-    from runledger.cli.output import talk
     from runledger.config.settings import load_settings
     from runledger.querying import Budget, query
+    from runledger.terminal.output import talk
 
     format_ = arguments.format or ("json" if arguments.json else "table")
     sql = arguments.sql if arguments.sql != "-" else sys.stdin.read()

@@ -29,8 +29,9 @@ def add(commands: Commands) -> None:
 
 
 def _record(arguments: argparse.Namespace) -> int:
+    from ledger.text.humanize import counted
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import counted, print_json, say
+    from runledger.terminal.output import print_json, say
 
     events = _events(arguments.files)
     with opened(arguments, create=True) as runledger:
@@ -55,7 +56,7 @@ def _events(files: list[str]) -> list[Event]:
 
     from ledger import InvalidEvents, Problem, parse_ndjson
     from ledger.input_files import open_lines, stdin_lines
-    from runledger.cli.output import talk
+    from runledger.terminal.output import talk
 
     events: list[Event] = []
     problems: list[Problem] = []

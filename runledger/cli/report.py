@@ -43,16 +43,18 @@ def _report(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
     from ledger.new_files import check_free, write_new
+    from ledger.text.characters import plain
+    from ledger.text.humanize import counted
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import counted, plain, print_json, say, talk
     from runledger.cli.progress import progress
     from runledger.report import report_of
+    from runledger.terminal.output import print_json, say, talk
 
     path = Path(arguments.output)
     check_free(path, "report")
     with opened(arguments, create=False) as runledger, progress("reading") as advance:
         made = report_of(
-            runledger,
+            runledger.session,
             run=arguments.run_id,
             node=arguments.node,
             since=arguments.since,

@@ -7,16 +7,17 @@ JSON has no words for are the texts ``"inf"``, ``"-inf"`` and ``"nan"``.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, TextIO
 
 import msgspec
 
-from runledger.cli.columns import padded, shortened, width_of
-from runledger.cli.output import plain
+from ledger.text.characters import plain
 from runledger.exporting.tabular import csv_writer, safe_cell
 from runledger.querying import Rows
 from runledger.querying.values import presented
+from runledger.terminal.widths import padded, shortened, width_of
 
 _WIDEST = 60
 _WIDEST_LAST = 240  # plans and messages; nothing stands to the right of it
@@ -92,6 +93,6 @@ def _json(value: Any) -> Any:
     if kind is str or kind is int or value is None:
         return value
     value = presented(value)
-    if isinstance(value, float) and (value != value or value in (float("inf"), -float("inf"))):
+    if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value

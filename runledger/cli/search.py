@@ -78,7 +78,7 @@ def _schema(arguments: argparse.Namespace) -> int:
     import json
 
     from rules.proposal import proposal_schema
-    from runledger.cli.output import print_json, say
+    from runledger.terminal.output import print_json, say
 
     schema = proposal_schema(_policy(arguments))
     if arguments.json:
@@ -106,12 +106,12 @@ def _policy(arguments: argparse.Namespace) -> Any:
 
 def _context(arguments: argparse.Namespace) -> int:
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import print_json
     from runledger.llm.prompt_context import proposal_context
+    from runledger.terminal.output import print_json
 
     with opened(arguments, create=False) as runledger:
         context = proposal_context(
-            runledger,
+            runledger.session,
             study=arguments.study,
             scope=arguments.scope,
             step=arguments.step,
@@ -138,9 +138,10 @@ def _identity(arguments: argparse.Namespace) -> Any:
 def _check(arguments: argparse.Namespace) -> int:
     import msgspec
 
+    from ledger.text.characters import plain
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import plain, print_json, say
     from runledger.studies.persistence import check_study
+    from runledger.terminal.output import print_json, say
 
     program = _identity(arguments)
     with opened(arguments, create=False) as runledger:
@@ -165,10 +166,11 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _define(arguments: argparse.Namespace) -> int:
     from ledger import to_wire
+    from ledger.text.characters import plain
     from ledger.times import parse_time
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import plain, print_json, say
     from runledger.studies.persistence import define_study
+    from runledger.terminal.output import print_json, say
 
     identity = _identity(arguments)
     with opened(arguments, create=True) as runledger:
@@ -195,7 +197,8 @@ def _json(value: Any) -> str:
 
 
 def _show_context(context: dict[str, Any]) -> None:
-    from runledger.cli.output import plain, say, table
+    from ledger.text.characters import plain
+    from runledger.terminal.output import say, table
 
     limits, data, following = context["limits"], context["data"], context["next"]
     for key in ("trials", "seed_count"):

@@ -43,10 +43,12 @@ def _demo(arguments: argparse.Namespace) -> int:
 def _init(arguments: argparse.Namespace) -> int:
     from ledger.input_files import read_text
     from ledger.location import locate, shown
+    from ledger.text.characters import plain
+    from ledger.text.humanize import counted
     from runledger.cli.ledger_options import opened
-    from runledger.cli.output import counted, plain, print_json, say
     from runledger.config.settings import CONFIG_NAME
     from runledger.config.starter import starter
+    from runledger.terminal.output import print_json, say
 
     config = Path(arguments.config or CONFIG_NAME)
     node_file = None

@@ -1,22 +1,22 @@
-"""``whatif``: reading the change from its options, and showing what it does."""
+"""``whatif``: the change read from its options."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from ledger import Event, InvalidEvents, parse_filters, parse_ndjson
 from ledger.input_files import open_lines, read_text
-from ledger.payloads import DecisionPayload, Finding
 from ledger.times import parse_time
 from rules.policy import InvalidPolicy, Policy, parse_policy
 from runledger.cli import exits
 from runledger.cli.ledger_options import opened
-from runledger.cli.output import colour, counted, plain, print_json, say, talk
 from runledger.cli.progress import progress
 from runledger.errors import BadInput
-from runledger.replaying.whatif import Change, WhatIf, changed_json, effect, what_if
+from runledger.kinds import SHOWN
+from runledger.replaying.whatif import Change, WhatIf, changed_json, what_if
+from runledger.terminal.output import print_json, talk
+from runledger.terminal.whatif_text import changed_reasons, show_whatif
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
             }
         )
     else:
-        show(result)
+        show_whatif(result)
     return exits.DRIFT if arguments.fail_on_change and result.changed else exits.DONE
 
 
@@ -57,8 +57,8 @@ def _junit(path: Path, result: WhatIf, decided: list[Event]) -> None:
         case = Case(f"{event.time} {event.id}", f"whatif.{event.type}")
         if event.id in changed:
             before, after = changed[event.id].before, changed[event.id].after
-            lines = [*(f"- {line}" for line in _lines(before)), *_reasons(before, after)]
-            lines[1:1] = [f"+ {line}" for line in _lines(after)]
+            effect = SHOWN[before.kind].effect
+            lines = [f"- {effect(before)}", f"+ {effect(after)}", *changed_reasons(before, after)]
             case.fail("the decision would change", "\n".join(lines))
         elif event.id in result.problems:
             case.error(result.problems[event.id])
@@ -96,73 +96,3 @@ def read_policy(path: Path) -> Policy:
         return parse_policy(text, name=path.stem)
     except InvalidPolicy as error:
         raise InvalidPolicy(str(path), list(error.problems)) from None
-
-
-def show(result: WhatIf) -> None:
-    """The result as a diff for people."""
-    say(f"{len(result.changed):,} of {counted(result.decisions, 'decision')} would change")
-    for changed in result.changed:
-        before, after = changed.before, changed.after
-        say("")
-        say(colour(plain(f"{before.kind} {changed.decision}  {before.as_of.time}"), "strong"))
-        for line in _lines(before):
-            say(colour(plain(f"- {line}"), "bad"))
-        for line in _lines(after):
-            say(colour(plain(f"+ {line}"), "good"))
-        for line in _reasons(before, after):
-            say(plain(f"  {line}"))
-    if result.changed:
-        _totals(result.totals)
-    if result.drifted:
-        say("")
-        say(
-            f"with nothing changed, {len(result.drifted):,} would differ, too: "
-            "see `runledger replay`"
-        )
-    for id, problem in result.problems.items():
-        say(plain(f"{id} could not be made again: {problem}"))
-
-
-def _reasons(before: DecisionPayload, after: DecisionPayload) -> list[str]:
-    """The findings that one side has and the other has not, with the events they rest on."""
-    old = {_key(each) for each in before.findings}
-    new = {_key(each) for each in after.findings}
-    lines = []
-    for finding in (*before.findings, *after.findings):
-        if (_key(finding) in old) != (_key(finding) in new):
-            mark = "no longer" if _key(finding) in old else "now"
-            events = f" [{', '.join(finding.evidence[:4])}]" if finding.evidence else ""
-            lines.append(f"{mark}: {finding.rule}: {finding.message}{events}")
-    return lines
-
-
-def _key(finding: Finding) -> tuple[str, str, str]:
-    return finding.rule, finding.subject, finding.severity
-
-
-def _totals(totals: dict[str, Any]) -> None:
-    say("")
-    say(colour("In all", "strong"))
-    steps, hours = totals["steps"], totals["gpu_hours_out"]
-    say(f"  steps blocked {steps['blocked']}, freed {steps['freed']}")
-    say(f"  GPU-hours sat out: {hours['before']:,.1f} before, {hours['after']:,.1f} after")
-    for what in ("trials", "seeds"):
-        asked = totals[what]
-        say(f"  {what} asked for: {asked['before']:,} before, {asked['after']:,} after")
-
-
-def _lines(decision: DecisionPayload) -> list[str]:
-    outcome: dict[str, Any] = decision.outcome
-    if decision.kind == "preflight":
-        cards = [f"{node} {pci}" for node, pci in effect(decision)[3]]
-        left_out = [*outcome["excluded_nodes"], *cards]
-        return [
-            f"{decision.verdict}; nodes {', '.join(outcome['nodes']) or 'none'}"
-            + (f"; without {', '.join(left_out)}" if left_out else "")
-        ]
-    if decision.kind == "exclusions":
-        return [
-            ", ".join(f"{gpu['node']} {gpu['pci']} {gpu['state']}" for gpu in outcome["gpus"])
-            or "no card watched or out"
-        ]
-    return [f"{decision.verdict}: {outcome['trials']:,} trials x {outcome['seed_count']:,} seeds"]

@@ -9,13 +9,21 @@ from typing import Any
 import msgspec
 
 from ledger import Event
+from ledger.text.characters import plain
 from rules.explain import NearMiss
 from runledger.cli import exits
-from runledger.cli.decision_text import print_decision
 from runledger.cli.ledger_options import opened
-from runledger.cli.output import colour, cut, plain, print_json, say, width, wrapped
 from runledger.cli.progress import progress
-from runledger.explaining.explanation import Explanation, FiredRule, explain, explanation_json
+from runledger.explaining.explanation import (
+    Compared,
+    Explanation,
+    FiredRule,
+    explain,
+    explanation_json,
+)
+from runledger.kinds import SHOWN
+from runledger.terminal.decision_text import print_decision
+from runledger.terminal.output import colour, cut, print_json, say, width, wrapped
 
 _NEAR = 0.5
 """What is further from its limit than this share of it is left to ``--json``."""
@@ -27,7 +35,13 @@ _LONGEST = 200
 def run(arguments: argparse.Namespace) -> int:
     """The command."""
     with opened(arguments, create=False) as runledger, progress("asking") as advance:
-        found = explain(runledger, arguments.decision, minimal=arguments.minimal, progress=advance)
+        found = explain(
+            runledger.ledger,
+            runledger.catalog,
+            runledger.decision(arguments.decision),
+            minimal=arguments.minimal,
+            progress=advance,
+        )
     if arguments.json:
         print_json(explanation_json(found))
     elif arguments.dot:
@@ -85,12 +99,24 @@ def _rule(fired: FiredRule) -> None:
     say(plain(f"  {fired.rule} ({fired.severity}) on {fired.subject}"))
     for line in wrapped(fired.message, first="    ", rest="    "):
         say(line)
-    told = [
-        f"{each.feature} {_value(each.value)} {each.operator} {_value(each.limit)}"
-        + (f" ({each.key})" if each.key else "")
-        for each in fired.conditions
-    ]
-    say(colour(plain(f"    because {' and '.join(told)}"), "dim"))
+    say(colour(plain(f"    because {' and '.join(map(_because, fired.conditions))}"), "dim"))
+
+
+def _because(each: Compared) -> str:
+    """A condition that held: a number beside its limit; what a value is or is not, once."""
+    key = f" ({each.key})" if each.key else ""
+    if each.operator == "missing":
+        return f"{each.feature} is not known"
+    if each.operator == "exists":
+        return f"{each.feature} is known ({_value(each.value)})"
+    if isinstance(each.value, bool) and each.operator == "==":
+        return each.feature if each.value else f"not {each.feature}"
+    if each.operator == "==":
+        return f"{each.feature} is {_value(each.limit)}{key}"
+    value = _value(each.value)
+    if isinstance(each.value, float) and _number(each.value) != _number(each.limit):
+        value = _number(each.value)
+    return f"{each.feature} {value} {each.operator} {_value(each.limit)}{key}"
 
 
 def _nearly(miss: NearMiss) -> str:
@@ -129,20 +155,11 @@ def _minimal(found: Explanation) -> None:
         say(
             plain(
                 f"  without {'it' if len(found.minimal.events) == 1 else 'them'}: "
-                f"{_effect(found, without.verdict, without.outcome)}"
+                f"{SHOWN[found.decision.kind].answer(without)}"
             )
         )
     if not found.minimal.exhaustive and not found.minimal.cut_short:
         say("  (leaving out one less of them changes nothing; smaller parts were not all tried)")
-
-
-def _effect(found: Explanation, verdict: str, outcome: dict[str, Any]) -> str:
-    if found.decision.kind == "exclusions":
-        cards = [f"{gpu['node']} {gpu['pci']} {gpu['state']}" for gpu in outcome["gpus"]]
-        return ", ".join(cards) or "no card is watched or out"
-    if found.decision.kind == "parameters" and "clause" not in outcome:
-        return f"{outcome['trials']:,} trials x {outcome['seed_count']:,} seeds"
-    return verdict
 
 
 def _value(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Folded states laid by, so that the next decision need not fold the whole history again.
+"""Folded states kept (snapshots, elsewhere): the next decision need not fold all history again.
 
 A checkpoint is disposable: rebuilt, it is the same. Each carries a digest of
 all that is in it and the hash of the chain where it was taken; one that does
@@ -11,12 +11,8 @@ import contextlib
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sqlalchemy import Row, Select, delete, insert, select
-
-from ledger import Ledger, LedgerError
+from ledger import Ledger, LedgerError, StoredCheckpoint
 from ledger.canonical import digest
-from ledger.database import translated
-from ledger.sql import checkpoints
 
 
 class Checkpoint(NamedTuple):
@@ -34,7 +30,7 @@ class Checkpoint(NamedTuple):
 
 def load_checkpoints(ledger: Ledger, fold: str) -> list[Checkpoint]:
     """The checkpoints of a fold that verify."""
-    rows = stored_checkpoints(ledger, fold)
+    rows = ledger.checkpoints.of(fold)
     chain = ledger.hashes_at(row.sequence for row in rows)
     found = []
     for row in rows:
@@ -45,41 +41,17 @@ def load_checkpoints(ledger: Ledger, fold: str) -> list[Checkpoint]:
     return found
 
 
-def stored_checkpoints(ledger: Ledger, fold: str) -> list[Row[tuple[int, int, int, str, str, str]]]:
-    """The rows of a fold's checkpoints, whether they verify or not, oldest first."""
-    columns = checkpoints.c
-    statement: Select[tuple[int, int, int, str, str, str]] = select(
-        columns.sequence,
-        columns.at_us,
-        columns.newest_us,
-        columns.chain_hash,
-        columns.state,
-        columns.digest,
-    )
-    statement = statement.where(columns.fold == fold).order_by(columns.sequence)
-    with translated("reading checkpoints"), ledger.engine.connect() as connection:
-        return list(connection.execute(statement).fetchall())
-
-
 def save_checkpoint(
     ledger: Ledger, fold: str, checkpoint: Checkpoint, *, keep: Iterable[int]
 ) -> None:
     """Lay a checkpoint by; of the fold's others, those at the positions to ``keep`` stay."""
-    mine = checkpoints.c.fold == fold
-    kept = [sequence for sequence in keep if sequence != checkpoint.sequence]
     # One that cannot be saved (busy, full, saved by another) is no loss.
     with contextlib.suppress(LedgerError):
-        chain_hash = ledger.hash_at(checkpoint.sequence)
-        row = {
-            "fold": fold,
-            **checkpoint._asdict(),
-            "chain_hash": chain_hash,
-            "digest": _digest(fold, chain_hash, checkpoint),
-        }
-        with translated("saving a checkpoint"), ledger.engine.connect() as connection:
-            connection.execute(delete(checkpoints).where(mine, checkpoints.c.sequence.not_in(kept)))
-            connection.execute(insert(checkpoints).values(row))
-            connection.commit()
+        sequence, at_us, newest_us, state = checkpoint
+        chain_hash = ledger.hash_at(sequence)
+        signed = _digest(fold, chain_hash, checkpoint)
+        stored = StoredCheckpoint(fold, sequence, at_us, newest_us, chain_hash, state, signed)
+        ledger.checkpoints.save(stored, keep=keep)
 
 
 def thinned(saved: list[Checkpoint], kept: int) -> list[Checkpoint]:

@@ -11,30 +11,19 @@ from ledger.payloads import (
     AsOf,
     DecisionPayload,
     EngineRef,
-    ExclusionsDecided,
     FleetRef,
-    ParametersDecided,
     PolicyRef,
-    PreflightDecided,
 )
 from ledger.times import format_time
 from rules.decide import Draft, Judge
+from rules.engine import version
 from rules.fleet import Fleet, fleet_digest
+from rules.kinds import KINDS
 from rules.policy import Policy, policy_digest
-from rules.rulesets import all_rules_digest
+from rules.sources import judge_digest
 from runledger.config.catalog import Catalog
 from runledger.deciding.folding import History
 from runledger.version import __version__
-
-DECISION_TYPES: dict[str, type[DecisionPayload]] = {
-    "preflight": PreflightDecided,
-    "exclusions": ExclusionsDecided,
-    "parameters": ParametersDecided,
-}
-"""Payload type by kind of decision."""
-
-MAY_START = ("go", "degraded")
-"""Verdicts of a preflight that let its step begin."""
 
 OWN_FAILURE = "own_failure"
 """The rule that a decision names where runledger itself failed to decide."""
@@ -117,14 +106,16 @@ def compose(
     id: str | None = None,
 ) -> DecisionPayload:
     """The decision in a draft, with everything it was made from."""
-    return DECISION_TYPES[kind](
+    return KINDS[kind].payload(
         decision=id or new_event_id(),
-        kind=kind,  # type: ignore[arg-type]
+        kind=kind,
         question=question,
         as_of=cut,
         policy=PolicyRef(name=judge.policy.name, digest=policy_digest(judge.policy)),
         fleet=FleetRef(digest=fleet_digest(judge.fleet)),
-        engine=EngineRef(version=__version__, rules=all_rules_digest()),
+        engine=EngineRef(
+            version=f"{__version__} ({version(judge.rules.engine)})", rules=judge_digest()
+        ),
         verdict=draft.verdict,
         findings=draft.findings,
         outcome=draft.outcome,

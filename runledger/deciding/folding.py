@@ -11,25 +11,21 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import select
 
-from ledger import Event, Ledger
-from ledger.database import translated
-from ledger.sql import events
-from ledger.store import to_event
+from ledger import Event, Ledger, parse_filters
 from rules.fold import FOLDED_TYPES, RECLASSIFIED, Fold
 from rules.state import State, dump_state, load_state
 from runledger.deciding.checkpoints import (
     Checkpoint,
     load_checkpoints,
     save_checkpoint,
-    stored_checkpoints,
     thinned,
 )
 
 CHECKPOINT_EVERY = 2_000
 """News, in positions, after which a live decision leaves a checkpoint behind."""
 
+_JUDGED_ANEW = parse_filters([f"source={RECLASSIFIED}*"])
 _KEPT = 12
 _KEPT_IN_MEMORY = 32
 _END_OF_TIME = 2**62
@@ -108,20 +104,13 @@ class History:
             return False  # something folded lies beyond the question's cut
         if from_sequence == sequence:
             return True
-        # One that judges another anew comes at the time of that one, and before it; and
+        news = {"after": from_sequence, "upto": sequence, "types": FOLDED_TYPES}
+        if self._ledger.exists(**news, until_us=min(newest_us - 1, at_us)):
+            return False
+        # One that corrects another comes at the time of that one, and before it; and
         # added events come after all others of their time.
-        tied = events.c.time_us == newest_us
-        if self._edit is None:
-            tied &= events.c.source.startswith(RECLASSIFIED, autoescape=True)
-        late = select(events.c.sequence).where(
-            events.c.sequence > from_sequence,
-            events.c.sequence <= sequence,
-            (events.c.time_us < newest_us) | tied,
-            events.c.time_us <= at_us,
-            events.c.type.in_(sorted(FOLDED_TYPES)),
-        )
-        with translated("reading"), self._ledger.engine.connect() as connection:
-            return connection.execute(late.limit(1)).first() is None
+        tied = () if self._edit is not None else _JUDGED_ANEW
+        return not self._ledger.exists(**news, since_us=newest_us, until_us=newest_us, where=tied)
 
     # -- what is new -----------------------------------------------------------
 
@@ -133,25 +122,18 @@ class History:
         skipped: Iterable[Event] = ()
         if base.sequence and base.at_us < at_us:
             # Stored before, but not yet to be considered at the earlier time.
-            skipped = self._between(base.sequence, base.at_us, at_us)
+            skipped = self._ledger.read(
+                upto=base.sequence,
+                since_us=base.at_us + 1,
+                until_us=at_us,
+                types=FOLDED_TYPES,
+                order="time",
+            )
         streams: list[Iterable[Event]] = [later, skipped]
         if self._edit is not None:
             streams = [filter(self._edit.keeps, stream) for stream in streams]
             streams.append(self._edit.added_in(base.at_us, at_us))
         return heapq.merge(*streams, key=order)
-
-    def _between(self, sequence: int, after_us: int, at_us: int) -> Iterator[Event]:
-        statement = (
-            select(events)
-            .where(
-                events.c.sequence <= sequence,
-                events.c.time_us > after_us,
-                events.c.time_us <= at_us,
-                events.c.type.in_(sorted(FOLDED_TYPES)),
-            )
-            .order_by(events.c.time_us, events.c.sequence)
-        )
-        return map(to_event, self._ledger.read_rows(statement))
 
     # -- checkpoints ---------------------------------------------------------
 
@@ -195,7 +177,7 @@ def order(event: Event) -> tuple[int, int]:
 
 def check_checkpoints(ledger: Ledger, fold: Fold) -> tuple[int, int]:
     """Rebuild every checkpoint of a fold from the events: how many differ, of how many."""
-    rows = stored_checkpoints(ledger, fold.key)
+    rows = ledger.checkpoints.of(fold.key)
     rebuilt = History(ledger, fold, persist=False)
     bad = sum(dump_state(rebuilt.state_at(row.sequence, row.at_us)) != row.state for row in rows)
     return bad, len(rows)

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from ledger.event_checks import CONTROL, UNSTORABLE
 from ledger.payloads import ParametersProposed
+from ledger.text.characters import printable, storable
+from ledger.text.secrets import redact
 from rules.proposal import LARGEST, whole_number
 
 _RATIONALE_CHARACTERS = 50_000
@@ -80,12 +81,12 @@ def _text(value: Any, most: int) -> str:
         text = str(value)
     except Exception:  # an integer of thousands of digits, say
         text = f"a {type(value).__name__} that cannot be written out"
-    text = UNSTORABLE.sub("\ufffd", text)
+    text = redact(storable(text))
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _name(value: Any) -> str:
-    return CONTROL.sub("\ufffd", _text(value, _NAME_CHARACTERS))
+    return printable(_text(value, _NAME_CHARACTERS))
 
 
 def _ids(evidence: Any) -> tuple[str, ...]:

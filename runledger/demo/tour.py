@@ -15,15 +15,16 @@ from ledger.backup import backup
 from ledger.export import export_lines
 from ledger.payloads import DecisionPayload
 from ledger.restore import restore
+from ledger.text.humanize import counted
 from rules.fleet import parse_fleet
 from rules.policy import default_policy
 from runledger.api.facade import Runledger
-from runledger.cli.decision_text import print_decision
-from runledger.cli.output import colour, counted, print_json, say
-from runledger.cli.whatif_change import show
 from runledger.config.settings import Settings
 from runledger.demo import story
 from runledger.replaying.whatif import Change, what_if
+from runledger.terminal.decision_text import print_decision
+from runledger.terminal.output import colour, print_json, say
+from runledger.terminal.whatif_text import show_whatif
 
 
 class _Tour:
@@ -182,4 +183,4 @@ def _ask(guide: _Tour, night: Runledger, key: str, question: str, setting: str) 
     result = what_if(night.ledger, night.catalog, night.decisions(), change)
     guide.results[key] = {"decisions": result.decisions, "changed": len(result.changed)}
     if not guide.quiet:
-        show(result)
+        show_whatif(result)

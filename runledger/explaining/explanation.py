@@ -7,26 +7,26 @@ it compared, every rule that nearly did, and the events all of it rests on.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from ledger import Event, NotFound
+from ledger import Event, Ledger, NotFound
 from ledger.canonical import canonical
 from ledger.payloads import DecisionPayload
-from rules.explain import Account, NearMiss, Watched, conditions
-from rules.policy import Policy
+from rules.explain import Account, NearMiss, Watched
 from rules.ruleset import Fact, Rule
+from runledger.config.catalog import Catalog
 from runledger.deciding.folding import order
 from runledger.explaining.minimal import Minimal, Search
 from runledger.replaying.replay import recorded_cut
 
-if TYPE_CHECKING:
-    from runledger.api.lookback import Recalling
-
 
 class Compared(msgspec.Struct, frozen=True):
-    """One condition of a rule that fired; ``key`` is the policy key of ``limit``, or ""."""
+    """One condition of a rule that fired; ``key`` is the policy key of ``limit``, or "".
+
+    For ``exists`` and ``missing`` there is no limit.
+    """
 
     feature: str
     value: Any
@@ -63,23 +63,24 @@ class Explanation(msgspec.Struct, frozen=True):
 
 
 def explain(
-    runledger: Recalling,
-    id: str,
+    ledger: Ledger,
+    catalog: Catalog,
+    decided: Event,
     *,
     minimal: bool = False,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Explanation:
     """Explain a recorded decision; with ``minimal``, find the events it hangs on.
 
-    ``progress`` is told how often the judge was asked. Raises `Missing`.
+    ``progress`` is told how often the judge was asked.
     """
-    decision = runledger.decision(id).data
+    decision = decided.data
     assert isinstance(decision, DecisionPayload)
-    policy = runledger.catalog.policy(decision.policy.digest)
-    fleet = runledger.catalog.fleet(decision.fleet.digest)
+    policy = catalog.policy(decision.policy.digest)
+    fleet = catalog.fleet(decision.fleet.digest)
     sequence, at_us = recorded_cut(decision)
     search = Search(
-        runledger.ledger,
+        ledger,
         Watched(policy, fleet),
         decision.kind,
         decision.question,
@@ -97,10 +98,10 @@ def explain(
         decision=decision,
         same=_same(decision, account),
         fired=tuple(
-            _fired(rule, spoken.fact, policy) for spoken in account.spoken for rule in spoken.rules
+            _fired(rule, spoken.fact) for spoken in account.spoken for rule in spoken.rules
         ),
         nearly=account.nearly,
-        evidence=_events(runledger, list(named)),
+        evidence=_events(ledger, list(named)),
         minimal=search.minimal() if minimal else None,
     )
 
@@ -112,7 +113,7 @@ def _same(decision: DecisionPayload, account: Account) -> bool:
     )
 
 
-def _fired(rule: Rule, fact: Fact, policy: Policy) -> FiredRule:
+def _fired(rule: Rule, fact: Fact) -> FiredRule:
     return FiredRule(
         rule=rule.name,
         severity=rule.severity,
@@ -120,18 +121,24 @@ def _fired(rule: Rule, fact: Fact, policy: Policy) -> FiredRule:
         message=rule.message.format_map(fact.show),
         remedy=rule.remedy.format_map(fact.show),
         conditions=tuple(
-            Compared(feature, fact.features[feature], operator, limit, key)
-            for (feature, operator, limit), key in conditions(rule, policy)
+            Compared(
+                each.feature,
+                fact.features.get(each.feature),
+                each.operator,
+                each.limit,
+                each.key,
+            )
+            for each in rule.when
         ),
         evidence=fact.evidence,
     )
 
 
-def _events(runledger: Recalling, ids: list[str]) -> tuple[Event, ...]:
+def _events(ledger: Ledger, ids: list[str]) -> tuple[Event, ...]:
     found = []
     for id in ids:
         try:
-            found.append(runledger.ledger.get(id))
+            found.append(ledger.get(id))
         except NotFound:  # a finding of our own failure names what may not have been stored
             continue
     return tuple(sorted(found, key=order))

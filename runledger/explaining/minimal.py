@@ -18,6 +18,7 @@ from ledger import Event, Filter, Ledger
 from rules.decide import Draft
 from rules.explain import Account, Watched
 from rules.fold import FOLDED_TYPES
+from rules.kinds import KINDS
 from rules.ruleset import SEVERITIES
 from rules.state import State, dump_state, load_state
 from runledger.deciding.folding import History
@@ -30,7 +31,6 @@ _AT_MOST_REFOLDED = 3_000_000
 """Events to fold again, over all questions: half a minute of work or so."""
 
 _BASES_KEPT = 64
-_DECIDING = {"no_go": "block", "unknown": "unknown", "degraded": "degrade"}
 
 Flips = Callable[[frozenset[str]], bool]
 
@@ -146,7 +146,7 @@ class Search:
         return [event.id for event in self._folded(found)]
 
     def _deciding(self, account: Account) -> list[str]:
-        severity = _DECIDING.get(account.draft.verdict)
+        severity = KINDS[self._kind].deciding(account.draft.verdict)
         findings = sorted(account.draft.findings, key=lambda each: SEVERITIES.index(each.severity))
         return list(
             dict.fromkeys(
@@ -178,12 +178,7 @@ class Search:
         return known
 
     def _said(self, draft: Draft) -> Any:
-        if self._kind == "exclusions":
-            gpus = draft.outcome["gpus"]
-            return sorted((gpu["node"], gpu["pci"], gpu["state"]) for gpu in gpus)
-        if self._kind == "parameters" and "proposal" not in self._question:
-            return draft.outcome["trials"], draft.outcome["seed_count"]
-        return draft.verdict
+        return KINDS[self._kind].answer(draft)
 
     def _without(self, removed: frozenset[str]) -> Account:
         oldest_us = min((event.time_us for event in self._folded(removed)), default=self._at_us)

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ledger import Ledger
-from runledger.errors import BadInput, Missing
+from runledger.errors import BadInput, MissingExtra
 from runledger.querying import Budget, query
 
 if TYPE_CHECKING:
@@ -14,28 +14,27 @@ if TYPE_CHECKING:
     import polars
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")
-_INSTALL = "install it with: pip install 'runledger[analysis]'"
 
 
 def to_pandas(ledger: Ledger, what: str, *, timeout_s: float = 300.0) -> pandas.DataFrame:
-    """A view (``v_runs``) or one SELECT as a pandas frame; raises `Missing` without pandas.
+    """A view (``v_runs``) or one SELECT as a pandas frame; raises `MissingExtra` without pandas.
 
     Columns of a query without rows are of type object.
     """
     try:
         import pandas
     except ModuleNotFoundError:
-        raise Missing(f"pandas is not there: {_INSTALL}") from None
+        raise MissingExtra("a pandas frame", "pandas", "analysis") from None
     columns, rows = _fetched(ledger, what, timeout_s)
     return pandas.DataFrame.from_records(rows, columns=list(columns))
 
 
 def to_polars(ledger: Ledger, what: str, *, timeout_s: float = 300.0) -> polars.DataFrame:
-    """A view (``v_runs``) or one SELECT as a polars frame; raises `Missing` without polars."""
+    """A view (``v_runs``) or one SELECT as a polars frame; raises `MissingExtra` without polars."""
     try:
         import polars
     except ModuleNotFoundError:
-        raise Missing(f"polars is not there: {_INSTALL}") from None
+        raise MissingExtra("a polars frame", "polars", "analysis") from None
     columns, rows = _fetched(ledger, what, timeout_s)
     return polars.DataFrame(rows, schema=list(columns), orient="row", infer_schema_length=None)
 

@@ -16,39 +16,21 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ledger import Filter, Ledger
-from ledger.filters import any_matches
+from ledger import Filter, Ledger, Row
+from ledger.canonical import CANONICAL_FORM
 from ledger.new_files import new_file
-from ledger.rows import to_event
-from ledger.sql import EVENT_COLUMNS, Row
 from ledger.times import format_time
-from runledger.errors import Missing
+from runledger.errors import MissingExtra
 
 __all__ = ["COLUMNS", "csv_writer", "safe_cell", "write_csv", "write_parquet"]
 
-COLUMNS = (
-    "sequence",
-    "id",
-    "type",
-    "source",
-    "subject",
-    "time",
-    "dataschemaversion",
-    "runid",
-    "step",
-    "correlationid",
-    "causationid",
-    "data",
-    "recordedtime",
-    "prevhash",
-    "hash",
-)
-"""The wire format's names for `EVENT_COLUMNS`, in the same order."""
+_WIRE_NAMES = {"time_us": "time", "recorded_us": "recordedtime"}
+COLUMNS = tuple(_WIRE_NAMES.get(name, name) for name in Row._fields)
+"""The wire format's names for the columns of a row, in the same order."""
 
-_TIME, _DATA, _RECORDED = (EVENT_COLUMNS.index(name) for name in ("time_us", "data", "recorded_us"))
+_TIME, _RECORDED = COLUMNS.index("time"), COLUMNS.index("recordedtime")
 _BATCH_ROWS = 16_384
 _BATCH_BYTES = 16 << 20
-_IN_DATABASE = frozenset({"id", "type", "subject", "source", "run", "step"})
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
@@ -75,7 +57,7 @@ def write_csv(
     count = 0
     for count, row in enumerate(rows, 1):
         cells = [safe_cell(cell) for cell in row]
-        cells[_TIME], cells[_RECORDED] = format_time(row[_TIME]), format_time(row[_RECORDED])
+        cells[_TIME], cells[_RECORDED] = format_time(row.time_us), format_time(row.recorded_us)
         writer.writerow(cells)
         if count % 1000 == 0:
             advance(count)
@@ -104,14 +86,14 @@ def write_parquet(
 
     Integers, UTC time stamps in microseconds, texts.
 
-    Raises `AlreadyThere` rather than overwrite, `Missing` where pyarrow or the
-    folder is not there.
+    Raises `AlreadyThere` rather than overwrite, `NotFound` where the folder is
+    not there, `MissingExtra` where pyarrow is not.
     """
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ModuleNotFoundError:
-        raise Missing("Parquet needs pyarrow: pip install 'runledger[analysis]'") from None
+        raise MissingExtra("Parquet", "pyarrow", "analysis") from None
     schema = _schema(pa)
     with (
         _no_cycles(),
@@ -159,21 +141,14 @@ def _schema(pa: Any) -> Any:
     }
     optional = {"runid", "step", "correlationid", "causationid"}
     return pa.schema(
-        [pa.field(name, kinds.get(name, pa.string()), name in optional) for name in COLUMNS]
+        [pa.field(name, kinds.get(name, pa.string()), name in optional) for name in COLUMNS],
+        {"canonicalform": str(CANONICAL_FORM)},
     )
 
 
 def _pages(ledger: Ledger, where: tuple[Filter, ...]) -> Iterator[list[Row]]:
     """Rows that match, up to where the head is now: a writer cannot keep an export going."""
-    pages = ledger.pages(upto=ledger.head().sequence, where=where)
-    if all(_decided_by_database(each) for each in where):
-        return pages
-    return ([row for row in page if any_matches(where, to_event(row))] for page in pages)
-
-
-def _decided_by_database(where: Filter) -> bool:
-    """Whether no typed event is needed to tell if a filter matches."""
-    return all(key in _IN_DATABASE and "*" not in value for key, value in where.patterns)
+    return ledger.pages(upto=ledger.head().sequence, where=where)
 
 
 def _batches(pages: Iterator[list[Row]]) -> Iterator[list[Row]]:
@@ -182,7 +157,7 @@ def _batches(pages: Iterator[list[Row]]) -> Iterator[list[Row]]:
     size = 0
     for page in pages:
         batch += page
-        size += sum(len(row[_DATA]) for row in page)
+        size += sum(len(row.data) for row in page)
         if len(batch) >= _BATCH_ROWS or size >= _BATCH_BYTES:
             yield batch
             batch, size = [], 0

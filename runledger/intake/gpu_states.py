@@ -25,7 +25,7 @@ def gpu_state_reader(
 
     def read() -> dict[str, Any] | None:
         from collectors.jobs import fetch_gpu_state, read_gpu_state
-        from runledger.probing.targets import node_spec
+        from runledger.config.node_specs import node_spec
 
         if known is None or not is_elsewhere(known):
             return read_gpu_state(pci)

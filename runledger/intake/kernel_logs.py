@@ -1,4 +1,4 @@
-"""Kernel logs of the past, from files, and stored kernel lines judged anew.
+"""Kernel logs of the past, from files, and stored kernel lines reclassified.
 
 Both add events and change none. Reading a log again stores nothing: the
 identity of an event is that of its line.
@@ -23,7 +23,6 @@ from collectors.kernel_log import IMPORT_SOURCE, KERNEL_TYPES, reclassify, scan
 from ledger import Ledger
 from ledger.input_files import open_input
 from runledger.errors import BadInput
-from runledger.intake.appending import append_new
 
 _AT_ONCE = 10_000
 """Events stored together: a file that was stored in part goes on where it stopped."""
@@ -49,12 +48,16 @@ _FORMATS = (
 
 
 class Imported(NamedTuple):
-    """What an import read and stored; ``events`` counts what the log reports, by type."""
+    """What an import read and stored; ``events`` counts what the log reports, by type.
+
+    ``unread`` counts lines that hold words of trouble in a frame that is not known.
+    """
 
     lines: int
     stored: int
     duplicates: int
     events: dict[str, int]
+    unread: int = 0
 
 
 class Reclassified(NamedTuple):
@@ -99,17 +102,17 @@ def import_kernel_log(
         )
     stored = duplicates = 0
     for start in range(0, len(found.events), _AT_ONCE):
-        done = append_new(ledger, found.events[start : start + _AT_ONCE])
+        done = ledger.append_new(found.events[start : start + _AT_ONCE])
         stored += done.stored
         duplicates += done.duplicates
-    return Imported(found.lines, stored, duplicates, found.types)
+    return Imported(found.lines, stored, duplicates, found.types, found.unread)
 
 
 def reclassify_stored(ledger: Ledger) -> Reclassified:
     """Judge every stored kernel line with today's parser; new events correct old ones."""
     events = list(ledger.read(types=KERNEL_TYPES))
     corrections = list(reclassify(events))
-    done = append_new(ledger, corrections)
+    done = ledger.append_new(corrections)
     types = Counter(event.type for event in corrections)
     return Reclassified(len(events), done.stored, done.duplicates, dict(sorted(types.items())))
 

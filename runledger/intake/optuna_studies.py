@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from ledger import Ledger, Unavailable
 from runledger.errors import BadInput, Missing
-from runledger.intake.appending import append_new
 from runledger.studies import (
     BusyStorage,
     ImportedStudy,
@@ -65,7 +64,7 @@ def import_optuna(
 def _store(ledger: Ledger, study: ImportedStudy) -> TakenIn:
     stored = duplicates = 0
     for start in range(0, len(study.events), _AT_ONCE):
-        done = append_new(ledger, study.events[start : start + _AT_ONCE])
+        done = ledger.append_new(study.events[start : start + _AT_ONCE])
         stored += done.stored
         duplicates += done.duplicates
     return TakenIn(study.name, stored, duplicates, study.unfinished, study.refused, study.carried)

@@ -20,14 +20,13 @@ from collectors.spool import Spool
 from ledger import Event, Ledger, open_ledger
 from ledger.location import locate
 from runledger.config.settings import Settings
-from runledger.intake.appending import append_new
 
 _HIDDEN = ".runledger-spool"
 
 
 def recorder_of(ledger: Ledger, settings: Settings) -> Recorder:
     """The recorder of the open ledger that ``settings`` name."""
-    return Recorder(lambda events: append_new(ledger, events), *spools(settings))
+    return Recorder(lambda events: ledger.append_new(events), *spools(settings))
 
 
 def recorder_at(settings: Settings) -> OpeningRecorder:
@@ -53,7 +52,7 @@ class OpeningRecorder(Recorder):
         with self._lock:
             if self._ledger is None:
                 self._ledger = open_ledger(self._location)
-        return append_new(self._ledger, events)
+        return self._ledger.append_new(events)
 
 
 def spools(settings: Settings) -> tuple[Spool, ...]:

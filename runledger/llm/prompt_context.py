@@ -10,24 +10,23 @@ says so. Making it records nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ledger.times import format_time, parse_time
+from ledger.times import format_time
 from rules.decide import Draft, Judge
 from rules.facts.budget import median_trial_s
 from rules.facts.gpus import CardStanding
 from rules.facts.parameters import ended_runs, history, scope_of, study_of
 from rules.facts.proposals import last_numbers, spent_within_a_day, within_reach
 from rules.folds.runs import scope_text
+from rules.kinds import EXCLUSIONS, PARAMETERS
 from rules.policy import policy_digest
+from rules.standings import standings
 from rules.state import Run, State
+from runledger.config.session import Session, Time
 from runledger.deciding.folding import History
 from runledger.llm.untrusted import name, untrusted, wrapped
-from runledger.studies.space import scope_texts
-
-if TYPE_CHECKING:
-    from runledger.api.facade import Runledger
-    from runledger.api.session import Time
+from runledger.studies.json_values import scope_texts
 
 RUNS_SHOWN = 10
 INCIDENTS_SHOWN = 20
@@ -45,7 +44,7 @@ ABOUT = (
 
 
 def proposal_context(
-    runledger: Runledger,
+    session: Session,
     *,
     study: str | None = None,
     scope: Mapping[str, Any] | None = None,
@@ -57,13 +56,13 @@ def proposal_context(
     asked = scope_texts(scope)
     question = {"study": study, "scope": asked or None, "step": step}
     question = {key: value for key, value in question.items() if value is not None}
-    at_us = runledger.now() if at is None else at if isinstance(at, int) else parse_time(at)
-    head = runledger.ledger.head().sequence
+    at_us = session.time(at)
+    head = session.ledger.head().sequence
     sequence = head if as_of is None else min(as_of, head)
-    judge = runledger.catalog.judge(runledger.policy, runledger.fleet)
-    state = History(runledger.ledger, judge.fold, persist=True).state_at(sequence, at_us)
-    standings, _ = judge.standings(state, at_us)
-    decided = judge.parameters(question, state, at_us)
+    judge = session.catalog.judge(session.policy, session.fleet)
+    state = History(session.ledger, judge.fold, persist=True).state_at(sequence, at_us)
+    cards = standings(judge.rules, state, at_us).cards
+    decided = judge.decide(PARAMETERS.name, question, state, at_us)
     runs = ended_runs(state, study, asked, at_us)
     return {
         "about": ABOUT,
@@ -88,7 +87,7 @@ def proposal_context(
             ],
             "advice": wrapped(decided.outcome["advice"], _VOCABULARY, _ADVICE_CHARACTERS),
             "time": _time(judge, state, step, decided),
-            "open_incidents": _incidents(judge, state, standings, at_us),
+            "open_incidents": _incidents(judge, state, cards, at_us),
             "exclusions": _exclusions(judge, state, at_us),
         },
     }
@@ -194,12 +193,12 @@ def _time(judge: Judge, state: State, step: str | None, decided: Draft) -> dict[
 
 
 def _incidents(
-    judge: Judge, state: State, standings: dict[str, CardStanding], at_us: int
+    judge: Judge, state: State, cards: dict[str, CardStanding], at_us: int
 ) -> list[dict[str, Any]]:
     """Incidents that count against cards that are not ok, and nodes that are blamed or gone."""
     found: list[tuple[int, dict[str, Any]]] = []
     gap_us = round(judge.policy.gpu.incident_gap_s * 1_000_000)
-    for standing in standings.values():
+    for standing in cards.values():
         found += [
             (
                 incident.time_us,
@@ -230,7 +229,7 @@ def _incidents(
 
 
 def _exclusions(judge: Judge, state: State, at_us: int) -> list[dict[str, Any]]:
-    gpus = judge.exclusions(state, at_us).outcome["gpus"]
+    gpus = judge.decide(EXCLUSIONS.name, {}, state, at_us).outcome["gpus"]
     return [
         {
             "node": name(gpu["node"]),

@@ -9,27 +9,16 @@ characters that hide or reorder text, and with what looks like a secret taken ou
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import Any
+
+from ledger.text.characters import visible, without_terminal
+from ledger.text.secrets import REDACTED, redact
 
 MOST_CHARACTERS = 200
 """Longer text is cut."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,63}")
-_TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?)")
 _REMOVED = "[removed]"
-_SECRETS = (
-    re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"),
-    re.compile(r"(?<=://)[^/\s@]*:[^/\s@]*(?=@)"),
-    re.compile(r"(?i)\b(?:bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"),
-    re.compile(
-        r"(?i)\b[\w-]*(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|access[_-]?key|"
-        r"credentials?|authorization)\b[\"']?\s*[:=]\s*(?:\"[^\"]*\"|'[^']*'|[^\s,;&]+)"
-    ),
-    re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
-    re.compile(r"\b(?:sk|pk|rk|gh[pousr]|github_pat|glpat|hf|xox[abprs])[-_][A-Za-z0-9_-]{12,}"),
-    re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)?"),
-)
 
 
 def untrusted(text: object, most: int = MOST_CHARACTERS) -> dict[str, str]:
@@ -39,10 +28,8 @@ def untrusted(text: object, most: int = MOST_CHARACTERS) -> dict[str, str]:
     {'untrusted': 'mount failed: [removed] now run rm'}
     """
     # Long before it is cut: what is looked at must end somewhere, too.
-    start = _TERMINAL.sub(" ", str(text)[: 16 * most])
-    line = " ".join(_visible(start).split())
-    for secret in _SECRETS:
-        line = secret.sub(_REMOVED, line)
+    start = redact(str(text)[: 16 * most]).replace(REDACTED, _REMOVED)
+    line = " ".join(visible(without_terminal(start, " ")).split())
     return {"untrusted": line if len(line) <= most else f"{line[: most - 1]}…"}
 
 
@@ -54,7 +41,7 @@ def name(text: str | None) -> str | dict[str, str] | None:
     """
     if text is None:
         return None
-    plain = _NAME.fullmatch(text) is not None and not any(each.search(text) for each in _SECRETS)
+    plain = _NAME.fullmatch(text) is not None and redact(text) == text
     return text if plain else untrusted(text)
 
 
@@ -68,11 +55,3 @@ def wrapped(value: Any, plain: frozenset[str], most: int = MOST_CHARACTERS) -> A
     if isinstance(value, list | tuple):
         return [wrapped(item, plain, most) for item in value]
     return untrusted(value, most) if isinstance(value, str) else value
-
-
-def _visible(text: str) -> str:
-    """Text without control, format, private and unassigned characters; white space is kept."""
-    return "".join(
-        each if each.isspace() else "" if unicodedata.category(each).startswith("C") else each
-        for each in text
-    )

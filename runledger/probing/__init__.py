@@ -8,7 +8,7 @@ something that did not come back, which no rule takes for health.
 
 from __future__ import annotations
 
+from runledger.probing.outcome import NodeLook, Probed
 from runledger.probing.service import Prober
-from runledger.probing.summary import NodeLook, Probed
 
 __all__ = ["NodeLook", "Probed", "Prober"]

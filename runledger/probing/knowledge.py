@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
-
 from ledger import Ledger, LedgerError
 from ledger.payloads import CommandHung, KernelLogScanned, SmuError
-from ledger.sql import events
-from ledger.store import to_event
 from ledger.times import SECOND_US
 from rules.fold import Fold
 from rules.state import NodeState, State
@@ -68,17 +64,14 @@ class Memory:
         """
         span_us = round(self._settings.smu_backoff_s * SECOND_US)
         fresh_us = round(self._settings.probe_min_interval_s * SECOND_US)
-        statement = (
-            select(events)
-            .where(
-                events.c.time_us >= now_us - max(span_us, fresh_us),
-                events.c.time_us <= now_us,
-                events.c.type.in_(("command_hung", "smu_error")),
-            )
-            .order_by(events.c.time_us, events.c.sequence)
+        lately = self._ledger.read(
+            since_us=now_us - max(span_us, fresh_us),
+            until_us=now_us,
+            types=("command_hung", "smu_error"),
+            order="time",
         )
         found: dict[str, tuple[set[str], set[str], int | None]] = {}
-        for event in map(to_event, self._ledger.read_rows(statement)):
+        for event in lately:
             data = event.data
             assert isinstance(data, CommandHung | SmuError)
             name = self._fold.settings.node(data.node)

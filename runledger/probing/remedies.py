@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from collectors.jobs import redact
-from collectors.jobs.redact import environment_secrets, redact_words
 from ledger import Event, new_event
 from ledger.payloads import RemedyCompleted
+from ledger.text.secrets import environment_secrets, redact_words
 from rules.fleet import FileCheck, Step
 from rules.state import File, NodeState
+from runledger.probing.outcome import Remedied
 from runledger.probing.plan import Known, good
-from runledger.probing.summary import Remedied
 from runledger.probing.targets import Target
 
 _AT_ONCE = 8
@@ -90,7 +90,7 @@ def run_all(
     source: str,
     clock: Callable[[], int],
 ) -> tuple[list[Remedied], list[Event]]:
-    """Run the remedies, some side by side, and tell of each what came of it, without secrets."""
+    """Run the remedies, some side by side, and report the result of each, without secrets."""
     secrets = environment_secrets(os.environ)
 
     def one(remedy: Remedy) -> tuple[Remedied, Event]:

@@ -8,12 +8,12 @@ evidence cannot stand in for it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
 
-from collectors.kernel_log import KernelLogError, scan
+from collectors.kernel_log import KernelLogError, Scan, scan
 from collectors.probe import (
     KernelLog,
     ProbeReport,
@@ -33,10 +33,11 @@ from ledger.payloads import (
     RamdiskChecked,
 )
 from ledger.times import SECOND_US
+from runledger.probing.outcome import NodeLook
 from runledger.probing.plan import Ask
-from runledger.probing.summary import NodeLook
 
 _PROBE = "health probe"
+_NOTHING = Scan(lines=0, events=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,14 @@ class _Reading:
             scans = self._kernel_log(report, uptime_s)
         else:
             scans = ()
-        reach = ssh_probe(self.result, report.boot_id, uptime_s)
+        reach = ssh_probe(
+            self.result,
+            report.boot_id,
+            uptime_s,
+            mem_total_mib=report.mem_total_mib,
+            mem_available_mib=report.mem_available_mib,
+            clock_offset_s=self._clock_offset_s(report),
+        )
         if reach.detail is None and self.problems:
             reach = msgspec.structs.replace(reach, detail="; ".join(self.problems)[:2000])
         # In the order of boots: a node that was seen in a later one does not go back.
@@ -178,42 +186,57 @@ class _Reading:
         self, report: ProbeReport, uptime_s: float | None
     ) -> tuple[KernelLogScanned, ...]:
         boot_us = None if uptime_s is None else self.now_us - round(uptime_s * SECOND_US)
-        before = self._reported(report.previous, None, {})
-        now = self._reported(report.kernel, boot_us, report.bridges)
+        offset_us = round((self._clock_offset_s(report) or 0.0) * SECOND_US)
+        before = self._reported(report.previous, None, report, offset_us)
+        now = self._reported(report.kernel, boot_us, report, offset_us)
         if now is None:
             report = replace(report, kernel=replace(report.kernel, readable=False, cursor=None))
         if before is None:
             report = replace(report, previous=None)
-        self.events += [*(before or ()), *(now or ())]
+        before, now = before or _NOTHING, now or _NOTHING
+        self.events += [*self._until_now(before), *self._until_now(now)]
+        for found in (before, now):
+            if found.unread:
+                self.problems.append(
+                    f"{found.unread} lines of the kernel log hold words of trouble in a frame "
+                    "that is not known: read them on the node"
+                )
         scans = kernel_scans(
-            report, self.node, matches=len(now or ()), previous_matches=len(before or ())
+            report,
+            self.node,
+            matches=len(now.events),
+            previous_matches=len(before.events),
+            unread=now.unread,
+            previous_unread=before.unread,
         )
         return tuple(self._going_on(each) for each in scans)
 
     def _reported(
-        self, log: KernelLog | None, boot_us: int | None, bridges: Mapping[str, str]
-    ) -> tuple[Event, ...] | None:
-        """The events of a log; None where there is none, or its lines cannot be placed in time."""
+        self, log: KernelLog | None, boot_us: int | None, report: ProbeReport, offset_us: int
+    ) -> Scan | None:
+        """What a log holds; None where there is none, or its lines cannot be placed in time."""
         if log is None:
             return None
         try:
-            found = scan(
+            return scan(
                 ("\n".join(log.lines),),
                 node=self.node,
                 source=self.log_source,
                 now_us=self.now_us,
                 boot_id=log.boot_id,
                 boot_time_us=boot_us,
-                bridges=bridges,
+                bridges=report.bridges if log is report.kernel else {},
+                cards={card.pci for card in report.cards} if report.cards_read else None,
+                clock_offset_us=offset_us,
             )
         except KernelLogError as error:
             self.problems.append(f"the kernel log cannot be placed in time: {error}")
             return None
-        # The boot is known to a fraction of a second: nothing was logged after now.
-        return tuple(
-            msgspec.structs.replace(event, time_us=min(event.time_us, self.now_us))
-            for event in found.events
-        )
+
+    def _until_now(self, found: Scan) -> Iterator[Event]:
+        """The boot is known to a fraction of a second: nothing was logged after now."""
+        for event in found.events:
+            yield msgspec.structs.replace(event, time_us=min(event.time_us, self.now_us))
 
     def _going_on(self, seen: KernelLogScanned) -> KernelLogScanned:
         """A log that could not be read this time is read on from where it was, next time."""
@@ -228,9 +251,17 @@ class _Reading:
         """The uptime when the answer arrived: it was read as the script began."""
         if report.uptime_s is None:
             return None
-        since_us = self.now_us - self.ask.begun_us
-        waited_s = max(0.0, since_us / SECOND_US - (self.result.latency_s or 0.0))
+        waited_s = max(0.0, (self.now_us - self._script_began_us()) / SECOND_US)
         return round(report.uptime_s + waited_s, 3)
+
+    def _clock_offset_s(self, report: ProbeReport) -> float | None:
+        """The node's clock less ours, both as the script began."""
+        if report.clock_s is None:
+            return None
+        return round(report.clock_s - self._script_began_us() / SECOND_US, 3)
+
+    def _script_began_us(self) -> int:
+        return self.ask.begun_us + round((self.result.latency_s or 0.0) * SECOND_US)
 
     def _add(self, payload: Payload) -> bool:
         try:

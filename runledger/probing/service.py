@@ -14,7 +14,7 @@ from typing import Self
 
 from collectors.probe import probe_script
 from collectors.reach import BlockingConnections, Limits, NodeResult, NodeSpec, run_script_blocking
-from ledger import Ledger, new_event
+from ledger import Ledger, NodeLocks, new_event
 from ledger.payloads import CommandHung
 from ledger.times import SECOND_US
 from rules.fleet import Fleet
@@ -23,10 +23,9 @@ from rules.state import State
 from runledger.config.settings import ProbeSettings
 from runledger.errors import BadInput, RunledgerError
 from runledger.probing.knowledge import Memory
-from runledger.probing.node_locks import Turns, turns_of
+from runledger.probing.outcome import NodeLook, Probed, joined
 from runledger.probing.plan import Ask, ask, wanted
-from runledger.probing.storing import Progress, Round
-from runledger.probing.summary import NodeLook, Probed, joined
+from runledger.probing.round import Progress, Round
 from runledger.probing.targets import Target, targets
 
 _POLL_S = 0.05
@@ -157,11 +156,11 @@ class Prober:
         give_up = time.monotonic() + self._limits.total_s
         waiting = list(wanted_targets)
         round_ = Round(self.ledger, self.observer, step, progress)
-        with turns_of(self.ledger) as turns:
+        with self.ledger.node_locks() as locks:
             while waiting:
-                mine = [each for each in waiting if turns.take(each.name)]
+                mine = [each for each in waiting if locks.take(each.name)]
                 if mine:
-                    self._ask(mine, turns, round_, asked_us)
+                    self._ask(mine, locks, round_, asked_us)
                     waiting = [each for each in waiting if each not in mine]
                 elif time.monotonic() >= give_up:
                     self._not_looked_at(waiting, round_, step)
@@ -172,7 +171,7 @@ class Prober:
         looks = sorted(round_.looks, key=lambda look: order[look.node])
         return Probed(looks=tuple(looks), stored=round_.stored, duplicates=round_.duplicates)
 
-    def _ask(self, mine: Sequence[Target], turns: Turns, round_: Round, asked_us: int) -> None:
+    def _ask(self, mine: Sequence[Target], locks: NodeLocks, round_: Round, asked_us: int) -> None:
         now_us = self._clock()
         known, controller = self._memory.recall([each.name for each in mine], now_us)
         interval_us = round(self.settings.probe_min_interval_s * SECOND_US)
@@ -188,13 +187,13 @@ class Prober:
             )
             if what.nothing:
                 round_.known_already(target, known[target.name])
-                turns.give_back(target.name)
+                locks.give_back(target.name)
             else:
                 asks[target.spec] = ask(
                     target, what, known[target.name], self.settings, now_us=now_us
                 )
         if asks:
-            with round_.storing(turns) as take:
+            with round_.storing(locks) as take:
                 self._run(asks, take)
 
     def _run(self, asks: dict[NodeSpec, Ask], take: Callable[[Ask, NodeResult, int], None]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from collectors.reach import LOCALHOST, NodeSpec
 from ledger.event_checks import nearest
 from rules.fleet import FileCheck, Fleet, Node, Step
+from runledger.config.node_specs import node_spec
 from runledger.errors import BadInput, Missing
 
 _RAMDISK = "/dev/shm"  # noqa: S108
@@ -81,24 +82,6 @@ def targets(
         spec = NodeSpec(name=LOCALHOST, address=LOCALHOST)
         found.append(Target(spec=spec, node=None, inputs=inputs, folder=str(folder)))
     return tuple(found)
-
-
-def node_spec(node: Node, folder: Path) -> NodeSpec:
-    """How a configured node is reached; relative paths are relative to ``folder``."""
-    return NodeSpec(
-        name=node.name,
-        address=node.address or node.name,
-        port=node.port,
-        user=node.user,
-        ssh_config=None if node.ssh_config is None else _path(node.ssh_config, folder),
-        known_hosts=None if node.known_hosts is None else (_path(node.known_hosts, folder),),
-        identity=None if node.identity is None else _path(node.identity, folder),
-        gpus=node.gpus,
-    )
-
-
-def _path(text: str, folder: Path) -> str:
-    return text if text == "none" else str(folder / Path(text).expanduser())
 
 
 def _named(fleet: Fleet, names: Collection[str] | None) -> frozenset[str] | None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from ledger import Ledger
 from runledger.errors import BadInput
-from runledger.querying.budget import Budget, OverBudget
+from runledger.querying.limits import Budget, OverBudget
 from runledger.querying.statement import check_statement
 
 __all__ = ["Budget", "OverBudget", "Rows", "query"]
@@ -58,7 +58,7 @@ def query(
     """
     check_statement(sql)
     budget = budget or Budget(TIMEOUT_S)
-    if ledger.engine.dialect.name == "sqlite":
+    if ledger.database == "sqlite":
         from runledger.querying.sqlite import run
 
         running = run(ledger, sql, budget, heap_bytes)

@@ -22,7 +22,7 @@ from typing import Any
 from ledger import Ledger
 from ledger.translation import translated
 from runledger.errors import BadInput
-from runledger.querying.budget import Budget, OverBudget
+from runledger.querying.limits import Budget, OverBudget
 from runledger.querying.paging import (
     FIRST_ROWS,
     MOST_CHARACTERS,
@@ -45,10 +45,7 @@ def run(
 ) -> Iterator[tuple[list[str], Iterator[Page]]]:
     """Column names and pages of rows of one statement, on a connection of its own."""
     called = check_names(sql)
-    with translated("querying"):
-        pooled = ledger.engine.raw_connection()
-        connection: Any = pooled.driver_connection
-        pooled.detach()
+    connection = ledger.detached_connection()
     cursor = connection.cursor(name=_QUERY)
     try:
         with translated("querying"):
@@ -58,7 +55,7 @@ def run(
             _check_no_calls(connection, after_dots)
             _check_no_overloads(connection, called)
             # Not within the statement's reach: it comes too late to change the first,
-            # and the time is set anew before every page.
+            # and the time is set again before every page.
             connection.execute("SET standard_conforming_strings = on")
         begins = explained(sql)
         with _errors(budget):

@@ -16,7 +16,7 @@ from pysqlite3 import dbapi2
 from ledger import Ledger
 from ledger.translation import translated
 from runledger.errors import BadInput
-from runledger.querying.budget import Budget, OverBudget
+from runledger.querying.limits import Budget, OverBudget
 from runledger.querying.paging import FIRST_ROWS, MOST_CHARACTERS, MOST_ROWS, Page, weight
 from runledger.querying.statement import ONLY
 
@@ -56,10 +56,7 @@ def run(
     ledger: Ledger, sql: str, budget: Budget, heap_bytes: int | None
 ) -> Iterator[tuple[list[str], Iterator[Page]]]:
     """Column names and pages of rows of one statement, on a connection of its own."""
-    with translated("querying"):
-        pooled = ledger.engine.raw_connection()
-        raw: Any = pooled.driver_connection
-        pooled.detach()  # what is put on it must not reach anyone else
+    raw = ledger.detached_connection()
     try:
         with translated("querying"):
             raw.execute("PRAGMA query_only = ON")

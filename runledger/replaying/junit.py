@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree
 
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+from ledger.text.characters import xml_text
 
 
 class Case:
     """One test case: passed unless told otherwise."""
 
     def __init__(self, name: str, group: str) -> None:
-        self.element = ElementTree.Element("testcase", name=_text(name), classname=_text(group))
+        self.element = ElementTree.Element(
+            "testcase", name=xml_text(name), classname=xml_text(group)
+        )
 
     def fail(self, message: str, detail: str = "") -> None:
         """It failed."""
-        failure = ElementTree.SubElement(self.element, "failure", message=_text(message))
-        failure.text = _text(detail)
+        failure = ElementTree.SubElement(self.element, "failure", message=xml_text(message))
+        failure.text = xml_text(detail)
 
     def error(self, message: str) -> None:
         """It could not be judged."""
-        ElementTree.SubElement(self.element, "error", message=_text(message))
+        ElementTree.SubElement(self.element, "error", message=xml_text(message))
 
 
 def write_junit(path: Path, suite: str, cases: Iterable[Case]) -> None:
@@ -43,8 +44,3 @@ def write_junit(path: Path, suite: str, cases: Iterable[Case]) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-
-
-def _text(text: str) -> str:
-    """Text without the characters that XML cannot hold."""
-    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)

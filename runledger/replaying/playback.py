@@ -91,7 +91,7 @@ class Playback:
 
     def _late(self, event: Event) -> bool:
         """Whether an event should have been folded before others that were."""
-        if event.source.startswith(RECLASSIFIED):  # what it judges anew must not be folded
+        if event.source.startswith(RECLASSIFIED):  # what it corrects must not be folded
             return event.time_us <= self._newest[0]
         return order(event) < self._newest
 

@@ -10,14 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import select
 
 from ledger import Event, Ledger
 from ledger.canonical import canonical
-from ledger.database import translated
 from ledger.payloads import AsOf, DecisionPayload
 from ledger.registry import PAYLOAD_TYPES
-from ledger.sql import events
 from ledger.times import format_time, parse_time
 from rules.decide import Judge
 from runledger.config.catalog import Catalog
@@ -26,7 +23,6 @@ from runledger.deciding.folding import Edit
 from runledger.errors import RunledgerError
 from runledger.replaying.playback import Cut, Playback
 
-DECIDED_TYPES = ("preflight_decided", "exclusions_decided", "parameters_decided")
 COMPARED = ("kind", "question", "as_of", "policy", "fleet", "verdict", "findings", "outcome")
 
 _sorted = msgspec.json.Encoder(order="sorted")
@@ -216,10 +212,5 @@ def _cause(ledger: Ledger, recorded: DecisionPayload, replayed: DecisionPayload)
 
 def _upgraded(ledger: Ledger, upto: int) -> bool:
     """Whether events are now read in a newer shape than they were stored in."""
-    with translated("reading"), ledger.engine.connect() as connection:
-        stored = connection.execute(
-            select(events.c.type, events.c.dataschemaversion)
-            .where(events.c.sequence <= upto)
-            .distinct()
-        ).fetchall()
+    stored = ledger.versions(upto=upto)
     return any(version < PAYLOAD_TYPES[type_].version for type_, version in stored)

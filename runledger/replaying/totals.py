@@ -7,8 +7,7 @@ from typing import Any
 
 from ledger.payloads import DecisionPayload
 from ledger.times import parse_time
-from rules.ladder import SITS_OUT
-from runledger.deciding.decisions import MAY_START
+from rules.kinds import KINDS
 
 _HOUR_US = 3_600_000_000
 _STANDS_FOR_US = 24 * _HOUR_US
@@ -20,20 +19,21 @@ class Totals:
 
     def __init__(self) -> None:
         self._steps = {"blocked": 0, "freed": 0}
-        self._runs = {"before": _Asked(), "after": _Asked()}
+        self._trials = {"before": 0, "after": 0}
+        self._seeds = {"before": 0, "after": 0}
         self._out: list[tuple[int, int, int]] = []
 
     def add(self, before: DecisionPayload, after: DecisionPayload) -> None:
         """Count one decision."""
-        if before.kind == "preflight":
-            started, starts = before.verdict in MAY_START, after.verdict in MAY_START
-            self._steps["blocked"] += started and not starts
-            self._steps["freed"] += starts and not started
-        elif before.kind == "parameters":
-            self._runs["before"].add(before)
-            self._runs["after"].add(after)
-        else:
-            self._out.append((parse_time(before.as_of.time), _out(before), _out(after)))
+        kind = KINDS[before.kind]
+        old, new = kind.stakes(before), kind.stakes(after)
+        self._steps["blocked"] += bool(old.starts and not new.starts)
+        self._steps["freed"] += bool(new.starts and not old.starts)
+        for arm, stakes in (("before", old), ("after", new)):
+            self._trials[arm] += stakes.trials
+            self._seeds[arm] += stakes.seeds
+        if old.cards_out is not None and new.cards_out is not None:
+            self._out.append((parse_time(before.as_of.time), old.cards_out, new.cards_out))
 
     def _gpu_hours_out(self) -> dict[str, float]:
         in_order = sorted(self._out, key=lambda each: each[0])
@@ -49,23 +49,6 @@ class Totals:
         return {
             "steps": dict(self._steps),
             "gpu_hours_out": self._gpu_hours_out(),
-            "trials": {arm: asked.trials for arm, asked in self._runs.items()},
-            "seeds": {arm: asked.seeds for arm, asked in self._runs.items()},
+            "trials": dict(self._trials),
+            "seeds": dict(self._seeds),
         }
-
-
-class _Asked:
-    def __init__(self) -> None:
-        self.trials = self.seeds = 0
-
-    def add(self, decision: DecisionPayload) -> None:
-        """Count what a decision asks for: nothing, where a proposal does not pass."""
-        outcome = decision.outcome
-        if outcome.get("applied", outcome) is None:
-            return
-        self.trials += outcome["trials"]
-        self.seeds += outcome["trials"] * outcome["seed_count"]
-
-
-def _out(decision: DecisionPayload) -> int:
-    return sum(gpu["state"] in SITS_OUT for gpu in decision.outcome["gpus"])

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ledger import Event, Filter, Ledger, NotFound
+from ledger import Event, Filter, Ledger, NotFound, once_each
 from ledger.filters import any_matches
 from ledger.payloads import DecisionPayload
-from ledger.rows import once_each
 from rules.decide import Judge
+from rules.kinds import KINDS
 from rules.policy import Policy, default_policy, with_settings
 from runledger.config.catalog import Catalog
 from runledger.deciding.folding import Edit
@@ -75,20 +75,7 @@ class WhatIf(NamedTuple):
 
 def effect(decision: DecisionPayload) -> Any:
     """What a decision does, apart from why: this is what is compared."""
-    outcome = decision.outcome
-    if decision.kind == "preflight":
-        cards = sorted(
-            (node, card["pci"]) for node, out in outcome["excluded_gpus"].items() for card in out
-        )
-        return decision.verdict, outcome["nodes"], outcome["excluded_nodes"], cards
-    if decision.kind == "exclusions":
-        return sorted((gpu["node"], gpu["pci"], gpu["state"]) for gpu in outcome["gpus"])
-    return (
-        decision.verdict,
-        outcome["trials"],
-        outcome["seed_count"],
-        outcome.get("applied"),
-    )
+    return KINDS[decision.kind].effect(decision)
 
 
 def what_if(

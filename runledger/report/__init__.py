@@ -1,26 +1,24 @@
 """A report: one HTML file that tells what happened to a run, a node or a fleet.
 
 The file needs no network, no scripts and no other file, and prints. It shows
-what is recorded and what the fold makes of it; it judges nothing anew and
+what is recorded and what the fold makes of it; it decides nothing and
 leaves the ledger as it was.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from ledger import Ledger
 from ledger.times import format_time, parse_time
 from rules.decide import Judge
+from runledger.config.session import Session, Time
 from runledger.errors import Missing
 from runledger.report.gathering import read
 from runledger.report.page import render
 from runledger.report.page_data import view
 from runledger.report.selection import Selection, choose
-
-if TYPE_CHECKING:
-    from runledger.api.lookback import Recalling
 
 __all__ = ["Report", "Selection", "choose", "make_report", "report_of"]
 
@@ -46,12 +44,12 @@ class Report(NamedTuple):
 
 
 def report_of(
-    opened: Recalling,
+    session: Session,
     *,
     run: str | None = None,
     node: str | None = None,
-    since: int | str | None = None,
-    until: int | str | None = None,
+    since: Time = None,
+    until: Time = None,
     title: str | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Report:
@@ -60,10 +58,10 @@ def report_of(
     With nothing chosen: the 30 days up to the newest event. Raises `Missing`
     where there is nothing to report, `BadInput` and `InvalidTime`.
     """
-    now_us = opened.now()
-    policy, fleet = opened.policy, opened.fleet
+    now_us = session.now()
+    policy, fleet = session.policy, session.fleet
     selection = choose(
-        opened.ledger,
+        session.ledger,
         fleet,
         run=run,
         node=node,
@@ -71,9 +69,9 @@ def report_of(
         until_us=parse_time(until) if isinstance(until, str) else until,
         now_us=now_us,
     )
-    judge = opened.catalog.judge(policy, fleet)
+    judge = session.catalog.judge(policy, fleet)
     return make_report(
-        opened.ledger, judge, selection, now_us=now_us, title=title, progress=progress
+        session.ledger, judge, selection, now_us=now_us, title=title, progress=progress
     )
 
 

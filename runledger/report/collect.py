@@ -17,7 +17,7 @@ from ledger.times import SECOND_US
 from runledger.report.decision_entries import Decisions, told_briefly
 from runledger.report.headlines import gist
 from runledger.report.marks import Failures, Faults, Mark, Moment, Step
-from runledger.report.reach import NodeTrack
+from runledger.report.reachability import NodeTrack
 from runledger.report.selection import CONFIGURING, Selection
 
 MARK_BINS = 160
@@ -195,7 +195,7 @@ _BURSTING = frozenset({"fault", "failure"})
 def _fault_kind(type_: str, data: Any) -> str:
     if type_ == "smu_error":
         return f"SMU {data.signature}"
-    if type_ == "gpu_fault":
+    if type_ in ("gpu_fault", "node_fault"):
         return str(data.fault).replace("_", " ")
     return "process killed" if type_ == "process_killed" else "command hung"
 
@@ -206,6 +206,7 @@ _HANDLERS: dict[str, _Handler] = {
     "gpu_probe": Collected._looked,
     "smu_error": Collected._fault,
     "gpu_fault": Collected._fault,
+    "node_fault": Collected._fault,
     "process_killed": Collected._fault,
     "command_hung": Collected._fault,
     "job_failed_with_traceback": Collected._failed,

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 
 from ledger import Event
 from ledger.payloads import DecisionPayload, Finding
-from runledger.report.headlines import size
-from runledger.report.phrases import spoken
+from rules.kinds import PARAMETERS, PREFLIGHT, Kind
+from runledger.kinds import SHOWN
+from runledger.report.phrases import fine, spoken
 
-FINE = frozenset({"go", "ok", "accepted", "proposed"})
-"""Verdicts that ask nobody to do anything."""
+LEADING_TO_RUNS: tuple[Kind, ...] = (PREFLIGHT, PARAMETERS)
+"""What a run may have followed."""
 
 _GROUPS_KEPT = 5_000
 
@@ -32,7 +33,7 @@ class Verdict:
 
     @property
     def kind(self) -> str:
-        """preflight, exclusions or parameters."""
+        """Its kind's name."""
         return self.decision.kind
 
     @property
@@ -48,7 +49,7 @@ class Verdict:
     @property
     def asks(self) -> bool:
         """Whether it says something that someone should read."""
-        return self.verdict not in FINE or bool(self.telling)
+        return not fine(self.verdict) or bool(self.telling)
 
 
 class Made(NamedTuple):
@@ -67,8 +68,9 @@ class Decisions:
         self.dropped = 0
         self.total = 0
         self.verdicts: Counter[tuple[str, str]] = Counter()
-        self.parameters: deque[Made] = deque(maxlen=_GROUPS_KEPT)
-        self.preflights: deque[Made] = deque(maxlen=_GROUPS_KEPT)
+        self.made: dict[str, deque[Made]] = {
+            kind.name: deque(maxlen=_GROUPS_KEPT) for kind in LEADING_TO_RUNS
+        }
         self._newest: dict[tuple[Any, ...], Verdict] = {}
 
     def take(self, event: Event, decision: DecisionPayload) -> bool:
@@ -94,14 +96,12 @@ class Decisions:
 
     def remember(self, time_us: int, decision: DecisionPayload, number: int | None = None) -> None:
         """Keep what may explain how a run was sized, or whether it should have started."""
-        if decision.kind == "parameters":
-            self.parameters.append(Made(time_us, decision, number))
-        elif decision.kind == "preflight":
-            self.preflights.append(Made(time_us, decision, number))
+        if decision.kind in self.made:
+            self.made[decision.kind].append(Made(time_us, decision, number))
 
-    def newest(self, kind: str) -> list[Verdict]:
+    def newest(self, kind: Kind) -> list[Verdict]:
         """The newest decision of a kind on each question, newest first."""
-        found = [each for lane, each in self._newest.items() if lane[0] == kind]
+        found = [each for lane, each in self._newest.items() if lane[0] == kind.name]
         return sorted(found, key=lambda each: each.last_us, reverse=True)
 
 
@@ -116,8 +116,9 @@ def told_briefly(decision: DecisionPayload) -> str:
     step = decision.question.get("step")
     about = decision.kind if step is None else f"{decision.kind}, step {step}"
     told = f"{about}: {spoken(decision.verdict)}"
-    if decision.kind == "parameters":
-        return f"{told}, {size(decision.outcome.get('trials'), decision.outcome.get('seed_count'))}"
+    numbers = SHOWN[decision.kind].numbers(decision.outcome)
+    if numbers:
+        return f"{told}, {numbers}"
     telling = [each for each in decision.findings if each.severity != "info"]
     if not telling:
         return told

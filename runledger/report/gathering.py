@@ -10,26 +10,24 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import msgspec
-from sqlalchemy import select
 
-from ledger import Event, Ledger
-from ledger.filters import Filter
+from ledger import Ledger, parse_filters
 from ledger.payloads import DecisionPayload, Finding
-from ledger.sql import events
-from ledger.store import to_event
 from rules.decide import Judge
 from rules.facts.gpus import CardStanding
 from rules.fold import RECLASSIFIED
+from rules.kinds.kind import findings
+from rules.standings import standings
 from rules.state import State
 from runledger.deciding.folding import History
 from runledger.report.cards import CardMap
 from runledger.report.collect import Collected
+from runledger.report.decision_entries import LEADING_TO_RUNS
 from runledger.report.selection import Selection
 
 _LOOKED_BACK_US = 14 * 86_400 * 1_000_000
 """How long before the period a decision may have been made that a run in it followed."""
 
-_IDS_AT_ONCE = 500
 _TELL_EVERY = 256
 
 
@@ -62,9 +60,13 @@ def read(
     history = _Looking(ledger, judge.fold, persist=True)
     state = history.state_at(selection.upto, selection.since_us - 1)
     judged_anew = _judged_anew(ledger, selection)
-    period = Filter("", since_us=selection.since_us, until_us=selection.until_us)
-    rows = ledger.rows(upto=selection.upto, where=[period], order="time")
-    for count, event in enumerate(map(to_event, rows), 1):
+    period = ledger.read(
+        upto=selection.upto,
+        since_us=selection.since_us,
+        until_us=selection.until_us,
+        order="time",
+    )
+    for count, event in enumerate(period, 1):
         while event.time_us > cards.end_us:
             _sample(judge, state, cards)
         if not count % _TELL_EVERY:
@@ -78,51 +80,41 @@ def read(
             cards.take(event)
     while not cards.done:
         _sample(judge, state, cards)
-    standings, _ = judge.standings(state, selection.until_us)
+    cards_at_end = standings(judge.rules, state, selection.until_us)
     return Pass(
         collected=collected,
         cards=cards,
         state=state,
-        standings=sorted(standings.values(), key=lambda each: (each.card.node, each.card.pci)),
-        findings=judge.exclusions(state, selection.until_us).findings,
+        standings=sorted(
+            cards_at_end.cards.values(), key=lambda each: (each.card.node, each.card.pci)
+        ),
+        findings=findings(cards_at_end.fired),
     )
 
 
 def _sample(judge: Judge, state: State, cards: CardMap) -> None:
-    standings, _ = judge.standings(state, cards.end_us)
-    cards.sample(standings.values())
+    cards.sample(standings(judge.rules, state, cards.end_us).cards.values())
 
 
 def _judged_anew(ledger: Ledger, selection: Selection) -> frozenset[str]:
     """Ids of events that others judge anew; those carry the time of what they replace."""
-    statement = select(events.c.causationid).where(
-        events.c.sequence <= selection.upto,
-        events.c.time_us >= selection.since_us,
-        events.c.time_us <= selection.until_us,
-        events.c.causationid.is_not(None),
-        events.c.source.startswith(RECLASSIFIED, autoescape=True),
+    found = ledger.read(
+        upto=selection.upto,
+        since_us=selection.since_us,
+        until_us=selection.until_us,
+        where=parse_filters([f"source={RECLASSIFIED}*"]),
     )
-    return frozenset(row[0] for row in ledger.read_rows(statement))
+    return frozenset(event.causationid for event in found if event.causationid is not None)
 
 
 def _earlier_decisions(ledger: Ledger, selection: Selection, collected: Collected) -> None:
-    before = Filter(
-        "",
+    before = ledger.read(
+        upto=selection.upto,
         since_us=selection.since_us - _LOOKED_BACK_US,
         until_us=selection.since_us - 1,
+        types=[kind.payload.event_type for kind in LEADING_TO_RUNS],
+        order="time",
     )
-    types = ("parameters_decided", "preflight_decided")
-    for event in ledger.read(upto=selection.upto, types=types, where=[before], order="time"):
+    for event in before:
         assert isinstance(event.data, DecisionPayload)
         collected.decisions.remember(event.time_us, event.data)
-
-
-def events_by_id(ledger: Ledger, ids: list[str]) -> dict[str, Event]:
-    """The events with these ids; those that the ledger does not hold are left out."""
-    found: dict[str, Event] = {}
-    for start in range(0, len(ids), _IDS_AT_ONCE):
-        some = ids[start : start + _IDS_AT_ONCE]
-        for row in ledger.read_rows(select(events).where(events.c.id.in_(some))):
-            event = to_event(row)
-            found[event.id] = event
-    return found

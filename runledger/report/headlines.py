@@ -8,7 +8,7 @@ from typing import Any
 
 from ledger import Event
 from ledger.payloads import DecisionPayload
-from rules import words
+from ledger.text import humanize
 
 
 def gist(event: Event) -> str:
@@ -37,20 +37,20 @@ def _gpu_probe(data: Any) -> str:
     states = Counter(gpu.state for gpu in data.gpus)
     bad = [gpu.pci for gpu in data.gpus if gpu.state != "ok"]
     told = ", ".join(f"{amount} {state}" for state, amount in states.most_common())
-    return f"{words.count(len(data.gpus), 'card')}: {told or 'none'}" + (
-        f" ({words.listed(bad, 3)})" if bad else ""
+    return f"{humanize.counted(len(data.gpus), 'card')}: {told or 'none'}" + (
+        f" ({humanize.listed(bad, 3)})" if bad else ""
     )
 
 
 def _files(data: Any) -> str:
     gone = [file.path for file in data.files if not file.present]
     if gone:
-        return f"missing: {words.listed(gone, 3)}"
-    return f"{words.count(len(data.files), 'file')} there"
+        return f"missing: {humanize.listed(gone, 3)}"
+    return f"{humanize.counted(len(data.files), 'file')} there"
 
 
 def _trial(data: Any) -> str:
-    took = "" if data.duration_s is None else f" in {words.number(data.duration_s)} s"
+    took = "" if data.duration_s is None else f" in {humanize.number(data.duration_s)} s"
     found = "" if data.survivors is None else f", {data.survivors:,} survivors"
     return f"trial {data.number} {data.state}{took}{found}"
 
@@ -80,16 +80,18 @@ _TELL: dict[str, Callable[[Any], str]] = {
     "gpu_probe": _gpu_probe,
     "smu_error": lambda data: data.raw,
     "gpu_fault": lambda data: data.raw,
+    "node_fault": lambda data: data.raw,
     "process_killed": lambda data: data.raw,
     "kernel_log_scanned": lambda data: (
         f"{data.lines:,} lines, {data.matches:,} of interest"
+        + (f", {data.unread:,} of trouble unread" if data.unread else "")
         if data.readable
         else "could not be read"
     ),
     "ramdisk_checked": _files,
     "inputs_checked": _files,
     "command_hung": lambda data: (
-        f"{data.command} did not come back within {words.span(data.timeout_s)}"
+        f"{data.command} did not come back within {humanize.span(data.timeout_s)}"
     ),
     "cleanup_completed": lambda data: "; ".join(data.warnings) or "cleaned up",
     "remedy_completed": lambda data: f"{data.command} for {data.check}",
@@ -103,6 +105,9 @@ _TELL: dict[str, Callable[[Any], str]] = {
     "step_finished": _finished,
     "override_set": _override,
     "parameters_proposed": _proposal,
+    "history_redacted": lambda data: (
+        f"history without secrets, from a ledger whose head was {data.sequence:,}"
+    ),
     "policy_activated": lambda data: f"policy {data.name}",
     "fleet_configured": lambda data: f"fleet {data.name}",
 }

@@ -1,9 +1,4 @@
-"""The page: everything gathered, given to a template that escapes all of it.
-
-Text from events is stripped of terminal control and of characters that reorder
-what stands around them, wherever it turns up: the template engine does it to
-every value, so that no place can forget to.
-"""
+"""The page: everything gathered, given to a template that escapes all of it."""
 
 from __future__ import annotations
 
@@ -11,15 +6,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ledger.times import format_time
-from runledger.cli.output import plain
+from runledger.html import clean, environment
 from runledger.report import phrases
 
 if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
-
-_TEXT_LIMIT = 20_000
-"""Longer text is cut: a page is for reading, and the ledger keeps the rest."""
 
 
 def render(values: dict[str, Any]) -> str:
@@ -29,18 +21,8 @@ def render(values: dict[str, Any]) -> str:
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("runledger.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_clean,
-        extensions=["jinja2.ext.do"],
-    )
-    environment.filters |= {
+    found = environment("runledger.report")
+    found.filters |= {
         "when": phrases.when,
         "briefly": phrases.briefly,
         "day": phrases.day,
@@ -53,27 +35,8 @@ def _environment() -> Environment:
         "short": _short,
         "commands": _commands,
     }
-    environment.globals |= {"LETTERS": phrases.LETTERS, "SIGNS": phrases.SIGNS}
-    return environment
-
-
-def _clean(value: Any) -> Any:
-    """What every value goes through on its way to the page, before it is escaped."""
-    from markupsafe import Markup
-
-    if isinstance(value, Markup | int | float):
-        return value
-    text = plain(value, keep_lines=True)
-    if not text.isprintable():
-        text = "".join(map(_visible, text))
-    return text if len(text) <= _TEXT_LIMIT else f"{text[:_TEXT_LIMIT]}… (cut)"
-
-
-def _visible(character: str) -> str:
-    """The character, a space for another kind of space, nothing for what hides or marks."""
-    if character.isprintable() or character in "\n\t":
-        return character
-    return " " if character.isspace() else ""
+    found.globals |= {"LETTERS": phrases.LETTERS, "SIGNS": phrases.SIGNS}
+    return found
 
 
 def _short(text: str, limit: int = 300) -> str:
@@ -86,7 +49,7 @@ def _commands(text: str) -> Markup:
     """A remedy with the command in it, which our rules put last, set as code."""
     from markupsafe import Markup
 
-    before, runledger, command = _clean(_short(text, 400)).partition("runledger ")
+    before, runledger, command = clean(_short(text, 400)).partition("runledger ")
     if not runledger or command[:1].isspace():
         return Markup("{}").format(before + runledger + command)  # escaped by format
     return Markup("{}<code>{}</code>").format(before, runledger + command)

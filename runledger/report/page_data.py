@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any
 
 from ledger import Ledger
+from ledger.text import humanize
 from ledger.times import to_datetime
-from rules import words
 from rules.decide import Judge
 from rules.facts.gpus import CardStanding
 from rules.policy import policy_digest
@@ -153,7 +153,7 @@ def _rows(cards: CardMap) -> tuple[list[tuple[str, list[Row]]], int]:
 def column_words(columns: list[Column]) -> str:
     """What one column holds of a card, in a sentence."""
     width_us = columns[0].end_us - columns[0].start_us
-    span = words.span(width_us / 1_000_000).removeprefix("1 ")
+    span = humanize.span(width_us / 1_000_000).removeprefix("1 ")
     if width_us > DAY_US:
         return f"Each card’s worst standing at the end of a day, over every {span}"
     return f"Each card’s standing at the end of every {span}"
@@ -186,7 +186,7 @@ def cell_title(row: Row, cell: Cell, column: Column) -> str:
     if cell.reason:
         parts.append(f"{cell.ladder}: {cell.reason}")
     if cell.errors:
-        parts.append(words.count(cell.errors, "error"))
-    seen = words.count(cell.probes, "probe")
+        parts.append(humanize.counted(cell.errors, "error"))
+    seen = humanize.counted(cell.probes, "probe")
     parts.append(f"{seen}, {cell.bad_probes} of them bad" if cell.bad_probes else seen)
     return "; ".join(parts)

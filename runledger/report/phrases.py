@@ -10,29 +10,17 @@ from datetime import timedelta
 from ledger.identifiers import normalize_pci
 from ledger.times import SECOND_US, to_datetime
 from rules.facts.gpus import card_label
+from runledger.kinds import VERDICTS
 
-TONES = {
-    "go": "good",
-    "ok": "good",
-    "accepted": "good",
+TONES: dict[str, str] = {
     "succeeded": "good",
-    "proposed": "plain",
     "info": "plain",
-    "degraded": "poor",
     "degrade": "poor",
     "warn": "poor",
-    "watch": "poor",
-    "clamped": "poor",
-    "excluded": "bad",
-    "retire": "bad",
-    "no_go": "bad",
-    "rejected": "bad",
     "block": "bad",
     "failed": "bad",
     "aborted": "bad",
-    "unknown": "unsure",
-    "needs_human": "unsure",
-}
+} | {word: verdict.tone for word, verdict in VERDICTS.items()}
 """How a verdict, severity, state or outcome is meant."""
 
 SIGNS = {"good": "✓", "plain": "•", "poor": "!", "bad": "✕", "unsure": "?"}
@@ -47,12 +35,19 @@ LETTERS = {
 }
 """What a cell of the card map shows beside its pattern."""
 
-_WORDS = {"no_go": "no-go", "needs_human": "needs a person", "degrade": "degrades"}
+_WORDS = {"degrade": "degrades"} | {
+    word: verdict.spoken for word, verdict in VERDICTS.items() if verdict.spoken
+}
 
 
 def tone(word: str) -> str:
     """One of `SIGNS`; a word from elsewhere is unsure."""
     return TONES.get(word, "unsure")
+
+
+def fine(word: str) -> bool:
+    """Whether a verdict asks nobody to do anything."""
+    return tone(word) in ("good", "plain")
 
 
 def sign(word: str) -> str:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from ledger.payloads import DecisionPayload
 from ledger.times import SECOND_US
+from rules.kinds import PARAMETERS, PREFLIGHT
 from rules.state import Run, State
 from runledger.report.collect import Collected
 from runledger.report.decision_entries import Made
@@ -123,8 +124,8 @@ def _row(run: Run, time_us: int, end_us: int | None, before: bool, collected: Co
         partial=counted.partial if counted else "",
         lost=", ".join(loss.node for loss in run.losses),
         pruned=trials.get("PRUNED", 0),
-        parameters=_sized_by(run, time_us, asked, seeds, collected.decisions.parameters),
-        preflight=_allowed_by(run, time_us, collected.decisions.preflights),
+        parameters=_sized_by(run, time_us, asked, seeds, collected.decisions.made[PARAMETERS.name]),
+        preflight=_allowed_by(run, time_us, collected.decisions.made[PREFLIGHT.name]),
     )
 
 

@@ -9,18 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sqlalchemy import ColumnElement, select
-
 from ledger import Event, Ledger, parse_filters
 from ledger.errors import InvalidFilter
 from ledger.filters import Filter
 from ledger.payloads import DecisionPayload, RunStarted
-from ledger.sql import events
 from ledger.times import SECOND_US, format_time
-from ledger.translation import translated
 from rules.fleet import Fleet
+from rules.kinds import DECIDED_TYPES
 from runledger.errors import BadInput, Missing
-from runledger.replaying.replay import DECIDED_TYPES
 
 DAY_US = 86_400 * SECOND_US
 DEFAULT_PERIOD_US = 30 * DAY_US
@@ -138,7 +134,7 @@ def choose(
         raise Missing("the ledger is empty, so there is nothing to report: see `runledger record`")
     if run is not None:
         return _run(ledger, fleet, run, head)
-    first = _time(ledger, events.c.time_us) or 0
+    first = ledger.oldest_us() or 0
     # Configurations are dated by when they were first used, which may be long after the fact.
     last = _newest(ledger, now_us, CONFIGURING)
     default = node is None and since_us is None and until_us is None
@@ -164,20 +160,13 @@ def _newest(ledger: Ledger, now_us: int, but: tuple[str, ...]) -> int:
 
     Where there is none, any event will do: it is what there is.
     """
-    newest = events.c.time_us.desc()
-    not_later = events.c.time_us <= now_us
-    for which in ([not_later, events.c.type.not_in(but)], [not_later], []):
-        found = _time(ledger, newest, *which)
-        if found is not None:
-            return found
-    raise AssertionError("the ledger is not empty")
-
-
-def _time(ledger: Ledger, order: ColumnElement[int], *which: ColumnElement[bool]) -> int | None:
-    """The time of the first event in an order, of those for which all of ``which`` holds."""
-    statement = select(events.c.time_us).where(*which).order_by(order).limit(1)
-    with translated("reading"), ledger.engine.connect() as connection:
-        return connection.execute(statement).scalar()
+    found = ledger.newest_us(until_us=now_us, but=but)
+    if found is None:
+        found = ledger.newest_us(until_us=now_us)
+    if found is None:
+        found = ledger.newest_us()
+    assert found is not None  # the ledger is not empty
+    return found
 
 
 def _run(ledger: Ledger, fleet: Fleet, run: str, head: int) -> Selection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from rules import words
+from ledger.text import humanize
 from runledger.report import phrases
 from runledger.report.collect import Collected
 from runledger.report.gathering import Pass
@@ -53,7 +53,9 @@ def _runs(selection: Selection, rows: list[RunRow]) -> list[Line]:
     ]
     bad = ended["failed"] + ended["aborted"]
     lines = [
-        Line(f"{words.count(len(rows), 'run')}: {', '.join(told)}.", "poor" if bad else "plain")
+        Line(
+            f"{humanize.counted(len(rows), 'run')}: {', '.join(told)}.", "poor" if bad else "plain"
+        )
     ]
     unknown = [row for row in rows if row.survivors is None and row.end_us is not None]
     zero = [row for row in rows if row.survivors == 0]
@@ -62,17 +64,17 @@ def _runs(selection: Selection, rows: list[RunRow]) -> list[Line]:
         best = max(found, key=lambda row: row.survivors or 0)
         lines.append(
             Line(
-                f"Survivors were found by {words.count(len(found), 'run')}; most by "
+                f"Survivors were found by {humanize.counted(len(found), 'run')}; most by "
                 f"{best.run.id}: {best.survivors:,}.",
             )
         )
     if zero or unknown:
         parts = []
         if zero:
-            parts.append(f"{words.count(len(zero), 'run')} found none")
+            parts.append(f"{humanize.counted(len(zero), 'run')} found none")
         if unknown:
             parts.append(
-                f"{words.count(len(unknown), 'run')} ended without a count "
+                f"{humanize.counted(len(unknown), 'run')} ended without a count "
                 "(unknown, which is not zero)"
             )
         text = "; ".join(parts)
@@ -125,7 +127,7 @@ def _nodes(selection: Selection, collected: Collected) -> list[Line]:
             )
     back = [each for each in collected.nodes.values() if each.lost and each.up]
     if back:
-        names = words.listed(
+        names = humanize.listed(
             [f"{each.name} ({each.lost}×)" for each in sorted(back, key=lambda each: -each.lost)], 4
         )
         lines.append(Line(f"Lost, and back again: {names}.", "poor"))
@@ -141,7 +143,7 @@ def _nodes(selection: Selection, collected: Collected) -> list[Line]:
     elif looked and not lines:
         probes = sum(each.probes for each in looked)
         answered = "the only probe" if probes == 1 else f"each of {probes:,} probes"
-        lines.append(Line(f"{words.count(len(looked), 'node')} answered {answered}.", "good"))
+        lines.append(Line(f"{humanize.counted(len(looked), 'node')} answered {answered}.", "good"))
     return lines
 
 
@@ -155,10 +157,10 @@ def _faults(gathered: Pass) -> list[Line]:
     worst = sorted(subjects.items(), key=lambda each: -each[1])
     indexes = card_indexes(gathered)
     total = sum(subjects.values())
-    names = words.listed(
+    names = humanize.listed(
         [f"{phrases.named(subject, indexes)} ({count:,})" for subject, count in worst], 3
     )
-    return [Line(f"{words.count(total, 'fault')}: {names}.", "poor")]
+    return [Line(f"{humanize.counted(total, 'fault')}: {names}.", "poor")]
 
 
 def _failures(collected: Collected) -> list[Line]:
@@ -170,10 +172,12 @@ def _failures(collected: Collected) -> list[Line]:
     often = f", most often {most.exception}" if len(failures) > 1 else f": {most.exception}"
     ways = f" in {len(failures)} different ways" if len(failures) > 1 else ""
     given_up = sum(each.given_up for each in failures)
-    end = f" {words.count(given_up, 'of them was')} not to be retried." if given_up == 1 else ""
+    end = (
+        f" {humanize.counted(given_up, 'of them was')} not to be retried." if given_up == 1 else ""
+    )
     if given_up > 1:
         end = f" {given_up:,} of them were not to be retried."
-    return [Line(f"{words.count(total, 'job')} failed{ways}{often}.{end}", "poor")]
+    return [Line(f"{humanize.counted(total, 'job')} failed{ways}{often}.{end}", "poor")]
 
 
 def _decisions(collected: Collected) -> list[Line]:
@@ -184,7 +188,7 @@ def _decisions(collected: Collected) -> list[Line]:
     for (kind, verdict), count in sorted(made.verdicts.items(), key=lambda each: -each[1]):
         kinds.setdefault(kind, []).append(f"{count:,} {phrases.spoken(verdict)}")
     told = "; ".join(f"{kind}: {', '.join(kinds[kind])}" for kind in sorted(kinds))
-    return [Line(f"{words.count(made.total, 'decision')} – {told}.")]
+    return [Line(f"{humanize.counted(made.total, 'decision')} – {told}.")]
 
 
 def capital(text: str) -> str:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ledger.payloads import Finding
-from rules import words
+from ledger.text import humanize
 from rules.facts.gpus import CardStanding, card_label
+from rules.kinds import PREFLIGHT
 from runledger.report import phrases
 from runledger.report.collect import Collected
-from runledger.report.decision_entries import FINE, Verdict
+from runledger.report.decision_entries import Verdict
 from runledger.report.gathering import Pass
 from runledger.report.runs import RunRow
 from runledger.report.selection import Selection
@@ -39,12 +40,12 @@ def summarise(selection: Selection, gathered: Pass, rows: list[RunRow]) -> Summa
     collected = gathered.collected
     within = [row for row in rows if not row.before]
     happened = what_happened(selection, gathered, within)
-    newest = collected.decisions.newest("preflight")
+    newest = collected.decisions.newest(PREFLIGHT)
     blocking = [
         (verdict, finding)
         for verdict in newest
         for finding in verdict.decision.findings
-        if finding.severity in ("block", "unknown") and verdict.verdict not in FINE
+        if finding.severity in ("block", "unknown") and not phrases.fine(verdict.verdict)
     ]
     blocks = _blocks(blocking)
     out = [each for each in gathered.standings if _counts(selection, each) and each.sits_out]
@@ -81,11 +82,11 @@ def _blocks(blocking: list[tuple[Verdict, Finding]]) -> list[Line]:
 
 
 def _sit_out(out: list[CardStanding]) -> Line:
-    cards = words.listed(
+    cards = humanize.listed(
         [card_label(each.card.node, each.card.pci, each.card.index) for each in out], 4
     )
     verb = "sits" if len(out) == 1 else "sit"
-    return Line(f"{words.count(len(out), 'card')} {verb} out: {cards}.", "poor")
+    return Line(f"{humanize.counted(len(out), 'card')} {verb} out: {cards}.", "poor")
 
 
 def _todo(
@@ -127,14 +128,14 @@ def _headline(
     blocked = [each for each in newest if phrases.tone(each.verdict) in ("bad", "unsure")]
     down = [each.name for each in collected.nodes.values() if each.up is False]
     if blocked:
-        steps = words.listed([str(each.decision.question.get("step", "?")) for each in blocked])
+        steps = humanize.listed([str(each.decision.question.get("step", "?")) for each in blocked])
         worst = "bad" if any(each.verdict == "no_go" for each in blocked) else "unsure"
         word = "may not start" if worst == "bad" else "cannot be judged"
         return f"Step {steps} {word}", worst
     if down:
-        return f"{words.listed(sorted(down), 3)} does not answer", "bad"
+        return f"{humanize.listed(sorted(down), 3)} does not answer", "bad"
     if out:
-        return f"Running on, with {words.count(len(out), 'card')} sitting out", "poor"
+        return f"Running on, with {humanize.counted(len(out), 'card')} sitting out", "poor"
     if not newest:
         return "No preflight on record", "unsure"
     return "Clear to start", "good"

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from rules.kinds import KINDS
 from rules.state import Run
 from runledger.report import phrases
 from runledger.report.collect import Collected
 from runledger.report.marks import Mark
-from runledger.report.reach import NodeTrack
+from runledger.report.reachability import NodeTrack
 from runledger.report.scale import Scale
 from runledger.report.selection import Selection
 
@@ -79,7 +80,7 @@ def draw(selection: Selection, collected: Collected, runs: Iterable[Run]) -> Tim
         marks.setdefault(mark.lane, []).append(mark)
     lanes = [
         _glyph_lane(kind, f"decided/{kind}", marks.pop(f"decided/{kind}", []), scale)
-        for kind in ("preflight", "exclusions", "parameters")
+        for kind in KINDS
     ]
     lanes.append(_runs(runs, scale))
     steps = _steps(collected, scale)

@@ -9,8 +9,8 @@ from typing import Any
 from ledger import Event, Ledger
 from ledger.payloads import Finding
 from rules.ruleset import SEVERITIES
+from runledger.kinds import SHOWN
 from runledger.report.decision_entries import Verdict
-from runledger.report.gathering import events_by_id
 from runledger.report.headlines import gist
 
 _FINDINGS_SHOWN = 40
@@ -57,7 +57,7 @@ def tell(ledger: Ledger, verdicts: Iterable[Verdict]) -> list[Told]:
     for _, findings in worst:
         for finding in findings:
             wanted |= dict.fromkeys(_shown(finding))
-    events = {id: _evidence(event) for id, event in events_by_id(ledger, list(wanted)).items()}
+    events = {id: _evidence(event) for id, event in ledger.get_many(wanted).items()}
     return [
         Told(
             verdict,
@@ -71,7 +71,7 @@ def tell(ledger: Ledger, verdicts: Iterable[Verdict]) -> list[Told]:
             ],
             len(verdict.decision.findings) - len(findings),
             asked(verdict.decision.question),
-            outcome(verdict.kind, verdict.decision.outcome),
+            SHOWN[verdict.kind].result(verdict.decision.outcome),
         )
         for verdict, findings in worst
     ]
@@ -109,28 +109,3 @@ def asked(question: dict[str, Any]) -> str:
             f"{proposal.get('trials', '–')} × {proposal.get('seed_count', '–')}"
         )
     return ", ".join(parts)
-
-
-def outcome(kind: str, result: dict[str, Any]) -> str:
-    """What came of it, in words."""
-    if kind == "parameters":
-        size = (
-            f"{_number(result.get('trials'))} trials of {_number(result.get('seed_count'))} seeds"
-        )
-        return f"{size} (rule {result.get('rule', '?')})"
-    if kind == "exclusions":
-        states: dict[str, int] = {}
-        for card in result.get("gpus", ()):
-            states[str(card.get("state"))] = states.get(str(card.get("state")), 0) + 1
-        return ", ".join(f"{amount} {state}" for state, amount in states.items()) or "all cards ok"
-    said = [f"usable: {', '.join(result.get('nodes', ())) or 'no node'}"]
-    if result.get("excluded_nodes"):
-        said.append(f"left out: {', '.join(result['excluded_nodes'])}")
-    cards = sum(len(each) for each in result.get("excluded_gpus", {}).values())
-    if cards:
-        said.append(f"{cards} card{'' if cards == 1 else 's'} sit out")
-    return "; ".join(said)
-
-
-def _number(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) else "–"

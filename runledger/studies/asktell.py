@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from ledger.event import Event, new_event
 from ledger.payloads import Payload, TrialStarted
+from runledger.studies.json_values import json_value
 from runledger.studies.recording import Recorder
-from runledger.studies.trials import SOURCE, json_value, study_name, trial_event
+from runledger.studies.trials import SOURCE, study_name, trial_event
 
 if TYPE_CHECKING:
     import optuna
@@ -58,7 +59,7 @@ def runledger_trial(
     distributions: Mapping[str, BaseDistribution] | None = None,
     now_us: Callable[[], int] = lambda: time.time_ns() // 1000,
 ) -> Iterator[AskedTrial]:
-    """``with runledger_trial(study, recorder) as trial:`` asks, and tells what came of it.
+    """``with runledger_trial(study, recorder) as trial:`` asks, and tells the result.
 
     The value given to ``trial.tell`` is told on leaving; without one the trial
     FAILs, as one whose objective returns nothing. `optuna.TrialPruned` tells

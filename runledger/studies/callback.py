@@ -3,7 +3,8 @@
 It can neither stop nor slow a study: it only hands the trial over to a thread,
 and whatever fails is logged. Optuna calls no callback for a trial whose
 exception ends the study, nor for one that a heartbeat declared dead: those are
-looked for in the study itself at `flush` and `close`.
+looked for in the study itself at `flush` and `close`, also where another program
+had begun them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from ledger.event import Event
 from runledger.studies.background import Background
 from runledger.studies.recording import Recorder
-from runledger.studies.trials import begun_since, is_finished, trial_event
+from runledger.studies.trials import begun_since, died_since, is_finished, trial_event
 from runledger.studies.warmstart import is_carried
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class RunledgerCallback:
 
     # -- in the background -------------------------------------------------------
 
-    def _event(self, study: optuna.Study, trial: FrozenTrial) -> Event:
+    def _event(self, study: optuna.Study, trial: FrozenTrial, *, ours: bool = True) -> Event:
         name = study.study_name
         if name not in self._attrs:
             try:
@@ -120,8 +121,9 @@ class RunledgerCallback:
             study=name,
             zone=None,
             study_attrs=self._attrs[name],
-            runid=self._run,
-            step=self._step,
+            # Of which run a trial was that somebody else began is not known here.
+            runid=self._run if ours else None,
+            step=self._step if ours else None,
         )
 
     def _missed(self) -> Iterator[Event]:
@@ -134,11 +136,12 @@ class RunledgerCallback:
                 _log.warning("study %r could not be looked through: %s", name, error)
                 continue
             for trial in trials:
+                ours = begun_since(trial, self._since_us)
                 if (
-                    begun_since(trial, self._since_us)
+                    (ours or died_since(trial, self._since_us))
                     and is_finished(trial)
                     and not is_carried(trial)
                     and trial.number not in seen
                 ):
                     seen.add(trial.number)
-                    yield self._event(study, trial)
+                    yield self._event(study, trial, ours=ours)

@@ -12,7 +12,8 @@ from typing import Any, Literal
 import msgspec
 
 from ledger.canonical import canonical
-from runledger.studies.space import Parameter, StudyIdentity, parameter_json, scope_texts
+from runledger.studies.json_values import scope_texts
+from runledger.studies.space import Parameter, StudyIdentity, parameter_json
 
 Verdict = Literal["safe", "new_study", "refuse"]
 

@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from collectors.jobs.redact import environment_secrets, redact
 from collectors.spool import SpoolError
 from ledger import LedgerError
 from ledger.event import new_event
 from ledger.payloads import Payload, RunFinished, RunStarted, SurvivorsCounted
+from ledger.text.secrets import environment_secrets, redact
+from runledger.studies.json_values import json_value
 from runledger.studies.recording import Recorder
-from runledger.studies.trials import SOURCE, begun_since, json_value, study_name, whole_count
+from runledger.studies.trials import SOURCE, begun_since, study_name, whole_count
 
 if TYPE_CHECKING:
     import optuna

@@ -17,9 +17,9 @@ from typing import Any
 import msgspec
 
 from ledger.canonical import canonical
+from runledger.studies.json_values import json_value, scope_texts
 from runledger.studies.past import PastTrial
-from runledger.studies.space import Direction, StudyIdentity, scope_texts
-from runledger.studies.trials import json_value
+from runledger.studies.space import Direction, StudyIdentity
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):

@@ -95,7 +95,7 @@ def _readers_lock(file: BinaryIO, deadline: float) -> Iterator[None]:
 
 
 def _copy_wal(source: Path, target: Path) -> bool:
-    """The file, then its WAL; good if the WAL was not begun anew meanwhile.
+    """The file, then its WAL; good if the WAL was not restarted meanwhile.
 
     Whatever a checkpoint wrote into the file during the copy is in the same
     WAL, which was copied after it: recovery writes it over again.

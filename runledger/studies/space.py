@@ -10,15 +10,17 @@ where distributions are turned into its own.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from ledger.canonical import canonical, digest
 from runledger.studies.errors import OptunaError
-from runledger.studies.trials import json_value
+from runledger.studies.json_values import json_value, scope_texts
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -32,6 +34,7 @@ OPTUNA_NAMES = {
     "CategoricalDistribution": "categorical",
 }
 _ON_GRID = 1e-8  # as Optuna judges it
+_WHOLE = re.compile(r"[+-]?\d{1,64}\Z", re.ASCII)
 
 
 class InvalidSpace(OptunaError):
@@ -77,11 +80,15 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         assert self.low is not None
         assert self.high is not None
         number = min(max(number, self.low), self.high)
-        step = self.step if self.step is not None else 1 if self.type == "int" else None
-        if step is not None:
-            most = math.floor((self.high - self.low) / step + _ON_GRID)
-            number = self.low + min(round((number - self.low) / step), most) * step
-        return round(number) if self.type == "int" else float(number)
+        if self.type == "int":
+            # Exactly: a seed of 64 bits is no double.
+            low, step = int(self.low), int(self.step or 1)
+            most = (int(self.high) - low) // step
+            return low + min(round(Fraction(Fraction(number) - low) / step), most) * step
+        if self.step is not None:
+            most = math.floor((self.high - self.low) / self.step + _ON_GRID)
+            number = self.low + min(round((number - self.low) / self.step), most) * self.step
+        return float(number)
 
 
 class StudyIdentity(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,23 +104,26 @@ class StudyIdentity(msgspec.Struct, frozen=True, kw_only=True):
         return digest(canonical([space_json(self.space), self.directions, scope_texts(self.scope)]))
 
 
-def _number(value: Any) -> float:
-    """A recorded number (infinite ones are text in the ledger); NaN where it is none."""
+def _number(value: Any) -> float | int:
+    """A recorded number (infinite and great ones are text in the ledger); NaN where it is none."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return math.nan
+    whole = as_whole(value)
+    if whole is not None:
+        return whole
     try:
         return float(value)
     except ValueError:
         return math.nan
 
 
-def scope_texts(scope: Mapping[str, Any] | None) -> dict[str, str]:
-    """A scope with its values as text, as scopes are compared; none is an empty one."""
-    plain = json_value(scope or {})
-    return {
-        key: value if isinstance(value, str) else canonical(value).decode()
-        for key, value in plain.items()
-    }
+def as_whole(value: Any) -> int | None:
+    """The integer that a value is, or that its text spells; None for any other."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and _WHOLE.match(value):
+        return int(value)
+    return None
 
 
 def space_json(space: Mapping[str, Parameter]) -> dict[str, Any]:
@@ -123,10 +133,12 @@ def space_json(space: Mapping[str, Parameter]) -> dict[str, Any]:
 
 def parameter_json(parameter: Parameter) -> dict[str, Any]:
     """One parameter as a JSON object."""
-    written: dict[str, Any] = msgspec.to_builtins(
-        msgspec.structs.replace(parameter, choices=None)
-        if parameter.choices is not None
-        else parameter
+    written: dict[str, Any] = json_value(
+        msgspec.to_builtins(
+            msgspec.structs.replace(parameter, choices=None)
+            if parameter.choices is not None
+            else parameter
+        )
     )
     if parameter.choices is not None:
         written["choices"] = [json_value(each) for each in parameter.choices]
@@ -201,7 +213,9 @@ def numeric(kind: Any, low: Any, high: Any, step: Any, log: bool) -> Parameter:
     cast = int if kind == "int" else float
     low, high = cast(low), cast(high)
     step = None if step is None or (kind == "int" and int(step) == 1) else cast(step)
-    if step is not None:  # as Optuna does it, in the decimals that were written
+    if step is not None and kind == "int":
+        high = (high - low) // step * step + low
+    elif step is not None:  # as Optuna does it, in the decimals that were written
         start, each = Decimal(repr(low)), Decimal(repr(step))
         high = cast((Decimal(repr(high)) - start) // each * each + start)
     return Parameter(type=kind, low=low, high=high, step=step, log=log)

@@ -13,6 +13,7 @@ from runledger.studies.space import (
     InvalidSpace,
     Parameter,
     StudyIdentity,
+    as_whole,
     numeric,
 )
 
@@ -21,6 +22,7 @@ _KEYS = {
     "int": ("low", "high", "step", "log"),
     "categorical": ("choices",),
 }
+_GREATEST = 2**1023  # what a double holds, roughly
 _PROGRAM_KEYS = ("parameters", "direction", "directions", "scope")
 
 
@@ -87,6 +89,10 @@ def _parameter(path: str, written: Any, problems: list[str]) -> Parameter | None
     kind = written["type"]
     before = len(problems)
     given = {key: value for key, value in written.items() if key != "type" and value is not None}
+    if kind == "int":  # what is beyond 2**53 is text in JSON
+        given |= {
+            key: as_whole(value) for key, value in given.items() if as_whole(value) is not None
+        }
     problems += _unknown(f"{path}.", given, _KEYS[kind])
     if kind == "categorical":
         choices = given.get("choices")
@@ -112,9 +118,11 @@ def _parameter(path: str, written: Any, problems: list[str]) -> Parameter | None
 
 
 def _is_number(value: Any, kind: str) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return kind == "float" or float(value).is_integer()
+    if isinstance(value, int):
+        return kind == "int" or abs(value) <= _GREATEST
+    return math.isfinite(value) and (kind == "float" or value.is_integer())
 
 
 def _unknown(path: str, given: Collection[str], known: tuple[str, ...]) -> list[str]:

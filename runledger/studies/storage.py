@@ -9,13 +9,11 @@ refused with words that say what it is.
 from __future__ import annotations
 
 import json
-import logging
 import os
 import stat
 import subprocess
 import sys
 import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +28,11 @@ if TYPE_CHECKING:
 COPY_WAIT_S = 15.0
 """How long a writer may keep us from copying its file."""
 
+_UPGRADE = """
+import sys
+from optuna.storages import RDBStorage
+RDBStorage(sys.argv[1], skip_compatibility_check=True, skip_table_creation=True).upgrade()
+"""
 _TABLES = frozenset({"studies", "trials", "version_info"})
 _NO_STORAGE = "is no Optuna storage"
 _IN_MEMORY = "a storage in memory ends with its program: nothing can be read"
@@ -212,8 +215,6 @@ def _rdb_storage(url: str, shown: str, options: dict[str, Any], *, upgrade: bool
     from optuna.storages import RDBStorage
     from sqlalchemy.exc import SQLAlchemyError
 
-    # Alembic tells of every step it takes; that it is a copy's is nobody's news.
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         storage = RDBStorage(
             url, engine_kwargs=options, skip_compatibility_check=True, skip_table_creation=True
@@ -230,14 +231,31 @@ def _rdb_storage(url: str, shown: str, options: dict[str, Any], *, upgrade: bool
                     f"{shown} was written by an older Optuna (schema {current}): "
                     "run `optuna storage upgrade --storage URL` on it first"
                 )
-            with warnings.catch_warnings():  # of names that older Optunas used
-                warnings.simplefilter("ignore")
-                storage.upgrade()
+            _upgrade(url, shown)
     except UnusableStorage:
         raise
     except (SQLAlchemyError, RuntimeError, AssertionError, KeyError, ValueError) as error:
         raise UnusableStorage(f"{shown} cannot be read by Optuna: {_words(error)}") from error
     return storage
+
+
+def _upgrade(url: str, shown: str) -> None:
+    """Bring the copy up to date, in a process of its own.
+
+    Optuna's migrations set up logging for the whole process they run in, and
+    disable every logger that is there.
+    """
+    done = subprocess.run(
+        [sys.executable, "-I", "-W", "ignore", "-c", _UPGRADE, url],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode:
+        reason = done.stderr.decode(errors="replace").strip().splitlines()
+        raise UnusableStorage(
+            f"{shown} cannot be read by Optuna: {reason[-1] if reason else 'no reason'}"
+        )
 
 
 def _words(error: Exception) -> str:

@@ -13,11 +13,9 @@ another file, is not the same study, and its trials must not pass for known.
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
-from numbers import Integral, Real
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from collectors.kernel_log.events import derived_id
@@ -25,7 +23,10 @@ from ledger.canonical import canonical
 from ledger.event import Event, new_event
 from ledger.identifiers import normalize_pci
 from ledger.payloads import TrialCompleted
+from ledger.text.characters import printable
+from ledger.text.secrets import redact, redact_value
 from ledger.times import from_datetime
+from runledger.studies.json_values import MAX_COUNT, json_key, json_number, json_value
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -33,12 +34,7 @@ if TYPE_CHECKING:
 SOURCE = "collector/optuna"
 """The source of all trials, however they arrived: the same trial is the same event."""
 
-_MAX_COUNT = 2**53
 _MAX_NAME_BYTES = 900
-_MAX_TEXT = 16_384
-_MAX_DEPTH = 16
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 
 def is_finished(trial: FrozenTrial) -> bool:
@@ -54,6 +50,18 @@ def begun_since(trial: FrozenTrial, since_us: int) -> bool:
     """
     start = trial.datetime_start
     return start is not None and from_datetime(_aware(start.replace(fold=1), None)) >= since_us
+
+
+def died_since(trial: FrozenTrial, since_us: int) -> bool:
+    """Whether a trial was found to have failed then or later, whenever it began.
+
+    A program that dies leaves its trial running; by heartbeats another program
+    finds it dead, which is when it ends.
+    """
+    end = trial.datetime_complete
+    if trial.state.name != "FAIL" or end is None:
+        return False
+    return from_datetime(_aware(end.replace(fold=1), None)) >= since_us
 
 
 def trial_event(
@@ -84,8 +92,10 @@ def trial_event(
         study=study_name(study),
         number=trial.number,
         state=trial.state.name,  # type: ignore[arg-type]  # one of the three, see above
-        params={_key(name): json_value(value) for name, value in trial.params.items()},
-        values=None if trial.values is None else tuple(_number(v) for v in trial.values),
+        params=redact_value(
+            {json_key(name): json_value(value) for name, value in trial.params.items()}
+        ),
+        values=None if trial.values is None else tuple(json_number(v) for v in trial.values),
         duration_s=_duration_s(began_us, ended_us),
         survivors=whole_count(attrs.get("survivors")),
         seed_count=_seed_count(trial, study_attrs or {}),
@@ -104,31 +114,11 @@ def trial_event(
 
 def study_name(name: str) -> str:
     """A study's name as the ledger can hold it: printable, and short enough for a subject."""
-    plain = _UNPRINTABLE.sub("\ufffd", name) or "(unnamed)"
+    plain = printable(redact(name)) or "(unnamed)"
     if len(plain.encode()) <= _MAX_NAME_BYTES:
         return plain
     start = plain.encode()[: _MAX_NAME_BYTES - 40].decode(errors="ignore")
     return f"{start}… {derived_id('study name', name)}"
-
-
-def json_value(value: Any, depth: int = 0) -> Any:
-    """A parameter as JSON: what is not finite, too large or no JSON becomes text."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        return _UNSTORABLE.sub("\ufffd", value[:_MAX_TEXT])
-    if isinstance(value, Integral):
-        whole = int(value)
-        return whole if abs(whole) <= _MAX_COUNT else str(whole)
-    if isinstance(value, Real):
-        number = float(value)
-        # JSON makes no difference between 1e17 and an integer that readers may not keep exact.
-        return repr(number) if _MAX_COUNT <= abs(number) < math.inf else _number(number)
-    if depth < _MAX_DEPTH and isinstance(value, list | tuple):
-        return [json_value(item, depth + 1) for item in value]
-    if depth < _MAX_DEPTH and isinstance(value, Mapping):
-        return {_key(name): json_value(item, depth + 1) for name, item in value.items()}
-    return _UNSTORABLE.sub("\ufffd", str(value)[:_MAX_TEXT])
 
 
 def whole_count(value: Any) -> int | None:
@@ -138,7 +128,7 @@ def whole_count(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, Real):
         return None
     number = float(value)
-    return int(number) if number.is_integer() and 0 <= number <= _MAX_COUNT else None
+    return int(number) if number.is_integer() and 0 <= number <= MAX_COUNT else None
 
 
 def _trial_id(trial: FrozenTrial, study: str, payload: TrialCompleted) -> str:
@@ -182,16 +172,6 @@ def _seed_count(trial: FrozenTrial, study_attrs: Mapping[str, Any]) -> int | Non
         if count is not None:
             return count
     return None
-
-
-def _number(value: float) -> Any:
-    if math.isfinite(value):
-        return value
-    return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
-
-
-def _key(name: Any) -> str:
-    return _UNPRINTABLE.sub("\ufffd", str(name))
 
 
 def _name(value: Any) -> str | None:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ledger.canonical import canonical
+from runledger.studies.json_values import json_value
 from runledger.studies.past import PastTrial, past_trials, past_trials_of_family
 from runledger.studies.planning import Planned, plan
 from runledger.studies.space import InvalidSpace, StudyIdentity, directions_of, to_optuna
-from runledger.studies.trials import json_value
 
 if TYPE_CHECKING:
     from optuna import Study

@@ -14,7 +14,17 @@ PAGES = [*sorted(DOCS.rglob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.m
 
 
 @pytest.mark.parametrize(
-    "name", ["events.md", "rules.md", "policy.md", "cli.md", "views.md", "python.md"]
+    "name",
+    [
+        "events.md",
+        "rules.md",
+        "facts.md",
+        "policy.md",
+        "cli.md",
+        "views.md",
+        "python.md",
+        "faults.md",
+    ],
 )
 def test_a_reference_page_is_what_the_code_says(name: str) -> None:
     pages = runpy.run_path(str(DOCS / "generate.py"))["pages"]()

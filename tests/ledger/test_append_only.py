@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from ledger import Ledger, open_ledger, verify
-from ledger.guards import broken_parts, missing_guards
-from ledger.sql import EVENT_COLUMNS
+from ledger import Ledger, broken_parts, missing_guards, open_ledger, verify
+from ledger.rows import Row
 from ledger.testing import sample_events
 from tests.postgres import NewDatabase
 
-_COLUMNS = ", ".join(f'"{name}"' for name in EVENT_COLUMNS)
+_COLUMNS = ", ".join(f'"{name}"' for name in Row._fields)
 _SHIFTED = _COLUMNS.replace('"sequence"', '"sequence" + 3')
 
 BOTH = [
@@ -55,7 +54,7 @@ def postgres(new_postgres_database: NewDatabase) -> Iterator[Ledger]:
 def _refuses(ledger: Ledger, statement: str) -> None:
     ledger.append(sample_events(3))
     before = list(ledger.read())
-    with ledger.engine.connect() as connection:
+    with ledger._backend.engine.connect() as connection:
         with pytest.raises(Exception, match=r"append-only|UNIQUE|unique|gap|in order"):
             connection.execute(text(statement))
         connection.rollback()
@@ -77,7 +76,7 @@ def test_an_index_that_hides_an_event_is_found_though_the_chain_is_whole(sqlite:
     sqlite.append(sample_events(9))
     assert broken_parts(sqlite) == []
     definition = "CREATE INDEX events_by_time ON events (time_us, sequence)"
-    with sqlite.engine.connect() as connection:
+    with sqlite._backend.engine.connect() as connection:
         connection.execute(text("DROP INDEX events_by_time"))
         connection.execute(text(f"{definition} WHERE sequence <> 7"))
         connection.execute(text("PRAGMA writable_schema = ON"))
@@ -90,7 +89,7 @@ def test_an_index_that_hides_an_event_is_found_though_the_chain_is_whole(sqlite:
 
 def test_guards_that_were_taken_away_are_missed_on_sqlite(sqlite: Ledger) -> None:
     assert missing_guards(sqlite) == []
-    with sqlite.engine.connect() as connection:
+    with sqlite._backend.engine.connect() as connection:
         connection.execute(text("DROP TRIGGER events_no_delete"))
     assert missing_guards(sqlite) == ["events_no_delete"]
 
@@ -98,6 +97,6 @@ def test_guards_that_were_taken_away_are_missed_on_sqlite(sqlite: Ledger) -> Non
 @pytest.mark.parametrize("how", ["DISABLE TRIGGER", "ENABLE TRIGGER", "ENABLE REPLICA TRIGGER"])
 def test_guards_that_do_not_always_fire_are_missed_on_postgres(postgres: Ledger, how: str) -> None:
     assert missing_guards(postgres) == []
-    with postgres.engine.begin() as connection:
+    with postgres._backend.engine.begin() as connection:
         connection.execute(text(f"ALTER TABLE events {how} events_no_change"))
     assert missing_guards(postgres) == ["events_no_change"]

@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 import multiprocessing
 import sqlite3
-from concurrent.futures import ProcessPoolExecutor
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 
 import alembic.command
@@ -14,15 +17,15 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import BigInteger, TableClause, create_engine
 from sqlmodel import SQLModel
 
+import ledger.sql
 import ledger.tables
 from ledger import Head, Ledger, SchemaMismatch, backup, open_ledger, verify
-from ledger.database import connect
+from ledger.backends import connect
 from ledger.location import locate
 from ledger.migrate import HEAD_REVISION, upgrade
-from ledger.sql import EVENT_COLUMNS, checkpoints
 from ledger.testing import NIGHT_US, sample_event, sample_events
 from tests.postgres import NewDatabase
 
@@ -33,13 +36,12 @@ def test_the_head_is_the_newest_migration() -> None:
     assert ScriptDirectory(str(ROOT / "migrations")).get_current_head() == HEAD_REVISION
 
 
-def test_queries_name_the_columns_that_the_models_declare() -> None:
-    tables = SQLModel.metadata.tables
-    assert tuple(column.name for column in tables["events"].columns) == EVENT_COLUMNS
-    assert [column.name for column in tables["checkpoints"].columns] == [
-        column.name for column in checkpoints.columns
+@pytest.mark.parametrize("light", [ledger.sql.events, ledger.sql.checkpoints])
+def test_rows_have_the_columns_that_the_models_declare(light: TableClause) -> None:
+    declared = ledger.tables.SQLModel.metadata.tables[light.name]
+    assert [(each.name, isinstance(each.type, BigInteger)) for each in light.columns] == [
+        (each.name, isinstance(each.type, BigInteger)) for each in declared.columns
     ]
-    assert ledger.tables.EventRow.__tablename__ == "events"
 
 
 def _differences(url: str) -> list[object]:
@@ -110,17 +112,13 @@ def test_a_folder_cannot_be_a_ledger(tmp_path: Path) -> None:
 
 def _at_schema(location: str, revision: str) -> Head:
     """A ledger of some events as a program of that time left it."""
-    engine = connect(locate(location), create=True)
-    with engine.connect() as connection:
-        sqlite = connection.dialect.name == "sqlite"
-        if sqlite:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+    backend = connect(locate(location), create=True)
+    with backend.migrating() as connection:
         config = alembic.config.Config()
         config.set_main_option("script_location", str(ROOT / "migrations"))
         config.attributes["connection"] = connection
         alembic.command.upgrade(config, revision)
-        connection.exec_driver_sql("COMMIT") if sqlite else connection.commit()
-    with Ledger(engine, clock=lambda: NIGHT_US) as opened:
+    with Ledger(backend, clock=lambda: NIGHT_US) as opened:
         return opened.append(sample_events(30)).head
 
 
@@ -163,3 +161,29 @@ def test_alembics_own_commands_work_on_the_ledger_that_is_named(
     assert said.getvalue() == f"{HEAD_REVISION} (head)\n"
     with open_ledger(location, create=False) as opened:
         assert opened.append(sample_event(1)).head.sequence == 1
+
+
+def _threads_open(location: str) -> list[int]:
+    with ThreadPoolExecutor(4) as pool:
+        return list(pool.map(_open_and_append, [location] * 4))
+
+
+def test_threads_of_a_process_that_open_a_new_ledger_at_once_make_it_once(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")  # where a ledger is really made
+    with ProcessPoolExecutor(2, mp_context=context) as pool:
+        positions = list(pool.map(_threads_open, [str(tmp_path / "new.db")] * 2))
+    assert sorted(chain.from_iterable(positions)) == list(range(1, 9))
+    assert [path.name for path in tmp_path.iterdir()] == ["new.db"]
+
+
+def test_a_ledger_is_made_in_place_where_no_link_can_be_made(tmp_path: Path) -> None:
+    script = (
+        "import os, sys; from ledger import open_ledger, verify\n"
+        "def link(*_): raise OSError(1, 'no links here')\n"
+        "os.link = link\n"
+        "with open_ledger(sys.argv[1]) as made: print(verify(made).ok, made.head().sequence)"
+    )
+    path = tmp_path / "new.db"
+    done = subprocess.run([sys.executable, "-c", script, path], check=True, stdout=subprocess.PIPE)
+    assert done.stdout == b"True 0\n"
+    assert list(tmp_path.iterdir()) == [path]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import get_type_hints
 
 import pytest
 
@@ -14,12 +15,13 @@ from ledger import (
     open_ledger,
     verify,
 )
-from ledger.sql import EVENT_COLUMNS, INTEGER_COLUMNS
+from ledger.rows import Row
 from ledger.testing import sample_events
 from ledger.translation import translated
 from tests.postgres import NewDatabase
 
 COUNT = 12
+INTEGERS = {name for name, kind in get_type_hints(Row).items() if kind is int}
 
 
 @pytest.fixture
@@ -42,9 +44,9 @@ def _as_owner(location: str, *statements: str) -> None:
             connection.execute(statement)  # type: ignore[call-overload]
 
 
-@pytest.mark.parametrize("column", EVENT_COLUMNS)
+@pytest.mark.parametrize("column", Row._fields)
 def test_a_changed_value_is_found(ledger: Ledger, location: str, column: str) -> None:
-    changed = f"{column} + 100" if column in INTEGER_COLUMNS else f"concat({column}, ' ')"
+    changed = f"{column} + 100" if column in INTEGERS else f"concat({column}, ' ')"
     _as_owner(
         location,
         "ALTER TABLE events DISABLE TRIGGER ALL",
@@ -97,7 +99,7 @@ def test_a_lost_connection_is_replaced(ledger: Ledger, location: str) -> None:
     with (
         pytest.raises(Unavailable),
         translated("appending"),
-        ledger.writer.transaction() as transaction,
+        ledger._writer.transaction() as transaction,
     ):
         transaction.head()
         _as_owner(location, f"SELECT pg_terminate_backend(pid) {others}")

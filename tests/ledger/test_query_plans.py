@@ -17,11 +17,11 @@ def plan_of_reading(ledger: Ledger, types: list[str]) -> str:
     def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
         asked.append((statement, parameters))
 
-    event.listen(ledger.engine, "before_cursor_execute", note)
+    event.listen(ledger._backend.engine, "before_cursor_execute", note)
     list(ledger.read(types=types))
-    event.remove(ledger.engine, "before_cursor_execute", note)
+    event.remove(ledger._backend.engine, "before_cursor_execute", note)
     statement, parameters = asked[-1]
-    with ledger.engine.connect() as connection:
+    with ledger._backend.engine.connect() as connection:
         rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
         return " ".join(row[3] for row in rows)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -89,6 +91,25 @@ def test_a_type_must_say_how_each_older_version_becomes_current() -> None:
     with pytest.raises(ValueError, match="no upcast from version 2"):
         register(Lamp3, {1: _to_state})
     register(Lamp)
+
+
+@pytest.mark.usefixtures("lamp")
+def test_an_upcast_from_no_older_version_is_refused() -> None:
+    unregister(Lamp)
+    for version in (0, 2):
+        with pytest.raises(ValueError, match=f"from version {version}, which is no older one"):
+            register(Lamp2, {1: _to_state, version: _to_watts})
+    register(Lamp)
+
+
+def test_a_type_of_our_own_that_was_raised_without_an_upcast_stops_the_import() -> None:
+    script = (
+        "import importlib; from ledger import payloads, registry; "
+        "payloads.JobFinished.version = 2; importlib.reload(registry)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert done.stderr.endswith("ValueError: job_finished: no upcast from version 1\n")
 
 
 @pytest.mark.usefixtures("lamp")

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger import Damaged, Head, export_lines, open_ledger, verify
-from ledger.sql import EVENT_COLUMNS, INTEGER_COLUMNS
+from ledger.rows import Row
 from ledger.testing import sample_events
 
 COUNT = 40
+INTEGERS = {name for name, kind in get_type_hints(Row).items() if kind is int}
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +52,7 @@ def _tampered(folder: Path, whole: bytes, *statements: tuple[str, tuple[object, 
 )
 @given(
     at=st.integers(1, COUNT),
-    column=st.sampled_from([name for name in EVENT_COLUMNS if name != "sequence"]),
+    column=st.sampled_from([name for name in Row._fields if name != "sequence"]),
     change=st.integers(0, 10**6),
 )
 def test_a_changed_value_is_found(
@@ -63,7 +65,7 @@ def test_a_changed_value_is_found(
     ).fetchone()
     connection.close()
     new: object
-    if column in INTEGER_COLUMNS:
+    if column in INTEGERS:
         new = int(value or 0) + 1 + change
     elif not value:
         new = "x"

@@ -10,6 +10,7 @@ from ledger import Ledger, new_event, open_ledger
 from ledger.payloads import JobFailedWithTraceback
 from ledger.testing import NIGHT_US
 from rules.causes import CAUSE_RULES, says
+from rules.conditions import when
 from runledger.querying import query
 from tests.postgres import NewDatabase
 
@@ -58,7 +59,7 @@ def _by_rules(exception: str, message: str, traceback: str) -> str:
     """What the rules say where nothing else happened on the node."""
     word = says(exception, message, traceback)
     for rule in CAUSE_RULES:
-        if rule.when == (("says", "==", word),):
+        if rule.when == when(f"says == {word}"):
             return rule.name
     return "unknown"
 

@@ -57,7 +57,7 @@ def _plain(row: tuple[object, ...]) -> tuple[object, ...]:
 
 def test_both_databases_show_the_same(sqlite: Ledger, postgres: Ledger) -> None:
     for view in VIEWS:
-        ours, theirs = (inspect(ledger.engine) for ledger in (sqlite, postgres))
+        ours, theirs = (inspect(ledger._backend.engine) for ledger in (sqlite, postgres))
         names = [column["name"] for column in ours.get_columns(view)]
         assert names == [column["name"] for column in theirs.get_columns(view)], view
         rows = _rows(sqlite, f"SELECT * FROM {view}")
@@ -95,7 +95,7 @@ def test_the_story_answers_the_questions_as_it_was_told(sqlite: Ledger) -> None:
 
 @pytest.fixture
 def opened(sqlite: Ledger) -> Iterator[Runledger]:
-    with runledger.open(str(sqlite.engine.url.database)) as opened:
+    with runledger.open(str(sqlite._backend.engine.url.database)) as opened:
         yield opened
 
 
@@ -131,7 +131,7 @@ def test_datasette_opens_it(sqlite: Ledger) -> None:
     app = pytest.importorskip("datasette.app", reason="needs datasette")
 
     async def ask() -> list[dict[str, object]]:
-        site = app.Datasette([str(sqlite.engine.url.database)], immutables=[])
+        site = app.Datasette([str(sqlite._backend.engine.url.database)], immutables=[])
         await site.invoke_startup()
         sql = "select verdict, count(*) as n from v_decisions group by verdict order by 1"
         answer = await site.client.get("/month.json", params={"sql": sql, "_shape": "array"})

@@ -6,6 +6,7 @@ import pytest
 
 from ledger.payloads import GpuFault, JobFailedWithTraceback
 from rules.causes import CAUSE_RULES, says
+from rules.conditions import when
 from tests.rules.histories import H, S, Story, pci
 
 TEXTS: dict[str, list[tuple[str, str]]] = {
@@ -124,7 +125,7 @@ TEXTS: dict[str, list[tuple[str, str]]] = {
 def _cause(word: str) -> str:
     """What the rules make of a text alone."""
     for rule in CAUSE_RULES:
-        if rule.when == (("says", "==", word),):
+        if rule.when == when(f"says == {word}"):
             return rule.name
     return "unknown"
 

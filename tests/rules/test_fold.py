@@ -92,8 +92,8 @@ def test_the_order_of_arrival_does_not_matter(moves: list[tuple[str, int]], seed
     restored = [msgspec.structs.replace(event, sequence=positions[event.id]) for event in again]
     assert _state(restored) == _state(events)
     late = max((event.time_us for event in events), default=0)
-    assert JUDGE.exclusions(FOLD.run(ordered(again, late)), late) == JUDGE.exclusions(
-        FOLD.run(ordered(events, late)), late
+    assert JUDGE.decide("exclusions", {}, FOLD.run(ordered(again, late)), late) == JUDGE.decide(
+        "exclusions", {}, FOLD.run(ordered(events, late)), late
     )
 
 

@@ -103,7 +103,9 @@ def test_a_ladder_is_what_all_events_say_however_they_arrived(
         folded = ordered(events, at_us)
         cut = int(pause * len(folded))
         state = load_state(dump_state(judge.fold.run(folded[:cut])))
-        decided = judge.exclusions(judge.fold.run(folded[cut:], state), at_us).outcome["gpus"]
+        decided = judge.decide(
+            "exclusions", {}, judge.fold.run(folded[cut:], state), at_us
+        ).outcome["gpus"]
         assert {
             (gpu["node"], gpu["pci"]): (gpu["state"], gpu["since"]) for gpu in decided
         } == expected
@@ -119,6 +121,6 @@ def test_of_incidents_without_end_few_are_remembered_and_all_count() -> None:
         judge = Judge(policy, FLEET)
         state = judge.fold.run(events)
         assert len(dump_state(state)) < 20_000
-        (gpu,) = judge.exclusions(state, events[-1].time_us).outcome["gpus"]
+        (gpu,) = judge.decide("exclusions", {}, state, events[-1].time_us).outcome["gpus"]
         assert gpu["state"] == "excluded"
         assert gpu["since"] == format_time(events[exclude_after - 1].time_us)

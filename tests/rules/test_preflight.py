@@ -17,10 +17,9 @@ from ledger.payloads import (
     SmuError,
     TrialCompleted,
 )
-from rules.decide import Judge
+from rules.explain import Watched
 from rules.fleet import Fleet, parse_fleet
 from rules.policy import default_policy, with_settings
-from rules.ruleset import Margin
 from tests.rules.histories import NOON, H, M, S, Story, found, pci
 
 
@@ -284,12 +283,19 @@ def test_a_common_cause_is_seen_once_a_probe_tells_how_many_cards_there_are() ->
 def test_a_common_cause_is_as_far_away_as_decimals_say_it_is() -> None:
     fleet = parse_fleet('[[nodes]]\nname = "rig"\ngpus = 20')
     policy = with_settings(default_policy(), ["gpu.common_cause_share=0.55"])
-    margins: list[Margin] = []
-    judge = Judge(policy, fleet, watch=lambda fact, _: margins.extend(fact.margins))
-    events = burst(Story(fleet), at=0).events
-    judge.preflight({"step": "1"}, judge.fold.run(events), NOON + M)
-    (margin,) = [each for each in margins if each.rule == "common_cause"]
-    assert (margin.value, margin.limit) == (3, 11)
+    watched = Watched(policy, fleet)
+
+    def near(cards: int) -> list[tuple[str, float, float]]:
+        events = burst(Story(fleet), at=0, cards=cards).events
+        state = watched.judge.fold.run(events)
+        nearly = watched.decide("preflight", {"step": "1"}, state, NOON + M).nearly
+        return [
+            (each.what, each.value, each.limit) for each in nearly if each.rule == "common_cause"
+        ]
+
+    assert near(3) == [("share", 0.15, 0.55)]
+    assert near(10) == [("share", 0.5, 0.55)]
+    assert near(11) == []  # 11 of 20 is 0.55: the node is to blame
 
 
 def test_an_error_that_names_no_card_is_the_nodes() -> None:

@@ -260,9 +260,9 @@ def test_a_preflight_is_what_all_events_say_however_they_arrived(
     folded = ordered(events, NOON)
     cut = int(pause * len(folded))
     state = judge.fold.run(folded[cut:], load_state(dump_state(judge.fold.run(folded[:cut]))))
-    cards = judge.exclusions(state, NOON).outcome["gpus"]
+    cards = judge.decide("exclusions", {}, state, NOON).outcome["gpus"]
     out = {(card["node"], card["pci"]) for card in cards if card["state"] != "watch"}
-    draft = judge.preflight(question, state, NOON)
+    draft = judge.decide("preflight", question, state, NOON)
     recomputed = Recomputed(events, FLEET, judge.policy, question, NOON, out)
     assert _told(draft) == recomputed.judge()
     known = {event.id for event in folded}

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from ledger import Event, Ledger, LedgerError, new_event, open_ledger, verify
+from ledger import Event, Ledger, LedgerError, broken_parts, new_event, open_ledger, verify
 from ledger.payloads import SmuError
 
 TIME_US = 1_769_277_731_000_000
@@ -56,11 +55,9 @@ def examine(
 
 def _examine(ledger: Ledger, acknowledged: Collection[str]) -> list[str]:
     found = []
-    if ledger.engine.dialect.name == "sqlite":
-        with ledger.engine.connect() as connection:
-            answer = connection.execute(text("PRAGMA integrity_check")).scalars().all()
-        if answer != ["ok"]:
-            found.append(f"integrity_check: {'; '.join(answer)}")
+    broken = broken_parts(ledger)
+    if broken:
+        found.append(f"integrity_check: {'; '.join(broken)}")
     result = verify(ledger)
     if not result.ok:
         found.append(f"the chain does not verify: {result.reason}")
@@ -75,9 +72,10 @@ def _examine(ledger: Ledger, acknowledged: Collection[str]) -> list[str]:
 def _stored(ledger: Ledger) -> dict[str, bool]:
     """The batches of a ledger, and whether each is whole, in order and in one piece."""
     members: dict[str, list[tuple[int, int]]] = {}
-    for row in ledger.rows(types=[SmuError.event_type]):
-        batch, _, index = row[1].rpartition("/")
-        members.setdefault(batch, []).append((row[0], int(index)))
+    for page in ledger.pages(types=[SmuError.event_type]):
+        for row in page:
+            batch, _, index = row.id.rpartition("/")
+            members.setdefault(batch, []).append((row.sequence, int(index)))
     return {batch: _whole(batch, places) for batch, places in members.items()}
 
 

@@ -38,6 +38,8 @@ class Disk:
         """Take one change; a sync makes what it covers durable."""
         if change.kind == "C":
             self._names[change.path] = _File()
+        elif change.kind == "L":
+            self._names[change.path] = self._names[change.data.decode()]
         elif change.kind == "U":
             self._names.pop(change.path, None)
         elif change.kind != "S":

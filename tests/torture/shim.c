@@ -8,6 +8,7 @@
  * A log record: one byte of operation, a 4-byte path length, 8-byte offset,
  * 8-byte data length (native order), the path within the folder, the data.
  *   C created   W written   T truncated to offset   S synced   U unlinked   F failed
+ *   L given the path as a further name (the data is the name it had)
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -210,6 +211,24 @@ int unlink(const char *path) {
   } else {
     result = (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0);
     if (result == 0) note('U', inside, 0, NULL, 0);
+  }
+  int error = errno;
+  pthread_mutex_unlock(&lock);
+  errno = error;
+  return result;
+}
+
+int link(const char *from, const char *to) {
+  const char *inside = within(to), *before = within(from);
+  if (inside == NULL || before == NULL)
+    return (int)syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0);
+  pthread_mutex_lock(&lock);
+  int result = -1;
+  if (fails(inside)) {
+    errno = fail_errno;
+  } else {
+    result = (int)syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0);
+    if (result == 0) note('L', inside, 0, before, strlen(before));
   }
   int error = errno;
   pthread_mutex_unlock(&lock);

@@ -27,6 +27,16 @@ def test_the_same_search_finds_loss_where_less_is_synced(tmp_path: Path, setting
     assert report.found
 
 
+def test_a_further_name_is_as_durable_as_its_folder() -> None:
+    disk = Disk()
+    made = Change("C", "part", 0, b""), Change("W", "part", 0, b"x"), Change("S", "part", 0, b"")
+    for change in (*made, Change("L", "whole", 0, b"part"), Change("U", "part", 0, b"")):
+        disk.apply(change)
+    assert {image.get("whole") for image in disk.images(chance(), 50)} == {None, b"x"}
+    disk.apply(Change("S", "", 0, b""))
+    assert all(image == {"whole": b"x"} for image in disk.images(chance(), 50))
+
+
 def test_what_was_synced_is_in_every_image() -> None:
     disk = Disk()
     for change in (

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collectors.kernel_log import classify
-from collectors.kernel_log.scanning import DRIVER, LONG_WORDS, SHORT_WORDS, TROUBLE
+from collectors.kernel_log.classify import worth_reading
 
 CARD = "0000:22:00.0"
 
@@ -126,10 +126,10 @@ GPU_FAULTS = [
     ("ring gfx_0.0.0 timeout, signaled seq=6, emitted seq=8", "ring_timeout", None),
     ("amdgpu 0000:0b:00.0: amdgpu: GPU reset begin!", "gpu_reset", "0000:0b:00.0"),
     ("amdgpu: GPU reset begin!. Source:  1", "gpu_reset", None),
-    ("amdgpu: GPU reset end with ret = -19", "gpu_reset", None),
+    ("amdgpu: GPU reset end with ret = -19", "gpu_reset_failed", None),
     ("amdgpu 0000:0b:00.0: amdgpu: GPU reset(2) succeeded!", "gpu_reset", "0000:0b:00.0"),
-    ("amdgpu 0000:0b:00.0: amdgpu: GPU reset(1) failed", "gpu_reset", "0000:0b:00.0"),
-    ("amdgpu: GPU Recovery Failed: -19", "gpu_reset", None),
+    ("amdgpu 0000:0b:00.0: amdgpu: GPU reset(1) failed", "gpu_reset_failed", "0000:0b:00.0"),
+    ("amdgpu: GPU Recovery Failed: -19", "gpu_reset_failed", None),
     ("[drm] VRAM is lost due to GPU reset!", "gpu_reset", None),
     (
         "amdgpu 0000:66:00.0: [drm] device wedged, but recovered through reset",
@@ -177,24 +177,28 @@ GPU_FAULTS = [
     ),
     (
         "pcieport 0000:89:02.0: AER: PCIe Bus Error: severity=Uncorrected (Fatal), type=Transaction Layer",
-        "pcie_error",
+        "pcie_uncorrected",
         None,
     ),
     (
         "pcieport 0000:00:1d.0: AER: Multiple Correctable error message received from 0000:02:00.0",
-        "pcie_error",
-        None,
+        "pcie_corrected",
+        "0000:02:00.0",
     ),
-    ("pcieport 0000:00:1d.0: AER: Corrected error received: 0000:02:00.0", "pcie_error", None),
+    (
+        "pcieport 0000:00:1d.0: AER: Corrected error received: 0000:02:00.0",
+        "pcie_corrected",
+        "0000:02:00.0",
+    ),
     (
         "amdgpu 0000:03:00.0: PCIe Bus Error: severity=Uncorrected (Non-Fatal), type=Transaction Layer",
-        "pcie_error",
+        "pcie_uncorrected",
         "0000:03:00.0",
     ),
-    ("NVRM: Xid (PCI:0000:01:00): 79, GPU has fallen off the bus.", "xid", "0000:01:00.0"),
+    ("NVRM: Xid (PCI:0000:01:00): 79, GPU has fallen off the bus.", "device_lost", "0000:01:00.0"),
     ("NVRM: Xid (PCI:0000:0A:00 GPU-I:05): 94, pid=1, Contained error", "xid", "0000:0a:00.0"),
     ("NVRM: Xid (0000:03:00): 14, Channel 00000001", "xid", "0000:03:00.0"),
-    ("NVRM: Xid (03:00): 31, MMU Fault", "xid", "0000:03:00.0"),
+    ("NVRM: Xid (03:00): 31, MMU Fault", "page_fault", "0000:03:00.0"),
     ("amdgpu: qcm fence wait loop timeout expired", "other", None),
     ("amdgpu 0000:03:00.0: amdgpu: Failed to disable smu features.", "other", "0000:03:00.0"),
     ("amdgpu 0000:03:00.0: amdgpu: [PrepareMp1] Failed!", "other", "0000:03:00.0"),
@@ -208,10 +212,10 @@ GPU_FAULTS = [
         "other",
         "0000:03:00.0",
     ),
-    ("amdgpu: probe of 0000:03:00.0 failed with error -62", "other", "0000:03:00.0"),
+    ("amdgpu: probe of 0000:03:00.0 failed with error -62", "init_failed", "0000:03:00.0"),
     (
         "amdgpu 0000:03:00.0: probe with driver amdgpu failed with error -62",
-        "other",
+        "init_failed",
         "0000:03:00.0",
     ),
     ("[drm:gfx_v10_0_cp_gfx_enable.isra.0 [amdgpu]] *ERROR* failed to halt cp gfx", "other", None),
@@ -336,9 +340,7 @@ def test_only_the_first_line_of_a_message_is_judged() -> None:
 
 @pytest.mark.parametrize("text", [case[0] for case in (*SMU_ERRORS, *GPU_FAULTS)])
 def test_every_line_that_counts_holds_a_word_that_is_searched_for(text: str) -> None:
-    by_word = any(p.search(text) for p in SHORT_WORDS) or any(word in text for word in LONG_WORDS)
-    _, driver, rest = text.partition(DRIVER)
-    assert by_word or (driver and TROUBLE.search(rest))
+    assert worth_reading(text)
 
 
 @given(

@@ -6,7 +6,9 @@ from __future__ import annotations
 import pytest
 
 from collectors.kernel_log import IMPORT_SOURCE, reclassify, scan
-from ledger import Event, new_event
+from ledger import Event, from_wire, new_event
+from ledger.canonical import canonical
+from ledger.event import payload_text
 from ledger.payloads import GpuFault, Payload, SmuError
 
 AT = 1_769_274_061_000_000
@@ -84,3 +86,59 @@ def test_a_bridge_map_names_the_card_behind_and_the_name_stays_without_it() -> N
     assert isinstance(new.data, GpuFault)
     assert new.data.pci == "0000:22:00.0"
     assert list(reclassify([old, new])) == []
+
+
+OF_VERSION_1 = [
+    ("xid", "NVRM: Xid (PCI:0000:22:00): 79, GPU has fallen off the bus."),
+    ("xid", "NVRM: Xid (PCI:0000:22:00): 43, pid=1, name=python3, Ch 00000008"),
+    ("xid", "NVRM: Xid (PCI:0000:22:00): 149, NETIR_LINK_EVT Fatal XC0 i0 Link 01"),
+    ("gpu_reset", "amdgpu 0000:22:00.0: amdgpu: GPU reset begin!"),
+    ("gpu_reset", "amdgpu 0000:22:00.0: amdgpu: GPU reset(2) failed"),
+    ("gpu_reset", "amdgpu 0000:22:00.0: amdgpu: GPU reset(2) succeeded!"),
+    (
+        "pcie_error",
+        "amdgpu 0000:22:00.0: PCIe Bus Error: severity=Uncorrected (Fatal), type=Transaction Layer",
+    ),
+    ("other", "amdgpu 0000:22:00.0: amdgpu: Fatal error during GPU init"),
+    ("other", "amdgpu 0000:22:00.0: amdgpu: ERROR: GPU over temperature range(SW CTF) detected!"),
+    ("ring_timeout", "amdgpu 0000:22:00.0: ring gfx_0.0.0 timeout, signaled seq=1, emitted seq=2"),
+]
+
+
+def of_version_1(number: int, fault: str, text: str) -> Event:
+    raw = f"[   {number}.000000] {text}"
+    return from_wire(
+        {"id": f"e{number}", "type": "gpu_fault", "source": IMPORT_SOURCE, "dataschemaversion": 1,
+         "time": f"2026-01-24T18:00:{number:02}Z",
+         "data": {"node": "rig", "fault": fault, "pci": "0000:22:00.0", "raw": raw}}
+    )  # fmt: skip
+
+
+def test_of_an_old_ledger_the_same_faults_are_found_as_by_reading_its_log_again() -> None:
+    old = [of_version_1(number, *each) for number, each in enumerate(OF_VERSION_1)]
+    new = list(reclassify(old))
+    corrected = {event.causationid for event in new}
+    fresh = scan(
+        [f"[   {number}.000000] {text}\n" for number, (_, text) in enumerate(OF_VERSION_1)],
+        node="rig",
+        source=IMPORT_SOURCE,
+        now_us=AT,
+        boot_time_us=0,
+    )
+    kept = [event for event in old if event.id not in corrected]
+    found = sorted((event.data for event in (*kept, *new)), key=lambda data: data.raw)  # type: ignore[union-attr]
+    assert found == [event.data for event in fresh.events]
+    # What is stored says so too, for those who read it by SQL.
+    for event in kept:
+        assert payload_text(event) == canonical(event.data).decode()
+    assert list(reclassify([*old, *new])) == []
+
+
+def test_a_severity_that_stood_in_another_line_stays() -> None:
+    lines = [
+        "[ 1.0] {7}[Hardware Error]: event severity: corrected\n",
+        "[ 1.1] {7}[Hardware Error]:   device_id: 0000:22:00.0\n",
+    ]
+    log = scan(lines, node="rig", source=IMPORT_SOURCE, now_us=AT, boot_time_us=0)
+    assert len(log.events) == 1
+    assert list(reclassify(log.events)) == []

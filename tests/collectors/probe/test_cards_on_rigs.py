@@ -149,3 +149,33 @@ def test_a_noisy_card_does_not_hide_another_one(make):
 def test_processes_with_memory_on_a_card_are_counted(make):
     rig = make(gpus=2).kfd(71, 1, 300).kfd(72, 1, 20).kfd(73, 0, 0)
     assert [card.owners for card in probe(rig).cards] == [0, 2]
+
+
+def test_a_card_keeps_its_place_when_the_buses_are_numbered_anew(make):
+    rig = make(gpus=2, count_smu=False).behind(0, "0000:00:01.1", "0000:01:00.0")
+    before = probe(rig)
+    assert [card.place for card in before.cards] == ["0000/01.1/00.0/00.0", "0000/00.0"]
+
+
+def test_heat_is_read_where_that_is_the_one_read_of_the_card(make):
+    rig = make(gpus=2, count_smu=False)
+    (rig.card_dir(0) / "gpu_busy_percent").unlink()
+    rig.set(0, "hwmon/hwmon3/temp1_input", "41000\n")
+    first, second = probe(rig).cards
+    assert (first.state, first.temp_c, first.busy_pct) == ("ok", 41.0, None)
+    assert (second.state, second.temp_c, second.busy_pct) == ("ok", None, 0)
+
+
+def test_heat_that_cannot_be_is_no_sign_of_life(make):
+    rig = make(gpus=1, count_smu=False)
+    (rig.card_dir(0) / "gpu_busy_percent").unlink()
+    rig.set(0, "hwmon/hwmon3/temp1_input", "511000\n")
+    assert set(states(probe(rig)).values()) == {"unresponsive"}
+
+
+def test_a_nodes_memory_and_clock_come_with_the_same_round_trip(make):
+    rig = make(gpus=1).tool("date", "echo 1769274000.250000000")
+    rig.write("proc/meminfo", "MemTotal:  32768000 kB\nMemFree:  1 kB\nMemAvailable: 16384000 kB\n")
+    report = probe(rig)
+    assert (report.mem_total_mib, report.mem_available_mib) == (32000, 16000)
+    assert report.clock_s == 1769274000.25

@@ -47,6 +47,9 @@ TITLES = (
     "amd-smi.metric",
     "nvidia-smi",
     "nvidia-smi.err",
+    "nvidia-smi.basic",
+    "places",
+    "tools",
     "files",
     "space",
     "late",
@@ -67,6 +70,14 @@ WORDS = st.sampled_from(
         "spare card1 known_as_failed",
         "spare card1 ?",
         "asked card1",
+        "asked card1 temp1_input",
+        "unfound rocm-smi",
+        "clock 1769274000.123456789",
+        "clock x",
+        "mem_total_kib 32000000",
+        "mem_available_kib -1",
+        "place pci0000:00/0000:00:01.1/0000:04:00.0",
+        "place pci0000:00/x",
         "answer 0",
         "answer 99999999999999999999",
         "answer",
@@ -203,7 +214,7 @@ def test_answers_that_do_not_fit_the_questions_are_given_to_nobody():
     sections = [
         ("cards", [f"card card{n} 0000:0{n}:00.0 1002:73FF amdgpu" for n in (1, 2)], b"", "0"),
         ("values", [f"config card{n} 02 10 ff 73" for n in (1, 2)], b"", "0"),
-        ("smu", ["asked card1", "asked card2", "answer 5"], b"", "0"),
+        ("smu", [f"asked card{n} gpu_busy_percent" for n in (1, 2)] + ["answer 5"], b"", "0"),
     ]
     report = parse_probe(framed(sections), REQUEST)
     assert [card.state for card in report.cards] == ["unknown", "unknown"]

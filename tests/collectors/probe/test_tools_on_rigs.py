@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from collectors.probe import WantedFile, parse_probe, probe_script
+from collectors.probe import WantedFile, parse_probe, probe_script, report_to_payloads
 from tests.probing import QUICK, REQUEST, probe, states
 
 NVIDIA = """index, pci.bus_id, uuid, name, memory.used [MiB], temperature.gpu, compute_mode
@@ -100,3 +100,53 @@ def test_a_hundred_megabytes_are_cut_at_the_limit(make):
     assert len(output) < 10 * 2**20
     report = parse_probe(output, REQUEST)
     assert (report.complete, report.kernel.readable, report.kernel.lines) == (True, False, ())
+
+
+FULL_QUERY = (
+    'case "$*" in *gpu_recovery_action*) '
+    "echo 'Field \"gpu_recovery_action\" is not a valid field to query.'; exit 2;; esac\n"
+)
+
+
+def test_an_older_nvidia_smi_is_asked_less_until_it_understands(make):
+    answer = NVIDIA.replace("\n", "\\n")
+    rig = make(gpus=0).tool("nvidia-smi", f"{FULL_QUERY}printf '{answer}'")
+    report = probe(rig)
+    assert [(card.pci, card.state) for card in report.cards] == [("0000:1a:00.0", "ok")]
+    assert report.errors == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "state"), [("", "unknown"), ("WARNING: infoROM is corrupted", "ok")]
+)
+def test_a_tool_that_fails_without_saying_why_vouches_for_nobody(make, said, state):
+    rig = make(gpus=0).printing_tool("nvidia-smi", NVIDIA, exit_code=255, to_stderr=said)
+    (card,) = probe(rig).cards
+    assert card.state == state
+    assert ("status 255" in card.detail) == (state == "unknown")
+
+
+def test_a_card_that_requires_a_reset_explains_the_exit_status(make):
+    second = "1, 00000000:68:00.0, GPU-x, RTX, 0, [GPU requires reset], Default\n"
+    rig = make(gpus=0).printing_tool("nvidia-smi", NVIDIA + second, exit_code=255)
+    assert [card.state for card in probe(rig).cards] == ["ok", "unresponsive"]
+    assert len(rig.calls("nvidia-smi")) == 1
+
+
+def test_why_no_card_is_shown_is_what_the_tool_said(make):
+    mismatch = "Failed to initialize NVML: Driver/library version mismatch"
+    rig = make(gpus=0).printing_tool("nvidia-smi", mismatch, exit_code=18)
+    report = probe(rig)
+    (payload,) = [
+        p for p in report_to_payloads(report, "rig", expected=2) if p.event_type == "gpu_probe"
+    ]
+    assert payload.gpus == ()
+    assert mismatch in payload.detail
+
+
+def test_why_no_card_is_shown_may_be_a_tool_that_is_not_on_the_path(make):
+    report = probe(make(gpus=0))
+    assert report.why_none is not None
+    for tool in ("rocm-smi", "amd-smi", "nvidia-smi"):
+        assert tool in report.why_none
+    assert probe(make(gpus=1)).why_none is None

@@ -143,3 +143,101 @@ def test_a_lost_card_is_named_in_every_spelling(line, pci):
 def test_number_never_fails(value):
     found = number(value)
     assert found is None or -1e15 <= found <= 1e15
+
+
+COLUMNS = "index, pci.bus_id, uuid, name, memory.used [MiB], memory.total [MiB], "
+COLUMNS += "utilization.gpu [%], temperature.gpu, clocks.current.sm [MHz], compute_mode"
+RECOVERY = ", ecc.errors.uncorrected.volatile.total, remapped_rows.pending, remapped_rows.failure"
+RECOVERY += ", gpu_recovery_action"
+
+
+def nvidia_row(**changed: str) -> str:
+    row = {
+        "index": "0", "pci": "00000000:2A:00.0", "uuid": "GPU-b", "name": "NVIDIA H100",
+        "used": "0", "total": "81559", "busy": "0", "heat": "31", "clock": "345", "mode": "Default",
+    }  # fmt: skip
+    return ", ".join((row | changed).values())
+
+
+@pytest.mark.parametrize(
+    ("changed", "state"),
+    [
+        ({}, "ok"),
+        ({"busy": "[N/A]", "mode": "[Not Supported]"}, "ok"),
+        ({"busy": "[GPU requires reset]"}, "unresponsive"),
+        ({"clock": "[GPU requires reset]"}, "unresponsive"),
+        ({"used": "[Unknown Error]"}, "unresponsive"),
+        ({"mode": "[GPU is lost]"}, "unresponsive"),
+        ({"clock": "[Insufficient Permissions]"}, "unknown"),
+        ({"heat": "151"}, "unresponsive"),
+        ({"heat": "4294967295"}, "unresponsive"),
+        ({"busy": "65535"}, "unresponsive"),
+        ({"used": "18446744073709551615"}, "unresponsive"),
+        (dict.fromkeys(("uuid", "used", "total", "busy", "heat", "clock"), "[N/A]"), "unknown"),
+    ],
+)
+def test_a_card_of_nvidia_is_ok_only_where_nothing_speaks_against_it(changed, state):
+    (card,) = nvidia_smi.parse(f"{COLUMNS}\n{nvidia_row(**changed)}\n").cards
+    assert (card.pci, card.state) == ("0000:2a:00.0", state)
+    assert bool(card.detail) == (state != "ok" and changed.get("heat") != "[N/A]")
+
+
+@pytest.mark.parametrize(
+    ("said", "state", "words"),
+    [
+        ("0, No, No, None", "ok", ""),
+        ("[N/A], [N/A], [N/A], [N/A]", "ok", ""),
+        ("0, No, No, Reset", "unresponsive", "asks for: Reset"),
+        ("0, No, No, Drain and Reset", "unresponsive", "asks for: Drain and Reset"),
+        ("0, No, No, Reboot", "unresponsive", "asks for: Reboot"),
+        ("2, No, No, None", "ok", "2 errors"),
+        ("0, Yes, No, None", "ok", "next reset"),
+        ("0, No, Yes, None", "ok", "replaced"),
+    ],
+)
+def test_what_a_card_asks_for_and_what_its_memory_went_through_are_read(said, state, words):
+    (card,) = nvidia_smi.parse(f"{COLUMNS}{RECOVERY}\n{nvidia_row()}, {said}\n").cards
+    assert card.state == state
+    assert words in card.detail
+    assert bool(words) == bool(card.detail)
+
+
+DIE = '{{"PCI Bus": "0000:C{0}:00.0", "Performance Level": "{1}", {2}}}'
+POWER = '"Average Graphics Package Power (W)": "92.0"'
+SHARED = '"Average Graphics Package Power (W)": "N/A (Secondary die)"'
+
+
+@pytest.mark.parametrize(
+    ("first", "states"),
+    [(("auto", POWER), ["ok", "ok"]), (("unknown", POWER), ["unresponsive", "unknown"])],
+)
+def test_a_second_die_is_as_well_as_the_first_whose_power_meter_it_shares(first, states):
+    text = f'{{"card0": {DIE.format(1, *first)}, "card1": {DIE.format(6, "auto", SHARED)}}}'
+    assert [card.state for card in rocm_smi.parse(text).cards] == states
+
+
+@pytest.mark.parametrize("heat", ["200.0c", "65535.0c"])
+def test_a_temperature_that_cannot_be_is_no_sign_of_life(heat):
+    row = f"1  {heat}  10.0W   852Mhz  167Mhz  14.9%  auto  170.0W  1%    0%"
+    assert [card.state for card in rocm_smi.parse(row).cards] == ["unresponsive"]
+
+
+def partition(index: int, number: int, usage: str) -> tuple[str, str]:
+    return (
+        f'{{"gpu": {index}, "bdf": "0000:05:00.{number}", "partition_id": {number}}}',
+        f'{{"gpu": {index}, "usage": {usage}}}',
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "states"), [('{"gfx_activity": 0}', ["ok", "ok"]), ('"N/A"', ["unknown", "unknown"])]
+)
+def test_a_further_partition_is_as_well_as_the_first(first, states):
+    cards, metrics = zip(partition(0, 0, first), partition(1, 1, '"N/A"'), strict=True)
+    reading = amd_smi.parse(f"[{', '.join(cards)}]", f"[{', '.join(metrics)}]")
+    assert [card.state for card in reading.cards] == states
+
+
+def test_an_address_of_garbage_is_none():
+    text = 'Fail to open libdrm_amdgpu.so.1\n[{"gpu": 0, "bdf": "695f7570672f:31:05.7"}]'
+    assert [(card.pci, card.state) for card in amd_smi.parse(text).cards] == [(None, "unknown")]

@@ -153,6 +153,27 @@ def test_help_loads_no_heavy_library() -> None:
     assert json.loads(done.stdout) == []
 
 
+def test_a_decision_loads_nothing_that_it_does_not_use(tmp_path: Path) -> None:
+    with runledger.open(tmp_path / "l.db"):
+        pass
+    code = (
+        "import sys, json, contextlib, io\n"
+        "from runledger.cli import main\n"
+        "with contextlib.redirect_stdout(io.StringIO()):\n"
+        "    assert main(['--ledger', sys.argv[1], 'exclusions']) == 0\n"
+        "print(json.dumps([m for m in ('asyncssh', 'optuna', 'alembic', 'sqlmodel', 'jinja2', "
+        "'tenacity', 'psycopg', 'runledger.studies.trials', 'runledger.probing', "
+        "'runledger.report', 'collectors.reach', 'collectors.jobs') if m in sys.modules]))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "l.db")]
+    done = subprocess.run(command, capture_output=True, check=True, text=True)
+    assert json.loads(done.stdout) == []
+
+
+def test_the_facade_is_one_class_that_is_given_its_parts() -> None:
+    assert Runledger.__mro__ == (Runledger, object)
+
+
 def test_what_is_exported_can_be_imported() -> None:
     for name in runledger.__all__:
         assert getattr(runledger, name) is not None

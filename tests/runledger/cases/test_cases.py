@@ -159,7 +159,9 @@ def test_a_case_cut_out_decides_the_same_with_few_events(tmp_path: Path, seed: i
         total = opened.ledger.head().sequence
         for number, decision in enumerate(decisions):
             folder = tmp_path / "cases" / str(number)
-            cut = cut_case(opened, decision.decision, folder)
+            cut = cut_case(
+                opened.ledger, opened.catalog, opened.decision(decision.decision), folder
+            )
             assert cut.events < total / 5
             assert cut.same_today
             assert run_case(folder).differences == ()
@@ -171,7 +173,7 @@ def test_no_event_of_a_cut_case_can_be_left_out(tmp_path: Path) -> None:
     with ledger_with(tmp_path, Story().healthy().error(M).error(H).healthy(2 * H).events) as opened:
         decision = opened.exclusions(at=NOON + 3 * H)
         folder = tmp_path / "case"
-        cut_case(opened, decision.decision, folder)
+        cut_case(opened.ledger, opened.catalog, opened.decision(decision.decision), folder)
     lines = (folder / "events.ndjson").read_text().splitlines(keepends=True)
     assert [json.loads(line)["type"] for line in lines].count("smu_error") == 2
     for left_out in range(len(lines)):
@@ -193,7 +195,9 @@ def test_secrets_stay_behind(tmp_path: Path) -> None:
     with ledger_with(tmp_path, story.events) as opened:
         decision = opened.exclusions(at=NOON + 4 * H)
         assert decision.verdict == "watch"
-        cut_case(opened, decision.decision, tmp_path / "case")
+        cut_case(
+            opened.ledger, opened.catalog, opened.decision(decision.decision), tmp_path / "case"
+        )
     text = (tmp_path / "case" / "events.ndjson").read_text()
     assert "hunter2" not in text
     assert "abcdef0123456789" not in text

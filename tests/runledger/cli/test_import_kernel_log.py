@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import runledger
-from ledger import new_event
+from ledger import Ledger, new_event
 from ledger.payloads import GpuFault
 from runledger.intake import kernel_logs
 from tests.typing_at import Type
@@ -50,6 +50,7 @@ def test_every_framing_is_read_and_dated(
         "stored": 1,
         "duplicates": 0,
         "events": {"smu_error": 1},
+        "unread": 0,
     }
     (event,) = type_("events", "--json").json["events"]
     assert event["time"] == time
@@ -80,7 +81,7 @@ def test_an_import_that_is_killed_goes_on_where_it_was(
     lines = [f"[  {100 + at}.000000] {STUCK}" for at in range(5)]
     (folder / "kern.log").write_text("\n".join(lines) + "\n")
     monkeypatch.setattr(kernel_logs, "_AT_ONCE", 2)
-    real, calls = kernel_logs.append_new, []
+    real, calls = Ledger.append_new, []
 
     def killed(*arguments: Any) -> Any:
         calls.append(arguments)
@@ -88,7 +89,7 @@ def test_an_import_that_is_killed_goes_on_where_it_was(
             raise KeyboardInterrupt
         return real(*arguments)
 
-    monkeypatch.setattr(kernel_logs, "append_new", killed)
+    monkeypatch.setattr(Ledger, "append_new", killed)
     arguments = ("import", "kernel-log", "kern.log", "--node", "n", *BOOT, "--json")
     assert type_(*arguments).code == 130
     done = type_(*arguments).json

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import pytest
-from sqlalchemy import text
 
 from ledger import Event, Ledger, open_ledger
 from rules.fold import Fold
@@ -96,9 +97,8 @@ def test_a_checkpoint_that_does_not_verify_is_passed_over(tmp_path: Path, spoil:
     ledger, head, at_us = _with_checkpoints(tmp_path / "l.db")
     with ledger:
         expected = _from_scratch(ledger, head, at_us)
-        with ledger.engine.connect() as connection:
-            connection.execute(text(spoil))
-            connection.commit()
+        with closing(sqlite3.connect(tmp_path / "l.db")) as connection, connection:
+            connection.execute(spoil)
         assert dump_state(History(ledger, FOLD, persist=True).state_at(head, at_us)) == expected
 
 
@@ -124,6 +124,32 @@ def test_a_correction_holds_however_the_history_was_asked_before(tmp_path: Path)
         assert not asked.state_at(head, NOON + 2 * H).cards["rig 0000:22:00.0"].incidents
 
 
+def test_a_cut_is_exact_to_the_microsecond(tmp_path: Path) -> None:
+    """Events a microsecond and a second around a cut, in any order of arrival."""
+    around = sorted({second * S + step for second in (-1, 0, 1) for step in (-1, 0, 1)})
+    story = Story().healthy()
+    for number, offset in enumerate(around):
+        story.error(H + offset, card=number % 4)
+    rng = random.Random(7)
+    events = [msgspec.structs.replace(each, sequence=0) for each in story.events]
+    rng.shuffle(events)
+    asked = [
+        (sequence, NOON + H + offset + more)
+        for sequence in range(1, len(events) + 1)
+        for offset in around
+        for more in (0, S // 2)
+    ]
+    growing = sorted(asked, key=lambda cut: (cut[1], cut[0]))
+    rng.shuffle(asked)
+    with open_ledger(tmp_path / "l.db") as ledger:
+        ledger.append(events)
+        live, replayed = History(ledger, FOLD, persist=True), History(ledger, FOLD, persist=False)
+        for sequence, at_us in (*asked, *growing):
+            expected = _from_scratch(ledger, sequence, at_us)
+            assert dump_state(live.state_at(sequence, at_us)) == expected
+            assert dump_state(replayed.state_at(sequence, at_us)) == expected
+
+
 def test_each_policy_has_checkpoints_of_its_own(tmp_path: Path) -> None:
     ledger, head, at_us = _with_checkpoints(tmp_path / "l.db")
     other = Fold(with_settings(default_policy(), ["gpu.incident_gap_s=7200"]), FLEET)
@@ -136,7 +162,7 @@ def test_each_policy_has_checkpoints_of_its_own(tmp_path: Path) -> None:
 def test_an_edit_leaves_out_and_adds_without_a_trace(tmp_path: Path) -> None:
     ledger, head, at_us = _with_checkpoints(tmp_path / "l.db")
     with ledger:
-        before = list(ledger.engine.connect().execute(text("SELECT * FROM checkpoints")))
+        before = ledger.checkpoints.of(FOLD.key)
         stored = list(ledger.read())
         left_out = {event.id for event in stored if event.type == "smu_error"}
         added = [
@@ -154,4 +180,4 @@ def test_an_edit_leaves_out_and_adds_without_a_trace(tmp_path: Path) -> None:
         last = [msgspec.structs.replace(each, sequence=2**62 + n) for n, each in enumerate(added)]
         expected = dump_state(FOLD.run(ordered([*kept, *last], at_us)))
         assert dump_state(edited.state_at(head, at_us)) == expected
-        assert list(ledger.engine.connect().execute(text("SELECT * FROM checkpoints"))) == before
+        assert ledger.checkpoints.of(FOLD.key) == before

@@ -56,6 +56,7 @@ def test_parquet_is_typed(tmp_path: Path) -> None:
     assert tuple(table.column_names) == COLUMNS
     assert table["sequence"].to_pylist() == list(range(1, 51))
     assert str(table.schema.field("time").type) == "timestamp[us, tz=UTC]"
+    assert table.schema.metadata[b"canonicalform"] == b"1"
     assert [int(each.timestamp() * 1e6 + 0.5) for each in table["time"].to_pylist()] == [
         event.time_us for event in stored
     ]

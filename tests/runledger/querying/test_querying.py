@@ -286,7 +286,7 @@ class TestAsTyped:
     def test_the_time_is_up_once_and_plainly_on_postgresql(
         self, type_: Type, postgres: Ledger
     ) -> None:
-        url = postgres.engine.url.render_as_string(hide_password=False)
+        url = postgres._backend.engine.url.render_as_string(hide_password=False)
         sql = (
             "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) "
             "SELECT n FROM t WHERE n < 100 OR n % 1000000000 = 0"

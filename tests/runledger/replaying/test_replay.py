@@ -16,12 +16,13 @@ import pytest
 import runledger
 from ledger import export_lines, open_ledger, restore, verify
 from ledger.canonical import digest as canonical_digest
-from ledger.payloads import DecisionPayload, PolicyActivated, PolicyRef
+from ledger.payloads import DecisionPayload, Payload, PolicyActivated, PolicyRef
+from ledger.registry import PAYLOAD_TYPES, register, unregister
 from rules.decide import Judge
+from rules.kinds import DECIDED_TYPES
 from rules.policy import policy_text
 from runledger.api.facade import Runledger
 from runledger.deciding import folding
-from runledger.replaying.replay import DECIDED_TYPES
 from runledger.replaying.whatif import Change
 from tests.postgres import NewDatabase
 from tests.rules.histories import NOON, D, H, M
@@ -175,6 +176,36 @@ def test_drift_names_a_newer_engine_as_its_cause(decided: Runledger) -> None:
     assert {each.cause for each in decided.replay(forged.decision).drifted} == {"engine version"}
 
 
+class Lamp(Payload, frozen=True, kw_only=True):
+    event_type = "test_lamp"
+
+    on: bool
+
+
+class NewerLamp(Payload, frozen=True, kw_only=True):
+    event_type = "test_lamp"
+    version = 2
+
+    state: str
+
+
+def test_drift_names_an_upgraded_event_as_its_cause_if_the_decision_could_see_it(
+    decided: Runledger,
+) -> None:
+    register(Lamp)
+    try:
+        before = _forged(decided, verdict="ok")
+        decided.note(Lamp(on=True), subject="fleet")
+        decided.exclusions(at=NOON + D)
+        after = _forged(decided, verdict="ok")
+        unregister(Lamp)
+        register(NewerLamp, {1: lambda data: {"state": "on" if data["on"] else "off"}})
+        causes = {each.decision: each.cause for each in decided.replay().drifted}
+    finally:
+        unregister(PAYLOAD_TYPES["test_lamp"])
+    assert causes == {before.decision: "not deterministic", after.decision: "event upgraded"}
+
+
 def test_drift_after_a_failure_of_our_own_names_it_as_the_cause(
     decided: Runledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,7 +213,7 @@ def test_drift_after_a_failure_of_our_own_names_it_as_the_cause(
         raise RuntimeError("broken")
 
     with monkeypatch.context() as broken:
-        broken.setattr(Judge, "preflight", fail)
+        broken.setattr(Judge, "decide", fail)
         decision = decided.preflight("1", at=NOON + D)
     assert decision.verdict == "unknown"
     causes = {each.cause for each in decided.replay(decision.decision).drifted}

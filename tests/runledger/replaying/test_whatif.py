@@ -19,10 +19,10 @@ from ledger.payloads import DecisionPayload, SmuError, SshProbe
 from ledger.times import parse_time
 from rules.decide import Judge
 from rules.fold import FOLDED_TYPES
+from rules.kinds import DECIDED_TYPES
 from rules.policy import with_settings
 from runledger.api.facade import Runledger
 from runledger.replaying.junit import Case, write_junit
-from runledger.replaying.replay import DECIDED_TYPES
 from runledger.replaying.whatif import Change, WhatIf, effect
 from tests.rules.histories import NOON, H, M, Story, ordered, pci
 from tests.runledger.nights import eventful, ledger_with

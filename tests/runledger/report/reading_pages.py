@@ -87,10 +87,6 @@ class Page(HTMLParser):
         (found,) = [each for each in self.elements if each.attributes.get("id") == id]
         return found
 
-    def has(self, id: str) -> bool:
-        """Whether there is an element with an id."""
-        return any(each.attributes.get("id") == id for each in self.elements)
-
     @property
     def text(self) -> str:
         """All text of the page's body."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
-from sqlalchemy import select
 
 from ledger import open_ledger
-from ledger.sql import checkpoints
 from rules.policy import default_policy
+from rules.standings import standings
 from runledger.api.facade import Runledger
 from runledger.config.settings import Settings
 from runledger.deciding.folding import History
@@ -30,8 +29,8 @@ def test_card_states_equal_those_folded_from_scratch_for_each_day(month: Runledg
     for at, column in enumerate(cards.columns):
         end = min(column.end_us - 1, END) if at < 27 else END
         history = History(month.ledger, judge.fold, persist=False)
-        standings, _ = judge.standings(history.state_at(selection.upto, end), end)
-        expected = {(each.card.node, each.card.pci): each.state for each in standings.values()}
+        found = standings(judge.rules, history.state_at(selection.upto, end), end).cards
+        expected = {(each.card.node, each.card.pci): each.state for each in found.values()}
         shown = {
             place: row.cells[at].ladder
             for place, row in cards.rows.items()
@@ -58,10 +57,10 @@ def test_a_card_that_sat_out_for_a_day_shows_in_a_column_of_a_week(tmp_path: Pat
 
 
 def test_a_report_leaves_the_ledger_as_it_was(month: Runledger) -> None:
-    def kept() -> tuple[object, list[object]]:
-        with month.ledger.engine.connect() as connection:
-            rows = connection.execute(select(checkpoints.c.sequence, checkpoints.c.digest))
-            return month.ledger.head(), [tuple(row) for row in rows]
+    fold = month.catalog.judge(month.policy, month.fleet).fold.key
+
+    def kept() -> tuple[object, ...]:
+        return month.ledger.head(), month.ledger.checkpoints.of(fold)
 
     before = kept()
     month.report()

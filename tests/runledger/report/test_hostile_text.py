@@ -21,7 +21,8 @@ from ledger.payloads import (
     StepStarted,
 )
 from runledger.api.facade import Runledger
-from runledger.report.page import _clean, _short, render
+from runledger.html import clean
+from runledger.report.page import _short, render
 from tests.rules.histories import NOON, H, M
 from tests.runledger.nights import ledger_with
 from tests.runledger.report.reading_pages import Page
@@ -122,7 +123,7 @@ def test_a_run_may_have_a_name_that_no_filter_can_spell(hostile: Runledger) -> N
 @given(st.text())
 @settings(max_examples=200)
 def test_every_value_is_cleaned_before_it_is_escaped(text: str) -> None:
-    said = _clean(text)
+    said = clean(text)
     assert all(each.isprintable() or each in "\n\t" for each in said)
     assert "\n" not in _short(text)
 

@@ -27,7 +27,7 @@ def opened(tmp_path: Path) -> Runledger:
 
 
 def events(opened: Runledger, **asked: object) -> int:
-    return report_of(opened, **asked).events  # type: ignore[arg-type]
+    return report_of(opened.session, **asked).events  # type: ignore[arg-type]
 
 
 def test_both_ends_of_a_period_belong_to_it(opened: Runledger) -> None:
@@ -59,7 +59,7 @@ def test_with_nothing_chosen_it_is_the_last_thirty_days(tmp_path: Path) -> None:
     story = Story()
     story.healthy(-31 * D)
     story.healthy(0)
-    made = report_of(ledger_with(tmp_path, story.events))
+    made = report_of(ledger_with(tmp_path, story.events).session)
     assert made.selection.default
     assert made.summary()["since"] == format_time(NOON - 30 * D)
     assert made.summary()["until"] == format_time(NOON)
@@ -70,7 +70,7 @@ def test_when_a_policy_was_first_used_moves_no_period(tmp_path: Path) -> None:
     with ledger_with(tmp_path, Story().healthy().events) as opened:
         opened.preflight("1", at=NOON + M)
         assert opened.now() > NOON + 30 * D  # the policy is dated now
-        assert report_of(opened).summary()["until"] == format_time(NOON + M)
+        assert report_of(opened.session).summary()["until"] == format_time(NOON + M)
         with pytest.raises(Missing):
             opened.report(since=NOON + 30 * D)
 
@@ -78,7 +78,7 @@ def test_when_a_policy_was_first_used_moves_no_period(tmp_path: Path) -> None:
 def test_a_decision_long_after_the_last_look_hides_neither(tmp_path: Path) -> None:
     with ledger_with(tmp_path, Story().healthy().events) as opened:
         opened.preflight("1", at=NOON + 39 * D)
-        made = report_of(opened)
+        made = report_of(opened.session)
     assert (made.events, made.decisions) == (len(Story().healthy().events) + 1, 1)
 
 
@@ -86,12 +86,12 @@ def test_an_event_from_the_future_does_not_stretch_the_page(tmp_path: Path) -> N
     story = Story()
     story.healthy(0)
     story.healthy(4000 * D)
-    made = report_of(ledger_with(tmp_path, story.events))
+    made = report_of(ledger_with(tmp_path, story.events).session)
     assert made.summary()["until"] == format_time(NOON)
 
 
 def test_a_run_comes_with_the_looks_just_before_and_after_it(opened: Runledger) -> None:
-    made = report_of(opened, run="R1")
+    made = report_of(opened.session, run="R1")
     assert made.runs == 1
     assert made.selection.since_us <= NOON + 2 * H - 15 * M
     assert "R1" in made.html
@@ -115,7 +115,7 @@ def test_another_nodes_events_are_left_out(opened: Runledger) -> None:
 )
 def test_nothing_chosen_is_said(opened: Runledger, asked: dict[str, object], said: str) -> None:
     with pytest.raises(Missing, match=re.escape(said)):
-        report_of(opened, **asked)  # type: ignore[arg-type]
+        report_of(opened.session, **asked)  # type: ignore[arg-type]
 
 
 def test_an_empty_ledger_says_so(tmp_path: Path) -> None:

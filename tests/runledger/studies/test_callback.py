@@ -299,3 +299,32 @@ def test_a_full_queue_refuses_and_what_it_refused_is_found_at_the_end(kept: Kept
         kept.gate.set()
 
     assert [trial.number for trial in kept.trials] == list(range(20))
+
+
+def test_a_trial_that_a_heartbeat_finds_dead_is_recorded_though_another_began_it(
+    kept: Kept, tmp_path: Path
+) -> None:
+    storage = optuna.storages.RDBStorage(
+        f"sqlite:///{tmp_path / 'study.db'}", heartbeat_interval=1, grace_period=1
+    )
+    study = seeded(storage=storage, study_name="window_opt")
+    dead = study.ask()  # by a program that then died
+    storage.record_heartbeat(dead._trial_id)
+    time.sleep(2.1)
+
+    with RunledgerCallback(kept, run="R2") as callback:
+        study.optimize(lambda trial: 1.0, n_trials=1, callbacks=[callback])
+
+    assert [(trial.number, trial.state) for trial in kept.trials] == [(0, "FAIL"), (1, "COMPLETE")]
+    assert {event.data.number: event.runid for event in kept.events} == {0: None, 1: "R2"}  # type: ignore[attr-defined]
+
+
+def test_a_trial_that_had_failed_before_is_none_of_the_callbacks(kept: Kept) -> None:
+    study = seeded(study_name="window_opt")
+    study.tell(study.ask(), state=optuna.trial.TrialState.FAIL)
+    time.sleep(0.01)
+
+    with RunledgerCallback(kept) as callback:
+        study.optimize(lambda trial: 1.0, n_trials=1, callbacks=[callback])
+
+    assert [trial.number for trial in kept.trials] == [1]

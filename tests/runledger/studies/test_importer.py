@@ -475,3 +475,22 @@ def test_trials_that_a_warm_start_put_there_are_no_news(file: Path) -> None:
 
     assert [event.data.number for event in found.events] == [0]  # type: ignore[attr-defined]
     assert found.carried == (1,)
+
+
+def test_an_old_storage_leaves_the_loggers_of_its_reader_alone(file: Path) -> None:
+    made.new_sqlite(file, trials=1)
+    made.as_optuna_2(file)
+    code = f"""
+import logging
+from datetime import UTC
+mine = logging.getLogger("mine")
+mine.addHandler(logging.NullHandler())
+before = mine.level, list(mine.handlers), list(logging.root.handlers)
+from runledger.studies import import_studies
+assert len(list(import_studies({str(file)!r}, zone=UTC))) == 1
+named = [each for each in logging.root.manager.loggerDict.values() if hasattr(each, "disabled")]
+assert not [each.name for each in named if each.disabled]
+assert before == (mine.level, list(mine.handlers), list(logging.root.handlers))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr

@@ -28,6 +28,7 @@ from runledger.studies.space import (
     identity_of_study,
     numeric,
     parameter_json,
+    space_json,
     to_optuna,
 )
 from runledger.studies.space_reading import identity_from_json
@@ -268,3 +269,31 @@ def test_each_difference_has_its_verdict_and_reason(
         (difference,) = comparison.differences
         assert difference.what == what
         assert why in difference.why
+
+
+GREAT = 2**63 - 1
+
+
+def test_a_range_of_64_bits_has_a_fingerprint_and_comes_back_exactly() -> None:
+    identity = identity_of({"seed": IntDistribution(0, GREAT)})
+    again = identity_from_json({"parameters": space_json(identity.space)})
+    assert again == identity
+    assert again.fingerprint == identity.fingerprint
+    assert again.space["seed"].high == GREAT
+    assert to_optuna(again.space["seed"]) == IntDistribution(0, GREAT)
+    other = identity_of({"seed": IntDistribution(0, GREAT - 1)})
+    assert other.fingerprint != identity.fingerprint
+
+
+@pytest.mark.parametrize("value", [2**53 + 1, str(2**53 + 1), GREAT, str(GREAT)])
+def test_a_seed_of_64_bits_is_found_exactly(value: object) -> None:
+    parameter = identity_of({"seed": IntDistribution(0, GREAT)}).space["seed"]
+    assert parameter.holds(value)
+    assert parameter.nearest(value) == int(str(value))
+
+
+def test_a_stepped_range_of_64_bits_ends_on_its_last_step() -> None:
+    parameter = identity_of({"seed": IntDistribution(1, GREAT, step=1000)}).space["seed"]
+    assert parameter.high == 1 + (GREAT - 1) // 1000 * 1000
+    assert not parameter.holds(2**60)
+    assert parameter.holds(1 + 1000 * 2**50)

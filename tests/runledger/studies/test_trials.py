@@ -18,7 +18,8 @@ from ledger import Event, from_wire, to_wire
 from ledger.payloads import TrialCompleted
 from ledger.times import format_time, parse_time
 from runledger.studies import trial_event
-from runledger.studies.trials import begun_since, json_value, study_name, whole_count
+from runledger.studies.json_values import json_value
+from runledger.studies.trials import begun_since, study_name, whole_count
 
 LOS_ANGELES = ZoneInfo("America/Los_Angeles")
 EVENING = datetime(2026, 1, 24, 18, 0, 0)

@@ -518,3 +518,18 @@ def test_trials_left_to_a_total_leave_out_failed_and_abandoned_ones(ledger: Ledg
     study.tell(study.ask(), state=TrialState.FAIL)
     assert trials_left(study, 6) == 2
     assert trials_left(study, 3) == 0
+
+
+def test_seeds_of_64_bits_are_carried_exactly(ledger: Ledger) -> None:
+    seed = 2**53 + 1
+    space: dict[str, BaseDistribution] = {"seed": IntDistribution(0, 2**63 - 1)}
+    past = optuna.create_study(study_name="seeds")
+    past.add_trial(optuna.trial.create_trial(params={"seed": seed}, distributions=space, value=1.0))
+    ledger.append([trial_event(each, study="seeds", zone=None) for each in past.trials])
+    fresh = optuna.create_study(study_name="fresh")
+
+    done = seed_study(fresh, ledger, identity_of(space, ["minimize"]), studies=["seeds"])
+
+    assert done.added + done.enqueued == 1
+    fixed = fresh.trials[0].system_attrs.get("fixed_params", fresh.trials[0].params)
+    assert fixed == {"seed": seed}

@@ -1,0 +1,49 @@
+"""An open ledger and what is in force with it: what the rooms of this package are given.
+
+It opens nothing and decides nothing; `runledger.api` is what programs hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+from ledger import Ledger
+from ledger.times import parse_time
+from rules.fleet import Fleet
+from rules.policy import Policy
+from runledger.config.catalog import Catalog
+from runledger.config.settings import Settings
+
+Time = int | str | None
+"""Microseconds since the epoch, RFC 3339 text, or None for now."""
+
+
+class Session:
+    """A ledger with its settings, and a clock (microseconds since the epoch)."""
+
+    def __init__(self, ledger: Ledger, settings: Settings, *, clock: Callable[[], int]) -> None:
+        self.ledger = ledger
+        self.settings = settings
+        self.catalog = Catalog(ledger)
+        self.now = clock
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force: that of ``runledger.toml``, else the ledger's newest."""
+        return self._own_policy or self.catalog.newest_policy()
+
+    @cached_property
+    def _own_policy(self) -> Policy | None:
+        return self.settings.read_policy()
+
+    @property
+    def fleet(self) -> Fleet:
+        """The fleet in force: that of ``runledger.toml``, else the ledger's newest."""
+        return self.settings.fleet or self.catalog.newest_fleet()
+
+    def time(self, at: Time) -> int:
+        """A time as microseconds since the epoch; now, where it is None."""
+        if at is None:
+            return self.now()
+        return at if isinstance(at, int) else parse_time(at)

@@ -1,0 +1,1 @@
+"""Ledgers of released versions, each made by the release itself and kept for ever."""
