@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -189,12 +190,13 @@ ENDLESS = "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELEC
 def test_a_function_of_the_owners_own_is_not_called_in_place_of_a_built_in_one(
     postgres: Ledger, made: str, asked: str
 ) -> None:
-    with postgres.engine.begin() as connection:
-        connection.exec_driver_sql("CREATE SCHEMA other")
-        connection.exec_driver_sql(
+    with contextlib.closing(postgres.detached_connection()) as connection:
+        connection.execute("CREATE SCHEMA other")
+        connection.execute(
             f"CREATE {made} RETURNS int LANGUAGE plpgsql AS "
             "$$ BEGIN RAISE EXCEPTION 'it was called'; END $$"
         )
+        connection.commit()
     with pytest.raises(BadInput, match=r"has a function (public|other)\."):
         _rows(postgres, asked)
     assert _rows(postgres, "SELECT upper('a')") == [("A",)]
