@@ -7,7 +7,7 @@ RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt docs bench torture fuzz mutants clean
+.PHONY: help demo test check fmt docs bench truth torture fuzz mutants clean
 
 help: ## show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,9 @@ docs: $(DEV) ## write the reference pages from the code they describe
 
 bench: $(DEV) ## all benchmarks: our figure, the yardstick's, the ratio
 	$(BIN)/python -m benchmarks $(ARGS)
+
+truth: $(DEV) ## worlds whose truth is known: who is taken out, when, at what price
+	$(BIN)/python -m benchmarks.truth $(ARGS)
 
 torture: $(DEV) ## kill -9, power loss, full disks: the long version
 	$(BIN)/python -m tests.torture $(ARGS)

@@ -160,11 +160,15 @@ def rules() -> str:
             continue
         parts += ["| rule | severity | when | says | to do |", "|---|---|---|---|---|"]
         parts += [
-            f"| `{rule.name}` | {rule.severity} | {_when(rule)} | {_cell(rule.message)} "
+            f"| `{rule.name}` | {_severity(rule)} | {_when(rule)} | {_cell(rule.message)} "
             f"| {_cell(rule.remedy)} |"
             for rule in named
         ]
     return "\n".join(parts) + "\n"
+
+
+def _severity(rule: Rule) -> str:
+    return f"`{rule.severity}`" if rule.severity.startswith("$") else rule.severity
 
 
 def _when(rule: Rule) -> str:

@@ -66,6 +66,17 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         kind, _, name = self.subject.partition("/")
         return self.runid or (name if kind == "run" and name else None)
 
+    @property
+    def supersedes(self) -> str | None:
+        """The id of the event of the same moment that this one reads anew; that counts no more.
+
+        Before payloads said so, the source did, and the cause named it.
+        """
+        stated: str | None = getattr(self.data, "supersedes", None)
+        if stated is None and self.source.startswith("reclassify/"):
+            return self.causationid
+        return stated
+
 
 def new_event(
     payload: Payload,

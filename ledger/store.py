@@ -9,8 +9,10 @@ triggers in `migrations`.
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -49,31 +51,53 @@ class Appended(NamedTuple):
 def open_ledger(
     location: str | Path,
     *,
-    create: bool = True,
+    create: bool | None = True,
     readonly: bool = False,
     older: bool = False,
     clock: Callable[[], int] = lambda: time.time_ns() // 1000,
 ) -> Ledger:
     """The ledger at a SQLite path or a database URL.
 
-    With ``create``, a missing ledger is made at the current schema. ``older``
-    is for those who only read events, which every schema holds alike. ``clock``
+    With ``create``, a missing ledger is made at the current schema; with None,
+    not before something is stored in it, and reading it until then raises
+    `NotFound`: so a judge's slip in a path makes no empty ledger. ``older`` is
+    for those who only read events, which every schema holds alike. ``clock``
     gives ``recordedtime`` in microseconds since the epoch. Raises `NotFound`
     (no ledger there), `SchemaMismatch` (run ``runledger upgrade``) or
     `Unavailable`.
     """
-    return Ledger(opened(location, create=create, readonly=readonly, older=older), clock=clock)
+    backend = partial(opened, location, readonly=readonly, older=older)
+    ledger = Ledger(backend, clock=clock)
+    if create is None and not readonly:
+        with contextlib.suppress(NotFound):
+            ledger._connect(create=False)
+    else:
+        ledger._connect(create=bool(create))
+    return ledger
 
 
 class Ledger:
     """One open ledger. Safe to share between threads; forked children start afresh."""
 
-    def __init__(self, backend: Backend, *, clock: Callable[[], int]) -> None:
-        # For this package's own modules: nothing above it sees the database.
-        self._backend = backend
-        self._writer = Writer(backend)
+    def __init__(self, backend: Callable[..., Backend], *, clock: Callable[[], int]) -> None:
+        self._open_backend = backend
+        self._opened: Backend | None = None
+        self._opening = threading.Lock()
         self._clock = clock
-        self.checkpoints = Checkpoints(backend)
+
+    # For this package's own modules: nothing above it sees the database.
+    @property
+    def _backend(self) -> Backend:
+        return self._opened or self._connect(create=False)
+
+    @cached_property
+    def _writer(self) -> Writer:
+        return Writer(self._backend)
+
+    @cached_property
+    def checkpoints(self) -> Checkpoints:
+        """Folds to go on from: see `Checkpoints`."""
+        return Checkpoints(self._backend)
 
     def __enter__(self) -> Self:
         return self
@@ -83,7 +107,19 @@ class Ledger:
 
     def close(self) -> None:
         """Close every connection; the ledger opens new ones if used again."""
-        self._backend.engine.dispose()
+        if self._opened is not None:
+            self._opened.engine.dispose()
+
+    def make(self) -> None:
+        """Make the ledger now where it is missing, without an event in it."""
+        self._connect(create=True)
+
+    def _connect(self, *, create: bool) -> Backend:
+        """Connect where that has not been done; with ``create``, make a missing ledger first."""
+        with self._opening:
+            if self._opened is None:
+                self._opened = self._open_backend(create=create)
+            return self._opened
 
     # -- appending ---------------------------------------------------------
 
@@ -95,6 +131,7 @@ class Ledger:
         (the head is not at position ``expect_head``) or `Unavailable`, after
         which the same events can be sent again.
         """
+        self._connect(create=True)
         drafts = [to_row(event) for event in ([new] if isinstance(new, Event) else new)]
         ids = [draft.id for draft in drafts]
         with translated("appending"), self._writer.transaction() as transaction:
@@ -121,6 +158,7 @@ class Ledger:
         return self._append_new(events)
 
     def _append_new(self, events: Sequence[Event]) -> Appended:
+        self._connect(create=True)
         known = self.held(event.id for event in events)
         first = {event.id: event for event in reversed(events) if event.id not in known}
         fresh = [event for event in events if first.get(event.id) is event]

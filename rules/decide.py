@@ -7,30 +7,44 @@ reads a clock, a file or a network.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from rules.engine import Name
-from rules.fleet import Fleet
+from rules.fleet import Fleet, fleet_digest
 from rules.fold import Fold
 from rules.kinds import KINDS, Draft, Question
-from rules.policy import Policy
+from rules.policy import Policy, policy_digest
 from rules.rulebook import Rulebook, Watch
 from rules.state import State
 
-__all__ = ["Draft", "Judge", "Question"]
+__all__ = ["Digests", "Draft", "Judge", "Question"]
+
+
+class Digests(NamedTuple):
+    """The SHA-256 of the texts that a policy and a fleet were read from."""
+
+    policy: str
+    fleet: str
 
 
 class Judge:
-    """Decides under one policy and fleet; every decision is a pure function of its question."""
+    """Decides under one policy and fleet; every decision is a pure function of its question.
+
+    ``digests`` are what decisions name; without them, those of today's texts.
+    """
 
     def __init__(
         self,
         policy: Policy,
         fleet: Fleet,
         *,
+        digests: Digests | None = None,
         watch: Watch | None = None,
         engine: Name | None = None,
     ) -> None:
         self.policy = policy
         self.fleet = fleet
+        self.digests = digests or Digests(policy_digest(policy), fleet_digest(fleet))
         self.fold = Fold(policy, fleet)
         self.rules = Rulebook(policy, fleet, watch=watch, engine=engine)
 

@@ -73,6 +73,8 @@ FACTS: dict[str, FactKind] = {
         says="One fact: what was asked.",
         features={
             "step": _text("The step asked for."),
+            "configured": _yes("Whether this step is configured, by name or alias."),
+            "steps": _count("Steps that are configured."),
             "trials": _count("Trials asked for."),
             "seed_count": _count("Seeds a trial, as asked for."),
         },

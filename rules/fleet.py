@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from ledger.canonical import canonical, digest
 from ledger.errors import BadInput
-from ledger.event_checks import unknown_names
+from ledger.event_checks import nearest, unknown_names
 from ledger.strict_json import shown
 from ledger.text.characters import WITHOUT_CONTROL
 from rules.toml import check, parse_toml
@@ -86,13 +86,14 @@ class Remedies(_Table, frozen=True, kw_only=True):
 
 
 class Step(_Table, frozen=True, kw_only=True):
-    """One step of the pipeline. ``nodes`` None means all."""
+    """One step of the pipeline. ``nodes`` None means all; ``aliases`` are other names of it."""
 
     timeout_s: Seconds | None = None
     nodes: tuple[Name, ...] | None = None
     ramdisk: tuple[FileCheck, ...] = ()
     inputs: tuple[FileCheck, ...] = ()
     remedy: Remedies | None = None
+    aliases: tuple[Name, ...] = ()
 
 
 class Fleet(_Table, frozen=True, kw_only=True):
@@ -115,9 +116,22 @@ class Fleet(_Table, frozen=True, kw_only=True):
         """The node of this name."""
         return next((node for node in self.nodes if node.name == name), None)
 
+    def step(self, name: str) -> Step | None:
+        """The step of this name or alias; None where it is not configured."""
+        found = self.steps.get(name)
+        if found is not None:
+            return found
+        return next((step for step in self.steps.values() if name in step.aliases), None)
+
+    def nearest_step(self, name: str) -> str:
+        """The configured step whose name or alias is most like this one; "" where there is none."""
+        owners = {alias: own for own, step in self.steps.items() for alias in step.aliases}
+        owners |= {own: own for own in self.steps}
+        return owners[nearest(name, owners)] if owners else ""
+
     def nodes_of(self, step: str) -> tuple[Node, ...]:
         """The nodes that a step uses; all where it does not say, or is not configured."""
-        configured = self.steps.get(step)
+        configured = self.step(step)
         if configured is None or configured.nodes is None:
             return self.nodes
         return tuple(node for node in self.nodes if node.name in configured.nodes)
@@ -157,6 +171,7 @@ def fleet_from_table(table: dict[str, Any]) -> Fleet:
         for node, near in unknown_names(listed, names):
             hint = f"did you mean {near}?" if names else "add it under [[nodes]]"
             problems.append(f'steps."{name}".nodes: no node {shown(node)}; {hint}')
+    problems += _ambiguous_aliases(steps)
     if problems:
         raise InvalidFleet(problems)
     return msgspec.convert({"nodes": nodes, "steps": dict(sorted(steps.items()))}, Fleet)
@@ -201,6 +216,20 @@ def _step(name: str, step: Any, problems: list[str]) -> Any:
         )
     check(rest, Step, where, problems)
     return step
+
+
+def _ambiguous_aliases(steps: dict[str, Any]) -> list[str]:
+    owners: dict[str, str] = {name: name for name in steps}
+    problems = []
+    for name, step in steps.items():
+        aliases = step.get("aliases") if isinstance(step, dict) else None
+        for alias in aliases if isinstance(aliases, list) else ():
+            owner = owners.setdefault(str(alias), name)
+            if owner != name or alias == name:
+                problems.append(
+                    f'steps."{name}".aliases: {alias!r} is a name of step {owner!r} already'
+                )
+    return problems
 
 
 def fleet_text(fleet: Fleet) -> str:

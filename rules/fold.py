@@ -45,10 +45,6 @@ _HANDLERS: dict[str, Handler] = {
 FOLDED_TYPES = frozenset(_HANDLERS)
 """The event types that change a state; the others need not be read."""
 
-RECLASSIFIED = "reclassify/"
-"""Sources that begin so correct an older event of the same time: the event that they name
-as their cause counts no more."""
-
 _WITH_BOOT = frozenset({"smu_error", "gpu_fault"})
 
 
@@ -97,11 +93,11 @@ def _left_of(moment: list[Event]) -> list[Event]:
     if len(moment) == 1:
         return moment
     kept: list[Event] = []
-    judged: set[str] = set()
+    superseded: set[str] = set()
     for event in reversed(moment):
-        if event.id not in judged:
+        if event.id not in superseded:
             kept.append(event)
-        if event.causationid is not None and event.source.startswith(RECLASSIFIED):
-            judged.add(event.causationid)
+        if event.supersedes is not None:
+            superseded.add(event.supersedes)
     kept.reverse()
     return kept

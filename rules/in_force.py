@@ -12,10 +12,14 @@ from rules.ruleset import Rule
 
 
 def resolve(rules: Sequence[Rule], policy: Policy) -> tuple[Rule, ...]:
-    """The rules that the policy leaves on, each limit that is a key with its value."""
+    """The rules that the policy leaves on, each limit and severity that is a key with its value."""
     disabled = set(policy.rules.disabled)
     return tuple(
-        msgspec.structs.replace(rule, when=tuple(_resolved(each, policy) for each in rule.when))
+        msgspec.structs.replace(
+            rule,
+            when=tuple(_resolved(each, policy) for each in rule.when),
+            severity=_severity(rule.severity, policy),
+        )
         for rule in rules
         if rule.name not in disabled
     )
@@ -25,6 +29,10 @@ def _resolved(condition: Condition, policy: Policy) -> Condition:
     if not condition.key:
         return condition
     return msgspec.structs.replace(condition, limit=policy_value(policy, condition.key))
+
+
+def _severity(written: str, policy: Policy) -> str:
+    return str(policy_value(policy, written[1:])) if written.startswith("$") else written
 
 
 def policy_value(policy: Policy, key: str) -> Scalar:

@@ -65,6 +65,7 @@ class Preflight(_Section, frozen=True, kw_only=True):
     allow_missing_nodes: Count
     time_budget_share: Positive
     comparable_trials: AtLeastOne
+    unconfigured_step: Literal["unknown", "warn", "info"]
 
 
 class Gpu(_Section, frozen=True, kw_only=True):

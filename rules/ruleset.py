@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import msgspec
 
@@ -28,14 +28,15 @@ _LARGEST = Fraction(10**300)
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One rule. ``message`` and ``remedy`` are format strings over the fact's ``show``.
 
-    ``effect`` is what the rule does beside being reported: a card's state, or
+    ``severity`` is one of `SEVERITIES` or, like a limit, ``$section.key`` of the
+    policy. ``effect`` is what the rule does beside being reported: a card's state, or
     the numbers to use.
     """
 
     name: str
     about: str
     when: tuple[Condition, ...]
-    severity: Severity
+    severity: str
     message: str
     remedy: str
     effect: dict[str, str] = {}
@@ -61,6 +62,11 @@ class Fired(msgspec.Struct, frozen=True):
 
     rule: Rule
     fact: Fact
+
+    @property
+    def severity(self) -> Severity:
+        """How bad it is, by the policy."""
+        return cast(Severity, self.rule.severity)
 
     @property
     def message(self) -> str:

@@ -57,5 +57,5 @@ def _ledgers_are_copied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the settings of whoever runs it."""
-    for name in ("RUNLEDGER_LEDGER", "RUNLEDGER_DEBUG"):
+    for name in ("RUNLEDGER_LEDGER", "RUNLEDGER_CONFIG", "RUNLEDGER_DEBUG"):
         monkeypatch.delenv(name, raising=False)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from ledger import to_wire
+from ledger import from_wire, open_ledger, to_wire
 from runledger.cli import main
 from tests.rules.histories import Story
 
@@ -57,6 +57,18 @@ def type_(
         return Typed(code, captured.out.decode(), captured.err.decode())
 
     return run
+
+
+@pytest.fixture
+def made(type_: Type) -> None:
+    """A ledger in the current folder, with nothing in it."""
+    assert type_("record").code == 0
+
+
+def forge(*wires: dict[str, Any]) -> None:
+    """Put events into the current folder's ledger that `record` would refuse."""
+    with open_ledger("runledger.db") as ledger:
+        ledger.append([from_wire(wire) for wire in wires])
 
 
 def event(type: str, time: str, subject: str | None = None, **attributes: Any) -> dict[str, Any]:

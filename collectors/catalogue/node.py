@@ -164,6 +164,12 @@ NODE_FAULTS = (
         "Kernel panic - not syncing: Fatal machine check on current CPU",
         "Linux arch/x86/kernel/cpu/mce/core.c",
     ),
+    _fault(
+        "hardware-panic", "machine_check", "Fatal hardware error",
+        r"Kernel panic - not syncing: Fatal hardware error",
+        "The firmware reported an error of the hardware that the kernel could not live with.",
+        "Kernel panic - not syncing: Fatal hardware error!", "Linux drivers/acpi/apei/ghes.c",
+    ),
     Fault(
         name="firmware-error", event="node_fault", kind="machine_check", whose="node",
         word="event severity:",

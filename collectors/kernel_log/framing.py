@@ -110,6 +110,10 @@ def frame(raw: str, number: int = 0) -> Line:
     if match is not None:
         level = int(match["pri"]) & 7 if match["pri"] else _LEVELS[match["level"]]
         text = text[match.end() :]
+    return _behind_level(text, raw, number, level)
+
+
+def _behind_level(text: str, raw: str, number: int, level: int | None) -> Line:
     stamp = _stamp(text)
     rest, host, kernel, monotonic_us = text[stamp.end :], None, True, stamp.monotonic_us
     certain = stamp.end > 0 and not stamp.names_program

@@ -1,7 +1,7 @@
 """Judges stored kernel log lines again, with today's parser.
 
 Nothing stored is rewritten: where the parser now says something else, a new
-event says so and points to the one it corrects by ``causationid``. A line that
+event says so and names the one that it ``supersedes``. A line that
 is now known to be harmless becomes a `gpu_fault` ``other``, which is kept and
 weighs on no card.
 """
@@ -43,14 +43,14 @@ def reclassify(
     knew of stays.
     """
     lines = [event for event in events if event.type in KERNEL_TYPES]
-    corrected = {event.causationid for event in lines if event.causationid is not None}
+    superseded = {event.supersedes for event in lines}
     devices: dict[str, Devices] = defaultdict(Devices)
     for event in lines:
         data = event.data
         assert isinstance(data, KERNEL_PAYLOADS)
         devices[data.node].hear(frame(data.raw.partition("\n")[0]).text)
     for event in lines:
-        if event.id in corrected:
+        if event.id in superseded:
             continue
         data = event.data
         assert isinstance(data, KERNEL_PAYLOADS)
@@ -86,7 +86,7 @@ def _correct(
     if new == data and payload_text(event) == canonical(new).decode():
         return None
     return new_event(
-        new,
+        msgspec.structs.replace(new, supersedes=event.id),
         time_us=event.time_us,
         source=source,
         id=derived_id("kernel-log reclassified", event.id, PARSER_VERSION, found.event_type),

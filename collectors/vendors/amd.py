@@ -231,7 +231,8 @@ _RESETS = (
     ),
     _fault(
         "reset-step", "gpu_reset", "info", " reset",
-        r"GPU reset(?: end\b| succeeded|\s*\Z)|(?:GPU )?(?:(?:psp|smu) )?(?:MODE|mode)\d reset\b",
+        r"GPU reset(?: end\b| succeeded|\s*\Z)"
+        r"|(?:GPU )?(?:(?:psp|smu) )?(?:MODE\d|mode\d|BACO) reset\b",
         "A step of a reset.", "amdgpu 0000:03:00.0: GPU reset succeeded, trying to resume", _DEVICE,
     ),
     _fault(
@@ -304,8 +305,8 @@ _MEMORY = (
     ),
     _fault(
         "ras-retire", "ras_retire", "card", "etir",
-        r"(?!.*\b(?:0|[Nn]o) (?:\w+ ){0,2}(?:pages?|rows?)).*?\b(?:[Bb]ad|[Pp]age|GPU|card)\b.*?"
-        r"\b[Rr]etir(?:e|ed|ing|ement)\b|(?:\w+ )?[Rr]etir(?:e|ed|ing) (?:\w+ )?pages?\b",
+        r"(?!.*\b(?:0|[Nn]o) (?:\w+ ){0,2}pages?\b)(?!.*\bpages?\W+(?:\w+\W+){0,2}0\b)"
+        r"(?=.*\b(?:[Bb]ad|[Pp]ages?|memory|GPU|card)\b).*?\b[Rr]etir(?:e|ed|ing|ement)\b",
         "Damaged memory of the card was set aside for good.",
         _CARD + "RAS: 2 bad pages retired", _RAS,
     ),

@@ -44,12 +44,20 @@ class Sqlite(Backend):
         self._path = path = Path(str(url.database))
         if not path.exists():
             if not create:
-                raise NotFound(f"no ledger at {path}: create one with `runledger init`")
+                raise NotFound(
+                    f"no ledger at {path.absolute()}: name the one you mean with --ledger, "
+                    "or make one with `runledger init`"
+                )
             _check_folder(path)
         elif path.is_dir():
             raise InvalidLocation(f"{path} is a folder: name the ledger's file")
         elif not path.is_file() or path.is_relative_to("/proc"):
             raise InvalidLocation(f"{path} is no ordinary file: name the ledger's file")
+        elif path.stat().st_size == 0:
+            raise NotFound(
+                f"no ledger at {path.absolute()}, only an empty file: restore a backup, "
+                "or remove it and run `runledger init`"
+            )
 
         def open_to_write() -> Any:
             connection = _opened(path, "mode=rwc" if create else "mode=rw")

@@ -62,7 +62,10 @@ class GpuProbe(Payload, frozen=True, kw_only=True):
 
 
 class SmuError(Payload, frozen=True, kw_only=True):
-    """A card's controller failed, or did not answer; without ``pci`` it weighs on no card."""
+    """A card's controller failed, or did not answer; without ``pci`` it weighs on no card.
+
+    ``supersedes``: an older reading of the same line, which counts no more.
+    """
 
     event_type = "smu_error"
 
@@ -75,13 +78,15 @@ class SmuError(Payload, frozen=True, kw_only=True):
     code: Identifier | None = None
     message: str | None = None
     boot_id: Identifier | None = None
+    supersedes: Identifier | None = None
 
 
 class GpuFault(Payload, frozen=True, kw_only=True):
     """A fault of a card other than an SMU error, as the kernel named it.
 
     ``code`` is the number or class in its line (an Xid, ``fatal``, ``succeeded``
-    of a reset, ``shutdown`` for heat), ``action`` what its source asks for.
+    of a reset, ``shutdown`` for heat), ``action`` what its source asks for,
+    ``supersedes`` an older reading of the same line, which counts no more.
     """
 
     event_type = "gpu_fault"
@@ -113,3 +118,4 @@ class GpuFault(Payload, frozen=True, kw_only=True):
     code: Identifier | None = None
     action: Literal["reset", "reboot", "drain_reset", "rma"] | None = None
     boot_id: Identifier | None = None
+    supersedes: Identifier | None = None

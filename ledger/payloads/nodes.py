@@ -82,7 +82,10 @@ class NodeFault(Payload, frozen=True, kw_only=True):
 
 
 class ProcessKilled(Payload, frozen=True, kw_only=True):
-    """The kernel killed a process for want of memory; ``process`` and ``pid`` as it names them."""
+    """The kernel killed a process for want of memory; ``process`` and ``pid`` as it names them.
+
+    ``supersedes``: an older reading of the same line, which counts no more.
+    """
 
     event_type = "process_killed"
 
@@ -91,6 +94,7 @@ class ProcessKilled(Payload, frozen=True, kw_only=True):
     process: Identifier | None = None
     pid: Count | None = None
     boot_id: Identifier | None = None
+    supersedes: Identifier | None = None
 
 
 class RamdiskFile(Part, frozen=True, kw_only=True):

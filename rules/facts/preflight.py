@@ -55,7 +55,7 @@ class PreflightFacts:
         self.at_us = at_us
         self.standings = standings
         self.step_name = str(question["step"])
-        self.step: Step | None = context.fleet.steps.get(self.step_name)
+        self.step: Step | None = context.fleet.step(self.step_name)
         self.nodes: tuple[Node, ...] = context.fleet.nodes_of(self.step_name)
         self.preflight = context.policy.preflight
         max_age_s = self.preflight.evidence_max_age_s
@@ -119,11 +119,17 @@ class PreflightFacts:
 
     def _question(self) -> Fact:
         asked = {name: self.question.get(name) for name in ("trials", "seed_count")}
+        fleet = self.context.fleet
         return Fact(
             kind="question",
             subject=f"step/{self.step_name}",
-            features=known(step=self.step_name, **asked),
-            show={"step": self.step_name},
+            features=known(
+                step=self.step_name,
+                configured=self.step is not None,
+                steps=len(fleet.steps),
+                **asked,
+            ),
+            show={"step": self.step_name, "nearest": fleet.nearest_step(self.step_name)},
         )
 
     # -- nodes ---------------------------------------------------------------

@@ -84,7 +84,7 @@ def findings(fired: Iterable[Fired]) -> tuple[Finding, ...]:
     return tuple(
         Finding(
             rule=each.rule.name,
-            severity=each.rule.severity,
+            severity=each.severity,
             subject=each.fact.subject,
             message=each.message,
             remedy=each.remedy,

@@ -68,9 +68,8 @@ class Parameters(Kind):
             fired = [speaking[0], *fired]
         numbers = numbers_for(effect, rules.policy, counted)
         step = question.get("step")
-        timeout_s = None
-        if step is not None and str(step) in rules.fleet.steps:
-            timeout_s = rules.fleet.steps[str(step)].timeout_s
+        configured = None if step is None else rules.fleet.step(str(step))
+        timeout_s = None if configured is None else configured.timeout_s
         advice, second = advise(rules.policy, state, found, numbers, timeout_s)
         if rules.policy.tuning.rule == "second_opinion" and second is not None:
             rule, numbers = "second_opinion", second

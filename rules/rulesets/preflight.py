@@ -261,6 +261,23 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
         message="parameters of {run} did not reach the program: {dropped}",
         remedy="add them to the manifest of the step, or stop asking for them",
     ),
+    Rule(
+        name="step_not_configured",
+        about="question",
+        when=when("configured == false", "steps >= 1"),
+        severity="$preflight.unconfigured_step",
+        message="step {step} is not configured: nothing is known of its files and its timeout; "
+        "did you mean {nearest}?",
+        remedy='ask for a step that is, or write [steps."{step}"] in runledger.toml',
+    ),
+    Rule(
+        name="step_not_configured",
+        about="question",
+        when=when("configured == false", "steps == 0"),
+        severity="info",
+        message="no step is configured: no files and no timeout are looked at for step {step}",
+        remedy='to have them looked at, write [steps."{step}"] in runledger.toml',
+    ),
 )
 
 FLEET_RULES: tuple[Rule, ...] = (

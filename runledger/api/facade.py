@@ -27,8 +27,9 @@ from rules.proposal import whole_number
 from runledger.api.guarding import Context, Decorator, Function, decorate, reporter_of
 from runledger.api.live_decisions import LiveDecisions
 from runledger.config.session import Session, Time
-from runledger.config.settings import Settings, load_settings
+from runledger.config.settings import Settings, fleet_to_reach, load_settings
 from runledger.errors import BadInput, Missing
+from runledger.intake.admission import admit
 from runledger.studies.json_values import scope_texts
 
 if TYPE_CHECKING:
@@ -63,20 +64,32 @@ def open(
     location: str | Path | None = None,
     *,
     config: str | Path | None = None,
-    create: bool = True,
+    create: bool | None = None,
     readonly: bool = False,
     clock: Callable[[], int] = lambda: time.time_ns() // 1000,
 ) -> Runledger:
     """Open a ledger by path or URL; by default the one that settings name.
 
+    A missing ledger is made by what is recorded first; whatever judges or looks
+    back raises `Missing` until then, so that a slip in a path is not taken for a
+    clean record. ``create=True`` makes it at once, ``False`` asks that it be there.
     ``config`` is the path of a ``runledger.toml`` (default: the one in the
     current folder). ``readonly`` is for those who may not, or would not, write:
     whatever stores something fails then. ``clock`` gives the time in
     microseconds since the epoch.
     """
     settings = load_settings(ledger=None if location is None else str(location), config=config)
-    if not readonly:
-        settings.read_policy()  # a broken one is known before anything is made or stored
+    return open_with(settings, create=create, readonly=readonly, clock=clock)
+
+
+def open_with(
+    settings: Settings,
+    *,
+    create: bool | None = None,
+    readonly: bool = False,
+    clock: Callable[[], int] = lambda: time.time_ns() // 1000,
+) -> Runledger:
+    """As `open`, by settings that were read already."""
     ledger = open_ledger(settings.ledger, create=create, readonly=readonly, clock=clock)
     return Runledger(ledger, settings, clock=clock)
 
@@ -158,8 +171,14 @@ class Runledger:
         self.ledger.close()
 
     def record(self, events: Event | Iterable[Event]) -> Appended:
-        """Append events; see `ledger.Ledger.append`."""
-        return self.ledger.append(events)
+        """Append events, as `ledger.Ledger.append` does.
+
+        Raises `InvalidEvents` also for decisions, which are made and not recorded,
+        and for a policy or fleet that is none or has another digest.
+        """
+        batch = [events] if isinstance(events, Event) else list(events)
+        admit(self.ledger, batch)
+        return self.ledger.append(batch)
 
     def note(
         self, payload: Payload, *, source: str = SOURCE, at: Time = None, **attributes: Any
@@ -168,7 +187,7 @@ class Runledger:
         event = redacted(
             new_event(payload, time_us=self.session.time(at), source=source, **attributes)
         )
-        self.ledger.append(event)
+        self.record(event)
         return event
 
     def override(
@@ -186,10 +205,7 @@ class Runledger:
         Raises `BadInput` for a subject that no decision is about, and for a word
         without a reason or an author.
         """
-        _check_subject(subject)
-        for name, text in (("reason", reason), ("by", by)):
-            if not text.strip():
-                raise BadInput(f"{name} is empty: an operator's word needs a reason and an author")
+        check_word(subject, reason=reason, by=by)
         payload = OverrideSet(
             subject=subject,
             action=action,  # type: ignore[arg-type]  # checked when the event is made
@@ -197,7 +213,10 @@ class Runledger:
             by=by,
             expires=expires,
         )
-        return self.note(payload, at=at)
+        event = new_event(payload, time_us=self.session.time(at), source=SOURCE)
+        self.ledger.head()  # a word on what a ledger holds: it makes none
+        self.record(event)
+        return event
 
     def seen(self, subject: str) -> bool:
         """Whether any event of the ledger is about a subject, or a card's place was probed.
@@ -283,6 +302,7 @@ class Runledger:
         )
         from runledger.deciding.proposals import receive
 
+        self.ledger.head()  # judging makes no ledger
         payload, proposal = receive(
             trials=trials,
             seed_count=seed_count,
@@ -300,10 +320,13 @@ class Runledger:
         """Looks at the nodes, for ``with``; with ``keep_open`` over connections that stay open."""
         from runledger.probing import Prober
 
+        fleet = fleet_to_reach(self.settings)
+        fold = self.session.judge().fold
+        self.ledger.make()
         return Prober(
             self.ledger,
-            self.fleet,
-            self.catalog.judge(self.policy, self.fleet).fold,
+            fleet,
+            fold,
             settings=self.settings.probe,
             folder=self.settings.folder,
             clock=self.now,
@@ -485,7 +508,7 @@ class Runledger:
         return self.recorder.deliver(budget_s=budget_s)
 
     def _context(self) -> Context:
-        return Context(self.recorder, self.fleet, self.settings.folder)
+        return Context(self.recorder, self.settings.fleet, self.settings.folder)
 
     def _deliver_first(self) -> None:
         """Before a decision, as what waits is evidence; where nothing waits it costs nothing."""
@@ -521,6 +544,14 @@ class Runledger:
         from runledger.studies import SearchRun
 
         return SearchRun(self.recorder, id, **options)
+
+
+def check_word(subject: str, *, reason: str, by: str) -> None:
+    """Raise `BadInput` unless an operator's word is about something, and has reason and author."""
+    _check_subject(subject)
+    for name, text in (("reason", reason), ("by", by)):
+        if not text.strip():
+            raise BadInput(f"{name} is empty: an operator's word needs a reason and an author")
 
 
 def _check_subject(subject: str) -> None:

@@ -24,7 +24,7 @@ class LiveDecisions:
         self._session = session
         self._source = source
         self._deliver = deliver
-        self._decider = Decider(session.ledger, session.catalog, source=source)
+        self._decider = Decider(session.ledger, source=source)
 
     def decide(
         self,
@@ -38,16 +38,17 @@ class LiveDecisions:
         """Decide and record; raises `BadInput` for a position that cannot be."""
         if as_of is not None and as_of < 0:
             raise BadInput(f"{as_of} is not a position: give 0 or more")
-        self._deliver()
         session = self._session
-        policy, fleet = session.policy, session.fleet
-        session.catalog.activate(policy, fleet, now_us=session.now(), source=self._source)
+        at_us = session.time(at)
+        session.ledger.head()  # judging makes no ledger, nor does what waits in the spool
+        self._deliver()
+        judge = session.judge()
+        session.catalog.activate(judge, now_us=session.now(), source=self._source)
         return self._decider.decide(
             kind.name,
             question,
-            policy=policy,
-            fleet=fleet,
-            at_us=session.time(at),
+            judge=judge,
+            at_us=at_us,
             as_of=as_of,
             cause=cause,
         )
@@ -76,7 +77,6 @@ class LiveDecisions:
             PREFLIGHT.name,
             question,
             Draft("unknown", (finding,), no_node()),
-            policy=self._session.policy,
-            fleet=self._session.fleet,
+            judge=self._session.judge(),
             at_us=self._session.time(at),
         )

@@ -92,7 +92,7 @@ class _Seen:
         name = run.step or (run.preflight and run.preflight.question.get("step"))
         if not name:
             return bool(gone)
-        step = self._fleet.steps.get(str(name), Step())
+        step = self._fleet.step(str(name)) or Step()
         return any(file.path in gone for file in (*step.ramdisk, *step.inputs))
 
 

@@ -22,7 +22,6 @@ from ledger.payloads import (
 )
 from ledger.times import format_time, parse_time
 from rules.decide import Judge
-from rules.fleet import Fleet, fleet_digest
 from rules.kinds import DECIDED_TYPES, MAY_START
 from rules.kinds.preflight import no_node
 from rules.policy import Policy, default_policy
@@ -115,10 +114,11 @@ def backtest(
     progress: Callable[[int], None] = lambda _: None,
 ) -> Backtest:
     """Score policies, each with a name; raises `Missing` where there is nothing to score."""
-    fleet = catalog.newest_fleet()
+    judge = catalog.in_force(default_policy(), None)
+    fleet = judge.fleet
     runs = run_records(ledger, fleet)
     decided = list(ledger.read(types=DECIDED_TYPES))
-    decided += _unasked(ledger, fleet, runs)
+    decided += _unasked(ledger, judge.digests.fleet, runs)
     if not decided:
         raise Missing("no decision and no run in this ledger: there is nothing to backtest")
     arms = [_under(catalog, policy) for _, policy in policies]
@@ -160,13 +160,13 @@ def _under(catalog: Catalog, policy: Policy) -> Judges:
     def judge(decision: DecisionPayload) -> Judge:
         digest = decision.fleet.digest
         if digest not in made:
-            made[digest] = catalog.judge(policy, catalog.fleet(digest))
+            made[digest] = catalog.judge(policy, catalog.fleet(digest), recorded_fleet=digest)
         return made[digest]
 
     return judge
 
 
-def _unasked(ledger: Ledger, fleet: Fleet, runs: Iterable[RunRecord]) -> list[Event]:
+def _unasked(ledger: Ledger, fleet: str, runs: Iterable[RunRecord]) -> list[Event]:
     """The question for each run that started without anyone asking, at the moment it did."""
     asked: list[Event] = []
     for run in runs:
@@ -184,9 +184,7 @@ def _unasked(ledger: Ledger, fleet: Fleet, runs: Iterable[RunRecord]) -> list[Ev
     return asked
 
 
-def _question(
-    ledger: Ledger, question: dict[str, Any], at_us: int, fleet: Fleet
-) -> PreflightDecided:
+def _question(ledger: Ledger, question: dict[str, Any], at_us: int, fleet: str) -> PreflightDecided:
     head = ledger.head()
     return PreflightDecided(
         decision=new_event_id(),
@@ -194,7 +192,7 @@ def _question(
         question=question,
         as_of=AsOf(sequence=head.sequence, hash=head.hash, time=format_time(at_us)),
         policy=PolicyRef(name="nobody asked", digest=GENESIS),
-        fleet=FleetRef(digest=fleet_digest(fleet)),
+        fleet=FleetRef(digest=fleet),
         engine=EngineRef(version=__version__, rules=GENESIS),
         verdict="unknown",
         findings=(),

@@ -4,7 +4,7 @@ A case is a folder with
 
 - ``case.toml``: one ``[[decisions]]`` table for each question, with ``kind``,
   ``at``, ``question`` and ``expect``;
-- ``events.ndjson``: the events, as `record` reads them;
+- ``events.ndjson``: the events, as `record` reads them; decisions among them are passed over;
 - ``policy.toml`` and ``fleet.toml``, where they are not the default policy and
   an empty fleet.
 
@@ -29,7 +29,7 @@ from ledger.strict_json import shown, shown_key
 from ledger.times import InvalidTime, parse_time
 from rules.decide import Draft, Judge
 from rules.fleet import Fleet, InvalidFleet, parse_fleet
-from rules.kinds import KINDS, question_problems
+from rules.kinds import DECIDED_TYPES, KINDS, question_problems
 from rules.policy import InvalidPolicy, Policy, default_policy, parse_policy
 from rules.state import State
 from rules.toml import check, parse_toml
@@ -207,7 +207,8 @@ def _events(path: Path) -> list[Event]:
         raise BadInput(f"{path}: no such file; a case needs its events")
     try:
         with open_lines(path) as lines:
-            events = once_each(parse_ndjson(lines))
+            read = (each for each in parse_ndjson(lines) if each.type not in DECIDED_TYPES)
+            events = once_each(read)
     except InvalidEvents as error:
         raise BadInput("\n".join(f"{path}: {each}" for each in error.problems)) from None
     except Conflict as error:

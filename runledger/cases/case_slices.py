@@ -16,7 +16,7 @@ from ledger.canonical import canonical
 from ledger.payloads import DecisionPayload
 from ledger.text.secrets import redact_value
 from ledger.times import format_time
-from rules.decide import Draft, Judge
+from rules.decide import Digests, Draft, Judge
 from rules.fleet import fleet_text
 from rules.fold import FOLDED_TYPES
 from rules.policy import policy_text
@@ -59,10 +59,7 @@ def cut_case(
         raise AlreadyThere(f"{folder} is there already: name a new folder with --output")
     decision = decided.data
     assert isinstance(decision, DecisionPayload)
-    judge = catalog.judge(
-        catalog.policy(decision.policy.digest),
-        catalog.fleet(decision.fleet.digest),
-    )
+    judge = catalog.recorded(Digests(decision.policy.digest, decision.fleet.digest))
     cutter = _Cutter(ledger, judge, decision, progress)
     events = [_without_secrets(event) for event in cutter.smallest()]
     at_us = recorded_cut(decision)[1]

@@ -55,7 +55,7 @@ def _backtest(arguments: argparse.Namespace) -> int:
         raise BadInput("--plot draws a sweep: give --sweep KEY=A..B")
     if arguments.plot:
         check_drawable(Path(arguments.plot))
-    with opened(arguments, create=False) as runledger, progress("deciding again") as advance:
+    with opened(arguments) as runledger, progress("deciding again") as advance:
         policies = _policies(arguments, runledger.policy)
         result = backtest(runledger.ledger, runledger.catalog, policies, progress=advance)
     if arguments.plot:

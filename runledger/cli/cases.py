@@ -85,7 +85,7 @@ def _case(arguments: argparse.Namespace) -> int:
     # An id may be any text, and must not lead out of the folder.
     name = re.sub(r"[^\w.-]|^[.]", "_", arguments.decision)
     folder = Path(arguments.output or f"cases/{name}")
-    with opened(arguments, create=False) as runledger, progress("asking") as advance:
+    with opened(arguments) as runledger, progress("asking") as advance:
         decided = runledger.decision(arguments.decision)
         cut = cut_case(runledger.ledger, runledger.catalog, decided, folder, progress=advance)
     if not cut.same_today:

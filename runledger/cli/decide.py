@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runledger.cli import exits
 from runledger.cli.parser import Commands, command, count, deciding, moment, scope
+
+if TYPE_CHECKING:
+    from runledger.api.facade import Runledger
+    from runledger.config.settings import Settings
 
 
 def add(commands: Commands) -> None:
@@ -104,6 +108,17 @@ def add(commands: Commands) -> None:
     parser.add_argument("--at", type=moment, metavar="TIME", help="when it was said; default: now")
 
 
+def _to_judge(
+    arguments: argparse.Namespace, settings: Settings | None = None, *, create: bool | None = False
+) -> Runledger:
+    """The ledger to judge, which must be there; a policy that is none is said first."""
+    from runledger.cli.ledger_options import opened, settings_of
+
+    settings = settings_of(arguments) if settings is None else settings
+    settings.read_policy()
+    return opened(arguments, write=True, create=create, settings=settings)
+
+
 def narrowing(parser: argparse.ArgumentParser) -> None:
     """The options that say which runs are compared."""
     parser.add_argument("--study", metavar="NAME", help="runs of this study only")
@@ -114,14 +129,21 @@ def narrowing(parser: argparse.ArgumentParser) -> None:
 
 
 def _preflight(arguments: argparse.Namespace) -> int:
-    from runledger.cli.ledger_options import opened
+    from runledger.cli.ledger_options import settings_of
+    from runledger.config.settings import fleet_to_reach
     from runledger.terminal.output import talk
 
-    with opened(arguments, create=True) as runledger:
-        if not _about_now(arguments, runledger.now()):
-            if arguments.remedy:
-                talk("note: a preflight of the past looks at nothing, and runs no remedy")
-        elif not arguments.no_probe:
+    settings = settings_of(arguments)
+    about_now = _about_now(arguments)
+    if arguments.remedy:
+        fleet_to_reach(settings)
+        if not about_now:
+            talk("note: a preflight of the past looks at nothing, and runs no remedy")
+    looks = about_now and not arguments.no_probe
+    # What it sees itself is a beginning; any other ledger that is not there is a slip.
+    create = None if looks and settings.ledger_from_file else False
+    with _to_judge(arguments, settings, create=create) as runledger:
+        if looks:
             from runledger.cli.probe import probe_for_step
 
             probe_for_step(runledger, arguments.step, remedy=arguments.remedy)
@@ -133,30 +155,32 @@ def _preflight(arguments: argparse.Namespace) -> int:
             at=arguments.at,
             as_of=arguments.as_of,
         )
-    return _print(decision, arguments)
+    return _print(decision, arguments, runledger)
 
 
-def _about_now(arguments: argparse.Namespace, now_us: int) -> bool:
+def _about_now(arguments: argparse.Namespace) -> bool:
     """Whether what is seen now could bear on the decision: not on one about the past."""
-    from ledger.times import parse_time
+    import time
+
+    from ledger.times import SECOND_US, parse_time
 
     if arguments.as_of is not None:
         return False
-    return arguments.at is None or parse_time(arguments.at) >= now_us
+    return arguments.at is None or parse_time(arguments.at) >= time.time() * SECOND_US
 
 
 def _exclusions(arguments: argparse.Namespace) -> int:
     from ledger.input_files import open_input
-    from runledger.cli.ledger_options import opened
     from runledger.terminal.output import print_json, talk
 
-    with opened(arguments, create=True) as runledger:
+    with _to_judge(arguments) as runledger:
         decision = runledger.exclusions(at=arguments.at, as_of=arguments.as_of)
         if arguments.format is None and arguments.merge is None:
-            return _print(decision, arguments)
+            return _print(decision, arguments, runledger)
         from runledger.config.node_file import excerpt, merge
 
         nodes, unplaced = excerpt(decision.outcome["gpus"], runledger.fleet)
+    talk(f"by the ledger {runledger.settings.shown_ledger}")
     for card in unplaced:
         talk(f"{card['subject']} ({card['state']}) has no current index: not in the excerpt")
     if arguments.merge is None:
@@ -169,17 +193,13 @@ def _exclusions(arguments: argparse.Namespace) -> int:
 
 
 def _next(arguments: argparse.Namespace) -> int:
-    from runledger.cli.ledger_options import opened
-
-    with opened(arguments, create=True) as runledger:
+    with _to_judge(arguments) as runledger:
         decision = runledger.next_parameters(**_question(arguments))
-    return _print(decision, arguments)
+    return _print(decision, arguments, runledger)
 
 
 def _propose(arguments: argparse.Namespace) -> int:
-    from runledger.cli.ledger_options import opened
-
-    with opened(arguments, create=True) as runledger:
+    with _to_judge(arguments) as runledger:
         decision = runledger.propose(
             trials=arguments.trials,
             seed_count=arguments.seed_count,
@@ -187,7 +207,7 @@ def _propose(arguments: argparse.Namespace) -> int:
             rationale=arguments.rationale,
             **_question(arguments),
         )
-    return _print(decision, arguments)
+    return _print(decision, arguments, runledger)
 
 
 def _question(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -204,13 +224,15 @@ def _override(arguments: argparse.Namespace) -> int:
     from ledger import to_wire
     from ledger.text.characters import plain
     from ledger.times import parse_time
+    from runledger.api.facade import check_word
     from runledger.cli.ledger_options import opened
     from runledger.errors import BadInput
     from runledger.terminal.output import print_json, say, talk
 
     if arguments.action == "waive" and arguments.expires is None:
         raise BadInput("waive needs an end: add --expires, for example 2026-01-25T06:00:00Z")
-    with opened(arguments, create=True) as runledger:
+    check_word(arguments.subject, reason=arguments.reason, by=arguments.by)
+    with opened(arguments, write=True) as runledger:
         known = runledger.seen(arguments.subject)
         event = runledger.override(
             arguments.subject,
@@ -232,7 +254,7 @@ def _override(arguments: argparse.Namespace) -> int:
     return exits.DONE
 
 
-def _print(decision: Any, arguments: argparse.Namespace) -> int:
+def _print(decision: Any, arguments: argparse.Namespace, runledger: Runledger) -> int:
     import msgspec
 
     from runledger.cli.streams import reader_may_leave
@@ -244,5 +266,5 @@ def _print(decision: Any, arguments: argparse.Namespace) -> int:
         if arguments.json:
             print_json(msgspec.to_builtins(decision))
         else:
-            print_decision(decision)
+            print_decision(decision, runledger.settings.shown_ledger)
     return SHOWN[decision.kind].verdicts[decision.verdict].exit_code

@@ -90,7 +90,7 @@ def _decisions(arguments: argparse.Namespace) -> int:
     from runledger.cli.ledger_options import opened
     from runledger.terminal.output import note_no_match, print_json, table, talk
 
-    with opened(arguments, create=False) as runledger:
+    with opened(arguments) as runledger:
         found: list[Any] = [event.data for event in runledger.decisions(*arguments.where)]
     note_no_match(len(found), arguments.where)
     if arguments.json:
@@ -135,7 +135,7 @@ def _replay(arguments: argparse.Namespace) -> int:
     from runledger.cli.progress import progress
     from runledger.terminal.output import colour, print_json, say
 
-    with opened(arguments, create=False) as runledger, progress("replaying") as advance:
+    with opened(arguments) as runledger, progress("replaying") as advance:
         result = runledger.replay(*arguments.decisions, progress=advance)
     if arguments.json:
         print_json(

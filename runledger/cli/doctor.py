@@ -60,9 +60,9 @@ def _checks(arguments: argparse.Namespace) -> Iterator[_Check]:
         yield _failed("configuration", error)
         return
     nodes = 0 if settings.fleet is None else len(settings.fleet.nodes)
-    where = settings.config_path or "no runledger.toml here"
+    where = settings.config_path or "no runledger.toml here or above"
     yield _Check("configuration", True, f"{where}; {counted(nodes, 'node')}")
-    yield from _ledger_checks(arguments)
+    yield from _ledger_checks(settings)
     yield _spool_check(settings)
 
 
@@ -80,15 +80,16 @@ def _engine_checks() -> Iterator[_Check]:
         yield _Check(shown, not problem, problem or f"{version(name)} fires rules {decides}")
 
 
-def _ledger_checks(arguments: argparse.Namespace) -> Iterator[_Check]:
+def _ledger_checks(settings: Settings) -> Iterator[_Check]:
     from ledger.errors import RunledgerError
     from rules.fold import Fold
-    from runledger.api.facade import open
+    from runledger.api.facade import open_with
     from runledger.deciding.folding import check_checkpoints
 
     try:
         # To write, too: what waits in the spool is delivered.
-        with open(arguments.ledger, config=arguments.config, create=False) as runledger:
+        with open_with(settings, create=False) as runledger:
+            yield _Check("ledger", True, settings.shown_ledger)
             delivered = runledger.deliver_spooled()
             if delivered.delivered:
                 yield _Check(

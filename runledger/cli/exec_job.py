@@ -49,7 +49,7 @@ def add(commands: Commands) -> None:
 
 def _exec(arguments: argparse.Namespace) -> int:
     from runledger.api.guarding import Context, reporter_of
-    from runledger.config.settings import load_settings
+    from runledger.cli.ledger_options import settings_of
     from runledger.errors import BadInput
     from runledger.intake.commands import Attempts, execute, job_name
     from runledger.intake.spooling import recorder_at
@@ -58,7 +58,7 @@ def _exec(arguments: argparse.Namespace) -> int:
     argv = arguments.argv[1:] if arguments.argv[:1] == ["--"] else arguments.argv
     if not argv or not argv[0]:
         raise BadInput("no command to run: write it after --, as in runledger exec -- python x.py")
-    settings = load_settings(ledger=arguments.ledger, config=arguments.config)
+    settings = settings_of(arguments)
     recorder = recorder_at(settings)
     warned: set[str] = set()
 

@@ -14,8 +14,10 @@ from typing import BinaryIO
 from ledger import Filter, Ledger, parse_filters
 from ledger.export import export_lines
 from ledger.redacted_export import RedactedExport
+from ledger.registry import PAYLOAD_TYPES
 from ledger.text.humanize import counted
 from ledger.text.secrets import environment_secrets
+from rules.kinds import DECIDED_TYPES
 from runledger.cli import exits
 from runledger.cli.ledger_options import opened
 from runledger.cli.progress import progress
@@ -30,24 +32,27 @@ def export(arguments: argparse.Namespace) -> int:
     if arguments.redact and arguments.format != "ndjson":
         raise BadInput("--redact writes events as NDJSON: leave --format out")
     where = parse_filters(arguments.where)
-    with opened(arguments, create=False) as runledger, progress("exporting") as advance:
+    types = set(PAYLOAD_TYPES) - set(DECIDED_TYPES) if arguments.evidence else None
+    with opened(arguments) as runledger, progress("exporting") as advance:
         if arguments.redact:
             count = _redacted(runledger.ledger, where, arguments.output, advance)
         elif arguments.format == "ndjson":
             count = 0
             with _output(arguments.output) as out:
-                for count, line in enumerate(export_lines(runledger.ledger, where), 1):
+                for count, line in enumerate(export_lines(runledger.ledger, where, types=types), 1):
                     out.write(line)
                     advance(count)
         elif arguments.format == "csv":
             from runledger.exporting.tabular import write_csv
 
             with _output(arguments.output) as out:
-                count = write_csv(runledger.ledger, where, out, advance)
+                count = write_csv(runledger.ledger, where, out, advance, types=types)
         else:
             from runledger.exporting.tabular import write_parquet
 
-            count = write_parquet(runledger.ledger, where, Path(arguments.output), advance)
+            count = write_parquet(
+                runledger.ledger, where, Path(arguments.output), advance, types=types
+            )
     note_no_match(count, arguments.where)
     return exits.DONE
 

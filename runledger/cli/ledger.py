@@ -47,6 +47,9 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--format", choices=["ndjson", "csv", "parquet"], default="ndjson", help="default: ndjson"
     )
+    parser.add_argument(
+        "--evidence", action="store_true", help="without decisions: what they were made from"
+    )
     parser.add_argument("--output", metavar="FILE", help="default: stdout")
     parser.add_argument(
         "--redact",
@@ -102,7 +105,7 @@ def _events(arguments: argparse.Namespace) -> int:
     from runledger.cli.ledger_options import opened
     from runledger.terminal.output import note_no_match
 
-    with opened(arguments, create=False) as runledger:
+    with opened(arguments) as runledger:
         found = runledger.ledger.read(where=parse_filters(arguments.where))
         count = _write_json(found) if arguments.json else _write_lines(found)
     note_no_match(count, arguments.where)
@@ -177,7 +180,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 
     expect = None if arguments.expect_head is None else _head(arguments.expect_head)
     try:
-        with opened(arguments, create=False) as runledger, progress("verifying") as advance:
+        with opened(arguments) as runledger, progress("verifying") as advance:
             result = verify(runledger.ledger, expect=expect, progress=advance)
     except Damaged as error:  # not even its tables can be read: an answer, too
         talk(str(error))
@@ -209,10 +212,10 @@ def _backup(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
     from ledger import backup, open_ledger
-    from runledger.config.settings import load_settings
+    from runledger.cli.ledger_options import settings_of
     from runledger.terminal.output import print_json, say
 
-    settings = load_settings(ledger=arguments.ledger, config=arguments.config)
+    settings = settings_of(arguments)
     with open_ledger(settings.ledger, create=False, readonly=True, older=True) as ledger:
         head = backup(ledger, Path(arguments.file))
     if arguments.json:
@@ -224,10 +227,10 @@ def _backup(arguments: argparse.Namespace) -> int:
 
 def _upgrade(arguments: argparse.Namespace) -> int:
     from ledger import HEAD_REVISION, upgrade
-    from runledger.config.settings import load_settings
+    from runledger.cli.ledger_options import settings_of
     from runledger.terminal.output import print_json, say
 
-    settings = load_settings(ledger=arguments.ledger, config=arguments.config)
+    settings = settings_of(arguments)
     before = upgrade(settings.ledger)
     if arguments.json:
         print_json({"before": before, "now": HEAD_REVISION})

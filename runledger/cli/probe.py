@@ -68,11 +68,17 @@ def probe_for_step(runledger: Runledger, step: str, *, remedy: bool) -> Probed:
 
 
 def _probe(arguments: argparse.Namespace) -> int:
-    from runledger.cli.ledger_options import opened
+    from runledger.cli.ledger_options import opened, settings_of
     from runledger.cli.progress import progress
+    from runledger.config.settings import fleet_to_reach
     from runledger.terminal.output import print_json
 
-    with opened(arguments, create=True) as runledger, progress("nodes looked at") as advance:
+    settings = settings_of(arguments)
+    fleet_to_reach(settings)
+    with (
+        opened(arguments, create=True, settings=settings) as runledger,
+        progress("nodes looked at") as advance,
+    ):
         probed = runledger.probe(arguments.nodes, progress=advance)
     if arguments.json:
         print_json(probed.as_json())
@@ -114,7 +120,7 @@ def _cleanup(arguments: argparse.Namespace) -> int:
     from runledger.cli.progress import progress
     from runledger.terminal.output import colour, print_json, say
 
-    with opened(arguments, create=True) as runledger, progress("nodes cleaned up") as advance:
+    with opened(arguments, write=True) as runledger, progress("nodes cleaned up") as advance:
         cleaned = runledger.cleanup(
             arguments.nodes,
             dry_run=arguments.dry_run,
@@ -136,11 +142,10 @@ def _cleanup(arguments: argparse.Namespace) -> int:
 
 
 def _reclassify(arguments: argparse.Namespace) -> int:
-    from runledger.api.facade import open
+    from runledger.cli.ledger_options import opened
     from runledger.terminal.output import print_json, say
 
-    # To write, but into a ledger that is there: a new one has no line to judge.
-    with open(arguments.ledger, config=arguments.config, create=False) as runledger:
+    with opened(arguments, write=True) as runledger:
         done = runledger.reclassify()
     if arguments.json:
         print_json(done._asdict())

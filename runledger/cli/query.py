@@ -58,7 +58,7 @@ def _mib(text: str) -> int:
 
 def _query(arguments: argparse.Namespace) -> int:
     from ledger import open_ledger
-    from runledger.config.settings import load_settings
+    from runledger.cli.ledger_options import settings_of
     from runledger.querying import Budget, query
     from runledger.terminal.output import talk
 
@@ -68,7 +68,7 @@ def _query(arguments: argparse.Namespace) -> int:
     if limit is None and format_ == "table":
         limit = _TABLE_ROWS
     budget = Budget(arguments.timeout)
-    settings = load_settings(ledger=arguments.ledger, config=arguments.config)
+    settings = settings_of(arguments)
     with open_ledger(settings.ledger, create=False, readonly=True) as ledger:
         _watch(budget)
         with query(

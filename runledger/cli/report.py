@@ -52,7 +52,7 @@ def _report(arguments: argparse.Namespace) -> int:
 
     path = Path(arguments.output)
     check_free(path, "report")
-    with opened(arguments, create=False) as runledger, progress("reading") as advance:
+    with opened(arguments) as runledger, progress("reading") as advance:
         made = report_of(
             runledger.session,
             run=arguments.run_id,

@@ -95,12 +95,12 @@ def _policy(arguments: argparse.Namespace) -> Any:
     from runledger.cli.ledger_options import opened
 
     try:
-        with opened(arguments, create=False) as runledger:
+        with opened(arguments) as runledger:
             return runledger.policy
     except NotFound:
-        from runledger.config.settings import load_settings
+        from runledger.cli.ledger_options import settings_of
 
-        settings = load_settings(ledger=arguments.ledger, config=arguments.config)
+        settings = settings_of(arguments)
         return settings.read_policy() or default_policy()
 
 
@@ -109,7 +109,7 @@ def _context(arguments: argparse.Namespace) -> int:
     from runledger.llm.prompt_context import proposal_context
     from runledger.terminal.output import print_json
 
-    with opened(arguments, create=False) as runledger:
+    with opened(arguments) as runledger:
         context = proposal_context(
             runledger.session,
             study=arguments.study,
@@ -144,7 +144,7 @@ def _check(arguments: argparse.Namespace) -> int:
     from runledger.terminal.output import print_json, say
 
     program = _identity(arguments)
-    with opened(arguments, create=False) as runledger:
+    with opened(arguments) as runledger:
         checked = check_study(runledger.ledger, arguments.study, program)
     if arguments.json:
         print_json(msgspec.to_builtins(checked))
@@ -173,7 +173,7 @@ def _define(arguments: argparse.Namespace) -> int:
     from runledger.terminal.output import print_json, say
 
     identity = _identity(arguments)
-    with opened(arguments, create=True) as runledger:
+    with opened(arguments, write=True) as runledger:
         at_us = runledger.now() if arguments.at is None else parse_time(arguments.at)
         event = define_study(runledger.ledger, arguments.study, identity, at_us)
     if arguments.json:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from runledger.cli import exits
 from runledger.cli.parser import Commands, command
+
+_NEW = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
 
 
 def add(commands: Commands) -> None:
@@ -46,11 +49,11 @@ def _init(arguments: argparse.Namespace) -> int:
     from ledger.text.characters import plain
     from ledger.text.humanize import counted
     from runledger.cli.ledger_options import opened
-    from runledger.config.settings import CONFIG_NAME
     from runledger.config.starter import starter
+    from runledger.config.trusted import CONFIG_NAME
     from runledger.terminal.output import print_json, say
 
-    config = Path(arguments.config or CONFIG_NAME)
+    config = Path(arguments.config or os.environ.get("RUNLEDGER_CONFIG") or CONFIG_NAME)
     node_file = None
     if arguments.node_file is not None:
         node_file = read_text(arguments.node_file)
@@ -61,8 +64,10 @@ def _init(arguments: argparse.Namespace) -> int:
         new = [watch for watch in watches if watch.subject not in known]
         for watch in new:
             runledger.note(watch, source="runledger/init")
-        policy, fleet = runledger.policy, runledger.fleet
-        runledger.catalog.activate(policy, fleet, now_us=runledger.now(), source="runledger/init")
+        fleet = runledger.fleet
+        runledger.catalog.activate(
+            runledger.session.judge(), now_us=runledger.now(), source="runledger/init"
+        )
         location = shown(locate(runledger.settings.ledger))
     watched = [watch.subject for watch in watches]
     if arguments.json:
@@ -98,7 +103,8 @@ def _new_file(path: Path, text: str) -> Iterator[None]:
     from ledger.errors import AlreadyThere
 
     try:
-        file = path.open("x", encoding="utf-8")
+        # For nobody else to write, whatever the umask: it directs what is run.
+        file = os.fdopen(os.open(path, _NEW, 0o644), "w", encoding="utf-8")
     except FileExistsError:
         raise AlreadyThere(f"{path} is there already: edit it, or move it away first") from None
     try:

@@ -22,7 +22,7 @@ from runledger.terminal.whatif_text import changed_reasons, show_whatif
 def run(arguments: argparse.Namespace) -> int:
     """The command."""
     change = _change(arguments)
-    with opened(arguments, create=False) as runledger, progress("asking what if") as advance:
+    with opened(arguments) as runledger, progress("asking what if") as advance:
         decided = list(runledger.decisions(*arguments.where))
         result = what_if(runledger.ledger, runledger.catalog, decided, change, advance)
     for text in result.unmatched:

@@ -34,7 +34,7 @@ _LONGEST = 200
 
 def run(arguments: argparse.Namespace) -> int:
     """The command."""
-    with opened(arguments, create=False) as runledger, progress("asking") as advance:
+    with opened(arguments) as runledger, progress("asking") as advance:
         found = explain(
             runledger.ledger,
             runledger.catalog,
@@ -53,13 +53,13 @@ def run(arguments: argparse.Namespace) -> int:
 
         say(to_html(found).rstrip("\n"))
     else:
-        _print(found)
+        _print(found, runledger.settings.shown_ledger)
     return exits.DONE
 
 
-def _print(found: Explanation) -> None:
+def _print(found: Explanation, ledger: str) -> None:
     decision = found.decision
-    print_decision(decision)
+    print_decision(decision, ledger)
     question = ", ".join(f"{key} {_value(value)}" for key, value in decision.question.items())
     _heading("Asked")
     say(plain(f"  {decision.kind}{': ' if question else ''}{question}"))

@@ -1,18 +1,40 @@
-"""Policies and fleets as the ledger holds them: by digest, and the ones in force."""
+"""Policies and fleets as the ledger holds them: by digest, and the ones in force.
+
+The digest of one is the SHA-256 of the text that was recorded, byte for byte. An
+older text is read with today's defaults for the keys it lacks, and keeps it.
+"""
 
 from __future__ import annotations
 
 import threading
+from typing import NamedTuple
 
 from ledger import Ledger, new_event
 from ledger.canonical import digest
 from ledger.payloads import FleetConfigured, PolicyActivated
-from rules.decide import Judge
-from rules.fleet import Fleet, fleet_digest, fleet_text, parse_fleet
-from rules.policy import Policy, default_policy, parse_policy, policy_digest, policy_text
-from runledger.errors import Missing
+from rules.decide import Digests, Judge
+from rules.fleet import Fleet, InvalidFleet, fleet_digest, fleet_text, parse_fleet
+from rules.policy import (
+    InvalidPolicy,
+    Policy,
+    default_policy,
+    parse_policy,
+    policy_digest,
+    policy_text,
+)
+from runledger.errors import BadInput, Missing
 
-_TYPES = ("policy_activated", "fleet_configured")
+_POLICY, _FLEET = PolicyActivated.event_type, FleetConfigured.event_type
+
+
+class UnreadableText(BadInput):
+    """A recorded policy or fleet that this version cannot read: a newer one's, or none at all."""
+
+
+class _Recorded(NamedTuple):
+    name: str
+    text: str
+    sequence: int
 
 
 class Catalog:
@@ -21,45 +43,53 @@ class Catalog:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._read_to = 0
-        self._texts: dict[str, tuple[str, str]] = {}
+        self._texts: dict[str, _Recorded] = {}
         self._newest: dict[str, str] = {}
-        self._judges: dict[tuple[str, str], Judge] = {}
+        self._judges: dict[Digests, Judge] = {}
         self._lock = threading.RLock()
 
     def _refresh(self) -> None:
         head = self._ledger.head().sequence
-        for event in self._ledger.read(after=self._read_to, upto=head, types=_TYPES):
+        for event in self._ledger.read(after=self._read_to, upto=head, types=(_POLICY, _FLEET)):
             data = event.data
             assert isinstance(data, PolicyActivated | FleetConfigured)
-            actual = digest(data.text.encode())
-            self._texts[actual] = (data.name, data.text)
+            actual = digest(data.text.encode())  # whatever the event says it is
+            self._texts[actual] = _Recorded(data.name, data.text, event.sequence)
             self._newest[event.type] = actual
         self._read_to = head
 
-    def newest_policy(self) -> Policy:
-        """The policy activated last; the default one where none was."""
+    def _newest_digest(self, type_: str) -> str | None:
         with self._lock:
             self._refresh()
-            newest = self._newest.get("policy_activated")
-            return default_policy() if newest is None else self.policy(newest)
+            return self._newest.get(type_)
+
+    def newest_policy(self) -> Policy:
+        """The policy activated last; the default one where none was. Raises `UnreadableText`."""
+        newest = self._newest_digest(_POLICY)
+        return default_policy() if newest is None else self.policy(newest)
 
     def newest_fleet(self) -> Fleet:
-        """The fleet configured last; an empty one where none was."""
-        with self._lock:
-            self._refresh()
-            newest = self._newest.get("fleet_configured")
-            return Fleet() if newest is None else self.fleet(newest)
+        """The fleet configured last; an empty one where none was. Raises `UnreadableText`."""
+        newest = self._newest_digest(_FLEET)
+        return Fleet() if newest is None else self.fleet(newest)
 
-    def policy(self, policy_digest_: str) -> Policy:
-        """The policy with this digest; raises `Missing`."""
-        name, text = self._text(policy_digest_, "policy")
-        return parse_policy(text, name=name)
+    def policy(self, wanted: str) -> Policy:
+        """The policy with this digest; raises `Missing` and `UnreadableText`."""
+        recorded = self._recorded(wanted, "policy")
+        try:
+            return parse_policy(recorded.text, name=recorded.name)
+        except InvalidPolicy as error:
+            raise _unreadable("policy", recorded, str(error)) from None
 
-    def fleet(self, fleet_digest_: str) -> Fleet:
-        """The fleet with this digest; raises `Missing`."""
-        return parse_fleet(self._text(fleet_digest_, "fleet")[1])
+    def fleet(self, wanted: str) -> Fleet:
+        """The fleet with this digest; raises `Missing` and `UnreadableText`."""
+        recorded = self._recorded(wanted, "fleet")
+        try:
+            return parse_fleet(recorded.text)
+        except InvalidFleet as error:
+            raise _unreadable("fleet", recorded, str(error)) from None
 
-    def _text(self, wanted: str, what: str) -> tuple[str, str]:
+    def _recorded(self, wanted: str, what: str) -> _Recorded:
         with self._lock:
             if wanted not in self._texts:
                 self._refresh()
@@ -68,29 +98,61 @@ class Catalog:
             raise Missing(f"the ledger does not hold the {what} with digest {wanted}")
         return found
 
-    def activate(self, policy: Policy, fleet: Fleet, *, now_us: int, source: str) -> None:
-        """Write down policy and fleet where they are not the newest the ledger knows."""
-        with self._lock:
-            self._refresh()
-            events = []
-            if self._newest.get("policy_activated") != policy_digest(policy):
-                payload = PolicyActivated(
-                    name=policy.name, digest=policy_digest(policy), text=policy_text(policy)
-                )
-                events.append(new_event(payload, time_us=now_us, source=source))
-            if self._newest.get("fleet_configured") != fleet_digest(fleet):
-                text = fleet_text(fleet)
-                configured = FleetConfigured(name="fleet", digest=fleet_digest(fleet), text=text)
-                events.append(new_event(configured, time_us=now_us, source=source))
-            if events:
-                self._ledger.append(events)
-                self._refresh()
+    # -- judges ----------------------------------------------------------------
 
-    def judge(self, policy: Policy, fleet: Fleet) -> Judge:
-        """A judge for a policy and fleet, made once."""
-        key = (policy_digest(policy), fleet_digest(fleet))
+    def in_force(self, policy: Policy | None, fleet: Fleet | None) -> Judge:
+        """The judge by a configured policy and fleet; None: by the ledger's newest."""
+        digests = Digests(
+            (self._newest_digest(_POLICY) or "") if policy is None else policy_digest(policy),
+            (self._newest_digest(_FLEET) or "") if fleet is None else fleet_digest(fleet),
+        )
+        policy = self.newest_policy() if policy is None else policy
+        fleet = self.newest_fleet() if fleet is None else fleet
+        return self._judge(
+            policy,
+            fleet,
+            Digests(digests.policy or policy_digest(policy), digests.fleet or fleet_digest(fleet)),
+        )
+
+    def recorded(self, digests: Digests) -> Judge:
+        """The judge by a recorded policy and fleet; raises `Missing` and `UnreadableText`."""
+        return self._judge(self.policy(digests.policy), self.fleet(digests.fleet), digests)
+
+    def judge(self, policy: Policy, fleet: Fleet, *, recorded_fleet: str = "") -> Judge:
+        """A judge by any policy and fleet; ``recorded_fleet`` is the digest of the ledger's."""
+        return self._judge(
+            policy, fleet, Digests(policy_digest(policy), recorded_fleet or fleet_digest(fleet))
+        )
+
+    def _judge(self, policy: Policy, fleet: Fleet, digests: Digests) -> Judge:
         with self._lock:
-            judge = self._judges.get(key)
-            if judge is None:
-                judge = self._judges[key] = Judge(policy, fleet)
-            return judge
+            if digests not in self._judges:
+                self._judges[digests] = Judge(policy, fleet, digests=digests)
+            return self._judges[digests]
+
+    def activate(self, judge: Judge, *, now_us: int, source: str) -> None:
+        """Write down a judge's policy and fleet where they are not the newest the ledger knows."""
+        with self._lock:
+            payloads: list[PolicyActivated | FleetConfigured] = []
+            if self._newest_digest(_POLICY) != judge.digests.policy:
+                text = policy_text(judge.policy)
+                payloads.append(
+                    PolicyActivated(name=judge.policy.name, digest=digest(text.encode()), text=text)
+                )
+            if self._newest_digest(_FLEET) != judge.digests.fleet:
+                text = fleet_text(judge.fleet)
+                payloads.append(
+                    FleetConfigured(name="fleet", digest=digest(text.encode()), text=text)
+                )
+            if payloads:
+                self._ledger.append(
+                    new_event(each, time_us=now_us, source=source) for each in payloads
+                )
+
+
+def _unreadable(what: str, recorded: _Recorded, problems: str) -> UnreadableText:
+    return UnreadableText(
+        f"the {what} {recorded.name!r} that the ledger holds at position {recorded.sequence} is "
+        f"none that this version can read; upgrade runledger, or write a runledger.toml, which "
+        f"comes before what is recorded:\n{problems}"
+    )

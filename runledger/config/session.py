@@ -10,6 +10,7 @@ from functools import cached_property
 
 from ledger import Ledger
 from ledger.times import parse_time
+from rules.decide import Judge
 from rules.fleet import Fleet
 from rules.policy import Policy
 from runledger.config.catalog import Catalog
@@ -41,6 +42,10 @@ class Session:
     def fleet(self) -> Fleet:
         """The fleet in force: that of ``runledger.toml``, else the ledger's newest."""
         return self.settings.fleet or self.catalog.newest_fleet()
+
+    def judge(self) -> Judge:
+        """The judge by the policy and fleet in force."""
+        return self.catalog.in_force(self._own_policy, self.settings.fleet)
 
     def time(self, at: Time) -> int:
         """A time as microseconds since the epoch; now, where it is None."""

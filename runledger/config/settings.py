@@ -1,6 +1,8 @@
 """Settings: where the ledger is, and what ``runledger.toml`` says of policy and fleet.
 
-Read when asked for, never at import. The ledger is named, in this order, by the
+Read when asked for, never at import. The file is named by the caller or by
+``RUNLEDGER_CONFIG``, else looked for from the current folder upwards; only one
+that nobody else may write is used. The ledger is named, in this order, by the
 caller, by ``RUNLEDGER_LEDGER``, by the file, and else is ``./runledger.db``.
 """
 
@@ -16,13 +18,20 @@ from msgspec import Meta
 
 from ledger.event_checks import unknown_names
 from ledger.input_files import check_path, read_text
+from ledger.location import has_password, locate
+from ledger.location import shown as shown_location
 from ledger.strict_json import shown, shown_key
-from rules.fleet import Fleet, InvalidFleet, fleet_from_table
+from rules.fleet import Fleet, InvalidFleet, Node, fleet_from_table
 from rules.policy import InvalidPolicy, Policy, default_policy, parse_policy
 from rules.toml import check, parse_toml
+from runledger.config.trusted import (
+    CONFIG_NAME,
+    find_config,
+    require_trusted,
+    require_trusted_ssh,
+)
 from runledger.errors import BadInput, Missing
 
-CONFIG_NAME = "runledger.toml"
 DEFAULT_LEDGER = "runledger.db"
 
 _KEYS = ("ledger", "policy", "spool", "nodes", "steps", "probe")
@@ -62,6 +71,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     ledger: str
+    ledger_from_file: bool = False
+    """Whether the file named the ledger, and nobody named another."""
     config_path: Path | None = None
     spool: str | None = None
     """The folder for events that wait for the ledger; None: beside what it belongs to."""
@@ -75,11 +86,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Where relative paths in the file begin; without a file, the current folder."""
         return Path.cwd() if self.config_path is None else self.config_path.parent.absolute()
 
+    @property
+    def shown_ledger(self) -> str:
+        """The ledger as people are told of it: its whole path, or its URL without a password."""
+        url = locate(self.ledger)
+        return (
+            os.path.abspath(shown_location(url))
+            if url.get_backend_name() == "sqlite"
+            else shown_location(url)
+        )
+
     def read_policy(self) -> Policy | None:
         """The policy configured; raises `InvalidPolicy`, or `InvalidSettings` without its file."""
         file = self.policy_file
         if file is None:
             return self.policy
+        require_trusted(file)
         try:
             text = read_text(file)
         except (OSError, UnicodeDecodeError, BadInput) as error:
@@ -91,6 +113,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             raise InvalidPolicy(str(file), list(error.problems)) from None
 
 
+def fleet_to_reach(settings: Settings) -> Fleet:
+    """The fleet that may be reached: that of the file, never one that a ledger holds.
+
+    Raises `BadInput` where there is no file, or a node's ``ssh_config`` is not to be trusted.
+    """
+    if settings.fleet is None:
+        raise BadInput(
+            f"no {CONFIG_NAME} here or above: what a ledger says of a fleet is judged by, and "
+            "nothing is reached or run by it; make one with `runledger init`, name yours with "
+            "--config, or judge on what is recorded with `runledger preflight --no-probe`"
+        )
+    for node in settings.fleet.nodes:
+        require_trusted_node(node, settings.folder)
+    return settings.fleet
+
+
+def require_trusted_node(node: Node, folder: Path) -> None:
+    """Raise `BadInput` where somebody else may write the ``ssh_config`` that a node names."""
+    if node.ssh_config not in (None, "none"):
+        require_trusted_ssh(folder / Path(str(node.ssh_config)).expanduser())
+
+
 def load_settings(
     *,
     ledger: str | None = None,
@@ -100,17 +144,20 @@ def load_settings(
 ) -> Settings:
     """The settings in force; raises `InvalidSettings`.
 
-    A ``config`` that is named must exist (`Missing`); the one in the current folder need not.
+    A ``config`` that is named must exist (`Missing`); the one that is looked for need not.
     """
     environ = os.environ if environ is None else environ
     cwd = Path.cwd() if cwd is None else cwd
-    path = cwd / (config or CONFIG_NAME)
-    check_path(path)
     location = ledger or environ.get("RUNLEDGER_LEDGER")
-    if not path.exists():
-        if config is not None:
-            raise Missing(f"{path}: no such file; `runledger init --config {config}` makes one")
+    config = config or environ.get("RUNLEDGER_CONFIG")
+    if config:
+        check_path(config)
+    path = find_config(cwd, environ) if not config else cwd / config
+    if path is None:
         return Settings(ledger=location or str(cwd / DEFAULT_LEDGER))
+    if config and not path.exists():
+        raise Missing(f"{path}: no such file; `runledger init --config {config}` makes one")
+    require_trusted(path)
     table = _read(path)
     problems = [_unknown(key, meant) for key, meant in unknown_names(table, _KEYS)]
     problems += [
@@ -129,6 +176,7 @@ def load_settings(
         raise InvalidSettings(path, problems)
     return Settings(
         ledger=location or _beside(path, table.get("ledger", DEFAULT_LEDGER)),
+        ledger_from_file=not location and "ledger" in table,
         config_path=path,
         spool=_beside(path, table["spool"]) if "spool" in table else None,
         fleet=fleet,
@@ -179,8 +227,6 @@ def _beside(path: Path, location: str) -> str:
 def _location_problem(location: object) -> list[str]:
     if not isinstance(location, str) or _path_problem(location):
         return []
-    from ledger.location import has_password, locate
-
     try:
         if not has_password(locate(location)):
             return []

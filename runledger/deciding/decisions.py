@@ -17,11 +17,8 @@ from ledger.payloads import (
 from ledger.times import format_time
 from rules.decide import Draft, Judge
 from rules.engine import version
-from rules.fleet import Fleet, fleet_digest
 from rules.kinds import KINDS
-from rules.policy import Policy, policy_digest
 from rules.sources import judge_digest
-from runledger.config.catalog import Catalog
 from runledger.deciding.folding import History
 from runledger.version import __version__
 
@@ -32,9 +29,8 @@ OWN_FAILURE = "own_failure"
 class Decider:
     """Decides live: on the ledger as it is, and appends every decision to it."""
 
-    def __init__(self, ledger: Ledger, catalog: Catalog, *, source: str) -> None:
+    def __init__(self, ledger: Ledger, *, source: str) -> None:
         self._ledger = ledger
-        self._catalog = catalog
         self._source = source
         self._histories: dict[str, History] = {}
         self._one_at_a_time = threading.Lock()
@@ -44,14 +40,12 @@ class Decider:
         kind: str,
         question: dict[str, Any],
         *,
-        policy: Policy,
-        fleet: Fleet,
+        judge: Judge,
         at_us: int,
         as_of: int | None = None,
         cause: str | None = None,
     ) -> DecisionPayload:
         """Judge at ``at_us`` on the events up to position ``as_of`` (default: the head)."""
-        judge = self._catalog.judge(policy, fleet)
         head = self._ledger.head()
         sequence = head.sequence if as_of is None else min(as_of, head.sequence)
         chain_hash = head.hash if sequence == head.sequence else self._ledger.hash_at(sequence)
@@ -71,14 +65,12 @@ class Decider:
         question: dict[str, Any],
         draft: Draft,
         *,
-        policy: Policy,
-        fleet: Fleet,
+        judge: Judge,
         at_us: int,
     ) -> DecisionPayload:
         """Write down a decision that could not be judged."""
         head = self._ledger.head()
         cut = AsOf(sequence=head.sequence, hash=head.hash, time=format_time(at_us))
-        judge = self._catalog.judge(policy, fleet)
         return self._record(compose(kind, question, draft, cut, judge), at_us, None)
 
     def _record(self, decision: DecisionPayload, at_us: int, cause: str | None) -> DecisionPayload:
@@ -111,8 +103,8 @@ def compose(
         kind=kind,
         question=question,
         as_of=cut,
-        policy=PolicyRef(name=judge.policy.name, digest=policy_digest(judge.policy)),
-        fleet=FleetRef(digest=fleet_digest(judge.fleet)),
+        policy=PolicyRef(name=judge.policy.name, digest=judge.digests.policy),
+        fleet=FleetRef(digest=judge.digests.fleet),
         engine=EngineRef(
             version=f"{__version__} ({version(judge.rules.engine)})", rules=judge_digest()
         ),

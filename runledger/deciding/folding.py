@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
-from ledger import Event, Ledger, parse_filters
-from rules.fold import FOLDED_TYPES, RECLASSIFIED, Fold
+from ledger import Event, Ledger
+from rules.fold import FOLDED_TYPES, Fold
 from rules.state import State, dump_state, load_state
 from runledger.deciding.checkpoints import (
     Checkpoint,
@@ -25,7 +25,6 @@ from runledger.deciding.checkpoints import (
 CHECKPOINT_EVERY = 2_000
 """News, in positions, after which a live decision leaves a checkpoint behind."""
 
-_JUDGED_ANEW = parse_filters([f"source={RECLASSIFIED}*"])
 _KEPT = 12
 _KEPT_IN_MEMORY = 32
 _END_OF_TIME = 2**62
@@ -104,13 +103,13 @@ class History:
             return False  # something folded lies beyond the question's cut
         if from_sequence == sequence:
             return True
-        news = {"after": from_sequence, "upto": sequence, "types": FOLDED_TYPES}
+        news: dict[str, Any] = {"after": from_sequence, "upto": sequence, "types": FOLDED_TYPES}
         if self._ledger.exists(**news, until_us=min(newest_us - 1, at_us)):
             return False
-        # One that corrects another comes at the time of that one, and before it; and
-        # added events come after all others of their time.
-        tied = () if self._edit is not None else _JUDGED_ANEW
-        return not self._ledger.exists(**news, since_us=newest_us, until_us=newest_us, where=tied)
+        # One that supersedes another comes at the time of that one, which must then not
+        # have been folded; and added events come after all others of their time.
+        tied = self._ledger.read(**news, since_us=newest_us, until_us=newest_us)
+        return not any(self._edit is not None or event.supersedes for event in tied)
 
     # -- what is new -----------------------------------------------------------
 

@@ -62,7 +62,7 @@ class _Tour:
         """A decision, as its command prints it."""
         self.results[key] = {"verdict": decision.verdict, "outcome": decision.outcome}
         if not self.quiet:
-            print_decision(decision)
+            print_decision(decision, "the demo's ledger")
 
 
 def tour(keep: str | None, *, as_json: bool) -> int:

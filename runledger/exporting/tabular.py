@@ -44,7 +44,12 @@ def safe_cell(value: Any) -> Any:
 
 
 def write_csv(
-    ledger: Ledger, where: Iterable[Filter], out: BinaryIO, advance: Callable[[int], None]
+    ledger: Ledger,
+    where: Iterable[Filter],
+    out: BinaryIO,
+    advance: Callable[[int], None],
+    *,
+    types: Iterable[str] | None = None,
 ) -> int:
     """Events as RFC 4180 CSV with a heading, in UTF-8; returns how many.
 
@@ -53,7 +58,7 @@ def write_csv(
     """
     writer = csv_writer(out)
     writer.writerow(COLUMNS)
-    rows = itertools.chain.from_iterable(_pages(ledger, tuple(where)))
+    rows = itertools.chain.from_iterable(_pages(ledger, tuple(where), types))
     count = 0
     for count, row in enumerate(rows, 1):
         cells = [safe_cell(cell) for cell in row]
@@ -80,7 +85,12 @@ def csv_writer(out: BinaryIO) -> Any:
 
 
 def write_parquet(
-    ledger: Ledger, where: Iterable[Filter], path: Path, advance: Callable[[int], None]
+    ledger: Ledger,
+    where: Iterable[Filter],
+    path: Path,
+    advance: Callable[[int], None],
+    *,
+    types: Iterable[str] | None = None,
 ) -> int:
     """Events as a Parquet file; returns how many.
 
@@ -103,7 +113,7 @@ def write_parquet(
     ):
         count = 0
         packed: Future[None] | None = None
-        for batch in _batches(_pages(ledger, tuple(where))):
+        for batch in _batches(_pages(ledger, tuple(where), types)):
             columns = zip(*batch, strict=True)
             arrays = [
                 pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)
@@ -146,9 +156,11 @@ def _schema(pa: Any) -> Any:
     )
 
 
-def _pages(ledger: Ledger, where: tuple[Filter, ...]) -> Iterator[list[Row]]:
+def _pages(
+    ledger: Ledger, where: tuple[Filter, ...], types: Iterable[str] | None
+) -> Iterator[list[Row]]:
     """Rows that match, up to where the head is now: a writer cannot keep an export going."""
-    return ledger.pages(upto=ledger.head().sequence, where=where)
+    return ledger.pages(upto=ledger.head().sequence, where=where, types=types)
 
 
 def _batches(pages: Iterator[list[Row]]) -> Iterator[list[Row]]:

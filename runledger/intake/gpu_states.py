@@ -10,6 +10,7 @@ from typing import Any
 
 from collectors.reach import LOCALHOST
 from rules.fleet import Fleet, Node
+from runledger.config.settings import require_trusted_node
 
 
 def gpu_state_reader(
@@ -29,6 +30,7 @@ def gpu_state_reader(
 
         if known is None or not is_elsewhere(known):
             return read_gpu_state(pci)
+        require_trusted_node(known, folder)
         return fetch_gpu_state(node_spec(known, folder), pci)
 
     return read

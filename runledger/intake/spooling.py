@@ -20,13 +20,14 @@ from collectors.spool import Spool
 from ledger import Event, Ledger, open_ledger
 from ledger.location import locate
 from runledger.config.settings import Settings
+from runledger.intake.admission import admit
 
 _HIDDEN = ".runledger-spool"
 
 
 def recorder_of(ledger: Ledger, settings: Settings) -> Recorder:
     """The recorder of the open ledger that ``settings`` name."""
-    return Recorder(lambda events: ledger.append_new(events), *spools(settings))
+    return Recorder(lambda events: _append(ledger, events), *spools(settings))
 
 
 def recorder_at(settings: Settings) -> OpeningRecorder:
@@ -52,7 +53,13 @@ class OpeningRecorder(Recorder):
         with self._lock:
             if self._ledger is None:
                 self._ledger = open_ledger(self._location)
-        return self._ledger.append_new(events)
+        return _append(self._ledger, events)
+
+
+def _append(ledger: Ledger, events: Sequence[Event]) -> object:
+    """What waited in a folder may have been written there by anyone."""
+    admit(ledger, events)
+    return ledger.append_new(events)
 
 
 def spools(settings: Settings) -> tuple[Spool, ...]:

@@ -20,7 +20,6 @@ from rules.facts.parameters import ended_runs, history, scope_of, study_of
 from rules.facts.proposals import last_numbers, spent_within_a_day, within_reach
 from rules.folds.runs import scope_text
 from rules.kinds import EXCLUSIONS, PARAMETERS
-from rules.policy import policy_digest
 from rules.standings import standings
 from rules.state import Run, State
 from runledger.config.session import Session, Time
@@ -59,7 +58,7 @@ def proposal_context(
     at_us = session.time(at)
     head = session.ledger.head().sequence
     sequence = head if as_of is None else min(as_of, head)
-    judge = session.catalog.judge(session.policy, session.fleet)
+    judge = session.judge()
     state = History(session.ledger, judge.fold, persist=True).state_at(sequence, at_us)
     cards = standings(judge.rules, state, at_us).cards
     decided = judge.decide(PARAMETERS.name, question, state, at_us)
@@ -117,7 +116,7 @@ def _limits(
         }
 
     return {
-        "policy": {"name": name(policy.name), "digest": policy_digest(policy)},
+        "policy": {"name": name(policy.name), "digest": judge.digests.policy},
         "trials": of("trials"),
         "seed_count": of("seed_count"),
         "max_change": limits.max_change,
@@ -171,7 +170,7 @@ def _scope(scope: dict[str, Any] | None) -> list[dict[str, Any]] | None:
 
 
 def _time(judge: Judge, state: State, step: str | None, decided: Draft) -> dict[str, Any]:
-    configured = judge.fleet.steps.get(str(step)) if step is not None else None
+    configured = judge.fleet.step(str(step)) if step is not None else None
     counts = sorted(state.trial_times, key=int)
     own = str(decided.outcome["seed_count"])
     # The newest are not known by count: the largest cost most and are told first.

@@ -111,7 +111,7 @@ class Prober:
     ) -> Probed:
         try:
             done = self._look(wanted_targets, step, progress)
-            if remedy and step is not None and step in self.fleet.steps:
+            if remedy and step is not None:
                 return self._remedied(done, wanted_targets, step, progress)
         except RunledgerError:
             raise
@@ -129,10 +129,13 @@ class Prober:
         """Run the remedies that are needed, then look again at what they were for."""
         from runledger.probing.remedies import needed, run_all
 
+        configured = self.fleet.step(step)
+        if configured is None:
+            return done
         known, controller = self._memory.recall(
             [each.name for each in wanted_targets], self._clock()
         )
-        remedies = needed(wanted_targets, step, self.fleet.steps[step], known, controller)
+        remedies = needed(wanted_targets, step, configured, known, controller)
         if not remedies:
             return done
         remedied, events = run_all(

@@ -61,7 +61,7 @@ def targets(
     nodes = fleet.nodes if step is None else fleet.nodes_of(step)
     nodes = tuple(node for node in nodes if wanted is None or node.name in wanted)
     controller = next((node for node in fleet.nodes if node.address == LOCALHOST), None)
-    steps = fleet.steps if step is None else {step: fleet.steps.get(step, Step())}
+    steps = fleet.steps if step is None else {step: fleet.step(step) or Step()}
     inputs = _united(each.inputs for each in steps.values())
     found = []
     for node in nodes:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ledger import Event, Ledger
-from rules.fold import FOLDED_TYPES, RECLASSIFIED, Fold
+from rules.fold import FOLDED_TYPES, Fold
 from rules.state import State
 from runledger.deciding.folding import Edit, History, order
 
@@ -91,7 +91,7 @@ class Playback:
 
     def _late(self, event: Event) -> bool:
         """Whether an event should have been folded before others that were."""
-        if event.source.startswith(RECLASSIFIED):  # what it corrects must not be folded
+        if event.supersedes is not None:  # that one must not be folded
             return event.time_us <= self._newest[0]
         return order(event) < self._newest
 

@@ -16,7 +16,7 @@ from ledger.canonical import canonical
 from ledger.payloads import AsOf, DecisionPayload
 from ledger.registry import PAYLOAD_TYPES
 from ledger.times import format_time, parse_time
-from rules.decide import Judge
+from rules.decide import Digests, Judge
 from runledger.config.catalog import Catalog
 from runledger.deciding.decisions import OWN_FAILURE, compose
 from runledger.deciding.folding import Edit
@@ -63,8 +63,7 @@ def recorded_judges(catalog: Catalog) -> Judges:
     """The judge each decision was made by, found by its digests."""
 
     def judge(decision: DecisionPayload) -> Judge:
-        policy = catalog.policy(decision.policy.digest)
-        return catalog.judge(policy, catalog.fleet(decision.fleet.digest))
+        return catalog.recorded(Digests(decision.policy.digest, decision.fleet.digest))
 
     cache: dict[tuple[str, str], Judge] = {}
 
@@ -163,9 +162,6 @@ def replay(
 
 def different_fields(recorded: DecisionPayload, replayed: DecisionPayload) -> list[str]:
     """The fields that keep a decision made again from being identical."""
-    # Policy and fleet were found by their digests, whatever today's text of them would be.
-    policy = msgspec.structs.replace(replayed.policy, digest=recorded.policy.digest)
-    replayed = msgspec.structs.replace(replayed, policy=policy, fleet=recorded.fleet)
     return [
         name for name in COMPARED if not _same(getattr(recorded, name), getattr(replayed, name))
     ]

@@ -16,7 +16,7 @@ from ledger import Event, Filter, Ledger, NotFound, once_each
 from ledger.filters import any_matches
 from ledger.payloads import DecisionPayload
 from rules.decide import Judge
-from rules.kinds import KINDS
+from rules.kinds import DECIDED_TYPES, KINDS
 from rules.policy import Policy, default_policy, with_settings
 from runledger.config.catalog import Catalog
 from runledger.deciding.folding import Edit
@@ -157,7 +157,7 @@ def _judges(catalog: Catalog, change: Change) -> Judges:
             policy = change.policy or own.policy
             if change.settings:
                 policy = with_settings(policy, list(change.settings))
-            made[key] = catalog.judge(policy, own.fleet)
+            made[key] = catalog.judge(policy, own.fleet, recorded_fleet=own.digests.fleet)
         return made[key]
 
     return judge
@@ -190,11 +190,13 @@ def _edit(ledger: Ledger, change: Change) -> Edit | None:
 def _added(ledger: Ledger, change: Change) -> list[Event]:
     """The events to add, each once; one that is stored already keeps its position.
 
-    Raises `Conflict` where an id has two contents and the stored one is not left out.
+    Decisions are passed over, as they are no evidence. Raises `Conflict` where
+    an id has two contents and the stored one is not left out.
     """
-    ids = dict.fromkeys(event.id for event in change.added)
+    added = [event for event in change.added if event.type not in DECIDED_TYPES]
+    ids = dict.fromkeys(event.id for event in added)
     stored = [event for id in ids if (event := _kept(ledger, id, change)) is not None]
-    unplaced = (msgspec.structs.replace(event, sequence=0) for event in change.added)
+    unplaced = (msgspec.structs.replace(event, sequence=0) for event in added)
     return once_each([*stored, *unplaced])
 
 

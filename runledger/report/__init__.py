@@ -59,17 +59,16 @@ def report_of(
     where there is nothing to report, `BadInput` and `InvalidTime`.
     """
     now_us = session.now()
-    policy, fleet = session.policy, session.fleet
+    judge = session.judge()
     selection = choose(
         session.ledger,
-        fleet,
+        judge.fleet,
         run=run,
         node=node,
         since_us=parse_time(since) if isinstance(since, str) else since,
         until_us=parse_time(until) if isinstance(until, str) else until,
         now_us=now_us,
     )
-    judge = session.catalog.judge(policy, fleet)
     return make_report(
         session.ledger, judge, selection, now_us=now_us, title=title, progress=progress
     )

@@ -11,11 +11,11 @@ from collections.abc import Callable
 
 import msgspec
 
-from ledger import Ledger, parse_filters
+from ledger import Ledger
 from ledger.payloads import DecisionPayload, Finding
 from rules.decide import Judge
 from rules.facts.gpus import CardStanding
-from rules.fold import RECLASSIFIED
+from rules.fold import without_superseded
 from rules.kinds.kind import findings
 from rules.standings import standings
 from rules.state import State
@@ -59,20 +59,17 @@ def read(
     _earlier_decisions(ledger, selection, collected)
     history = _Looking(ledger, judge.fold, persist=True)
     state = history.state_at(selection.upto, selection.since_us - 1)
-    judged_anew = _judged_anew(ledger, selection)
     period = ledger.read(
         upto=selection.upto,
         since_us=selection.since_us,
         until_us=selection.until_us,
         order="time",
     )
-    for count, event in enumerate(period, 1):
+    for count, event in enumerate(without_superseded(period), 1):
         while event.time_us > cards.end_us:
             _sample(judge, state, cards)
         if not count % _TELL_EVERY:
             progress(count)
-        if event.id in judged_anew:
-            continue
         judge.fold.apply(state, event)
         cards.happened(event.time_us)
         if selection.includes(event):
@@ -94,17 +91,6 @@ def read(
 
 def _sample(judge: Judge, state: State, cards: CardMap) -> None:
     cards.sample(standings(judge.rules, state, cards.end_us).cards.values())
-
-
-def _judged_anew(ledger: Ledger, selection: Selection) -> frozenset[str]:
-    """Ids of events that others judge anew; those carry the time of what they replace."""
-    found = ledger.read(
-        upto=selection.upto,
-        since_us=selection.since_us,
-        until_us=selection.until_us,
-        where=parse_filters([f"source={RECLASSIFIED}*"]),
-    )
-    return frozenset(event.causationid for event in found if event.causationid is not None)
 
 
 def _earlier_decisions(ledger: Ledger, selection: Selection, collected: Collected) -> None:

@@ -14,7 +14,6 @@ from ledger.text import humanize
 from ledger.times import to_datetime
 from rules.decide import Judge
 from rules.facts.gpus import CardStanding
-from rules.policy import policy_digest
 from runledger.report import phrases
 from runledger.report.cards import DAY_US, CardMap, Cell, Column, Row
 from runledger.report.gathering import Pass
@@ -71,7 +70,7 @@ def view(
         "selection": selection,
         "now_us": now_us,
         "head": (selection.upto, ledger.hash_at(selection.upto)),
-        "policy": (judge.policy.name, policy_digest(judge.policy)),
+        "policy": (judge.policy.name, judge.digests.policy),
         "left_out": _left_out(selection),
         "collected": collected,
         "summary": summarise(selection, gathered, rows),

@@ -19,8 +19,8 @@ _TONES = {"good": "good", "plain": "strong", "poor": "poor", "bad": "bad", "unsu
 _INDENT = " " * 8
 
 
-def print_decision(decision: DecisionPayload) -> None:
-    """One decision with its findings and what to do."""
+def print_decision(decision: DecisionPayload, ledger: str) -> None:
+    """One decision with its findings, what to do, and the ledger that it speaks of."""
     shown = SHOWN[decision.kind]
     heading = shown.heading(decision)
     if heading is not None:
@@ -30,7 +30,8 @@ def print_decision(decision: DecisionPayload) -> None:
     _blocks(shown.above(decision))
     _findings(decision.findings)
     _blocks(shown.below(decision))
-    say(colour(plain(f"decision {decision.decision} at position {decision.as_of.sequence}"), "dim"))
+    where = f"decision {decision.decision} at position {decision.as_of.sequence} of {ledger}"
+    say(colour(plain(where), "dim"))
 
 
 def _blocks(blocks: Iterable[Block]) -> None:

@@ -63,6 +63,9 @@ class Recomputed:
             self._say("node_excluded", "degrade", f"node/{node.name}")
             if self._is_lost(node.name):
                 self._say("node_unreachable", "degrade", f"node/{node.name}")
+        if self.question["step"] not in self.fleet.steps:
+            severity = self.policy.preflight.unconfigured_step if self.fleet.steps else "info"
+            self._say("step_not_configured", severity, f"step/{self.question['step']}")
         allowed = len(lost) <= self.policy.preflight.allow_missing_nodes
         for node in lost:
             self._say("node_unreachable", "degrade" if allowed else "block", f"node/{node.name}")

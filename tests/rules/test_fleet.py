@@ -77,3 +77,17 @@ def test_all_problems_of_a_step_are_named_together() -> None:
     with pytest.raises(InvalidFleet) as caught:
         parse_fleet('[steps."3"]\nramdisk = [""]\ntimeout_s = "x"\ninput = []')
     assert len(caught.value.problems) == 3
+
+
+def test_an_alias_names_one_step_only() -> None:
+    with pytest.raises(InvalidFleet) as caught:
+        parse_fleet('[steps.1]\naliases = ["2", "1"]\n[steps.2]\n[steps.3]\naliases = ["2"]')
+    assert [problem.partition(":")[0] for problem in caught.value.problems] == [
+        'steps."1".aliases',
+        'steps."1".aliases',
+        'steps."3".aliases',
+    ]
+
+
+def test_a_fleet_without_aliases_keeps_its_text() -> None:
+    assert "aliases" not in fleet_text(parse_fleet("[steps.1]\ntimeout_s = 5"))

@@ -18,9 +18,9 @@ from ledger.payloads import (
     TrialCompleted,
 )
 from rules.explain import Watched
-from rules.fleet import Fleet, parse_fleet
+from rules.fleet import Fleet, fleet_text, parse_fleet
 from rules.policy import default_policy, with_settings
-from tests.rules.histories import NOON, H, M, S, Story, found, pci
+from tests.rules.histories import FLEET, NOON, H, M, S, Story, found, pci
 
 
 def test_fresh_evidence_of_healthy_nodes_is_a_go() -> None:
@@ -75,9 +75,39 @@ def test_with_no_node_configured_nothing_is_known() -> None:
     assert Story(Fleet()).preflight().verdict == "unknown"
 
 
+def test_a_step_that_is_not_configured_is_no_go_and_names_the_nearest() -> None:
+    draft = Story().healthy().preflight("33")
+    assert (draft.verdict, found(draft)) == ("unknown", {("step_not_configured", "unknown")})
+    assert "did you mean 3?" in draft.findings[0].message
+
+
+@pytest.mark.parametrize("severity", ["warn", "info"])
+def test_the_policy_says_how_bad_a_step_is_that_is_not_configured(severity: str) -> None:
+    draft = Story().healthy().preflight("33", M, f"preflight.unconfigured_step={severity}")
+    assert (draft.verdict, found(draft)) == ("go", {("step_not_configured", severity)})
+
+
 def test_a_step_that_is_not_configured_still_needs_healthy_nodes() -> None:
-    assert Story().healthy().preflight("99").verdict == "go"
-    assert Story().preflight("99").verdict == "unknown"
+    setting = "preflight.unconfigured_step=info"
+    assert Story().preflight("99", M, setting).verdict == "unknown"
+    lost = Story().healthy().ssh("zeus", S, reachable=False, error="timeout")
+    assert lost.preflight("99", M, setting).verdict == "no_go"
+
+
+def test_where_no_step_is_configured_none_can_be_misspelt() -> None:
+    fleet = parse_fleet('[[nodes]]\nname = "rig"\n[[nodes]]\nname = "zeus"')
+    draft = Story(fleet).healthy().preflight("33")
+    assert (draft.verdict, found(draft)) == ("go", {("step_not_configured", "info")})
+
+
+def test_an_alias_is_the_step_that_it_stands_for() -> None:
+    aliased = fleet_text(FLEET).replace("[steps.3]", '[steps.3]\naliases = ["2.5", "three"]')
+    fleet = parse_fleet(aliased)
+    assert fleet != FLEET
+    story = Story(fleet).healthy()
+    for name in ("3", "2.5", "three"):
+        assert found(story.preflight(name)) == found(Story().healthy().preflight("3"))
+    assert "did you mean 3?" in story.preflight("thre").findings[-1].message
 
 
 def test_nodes_that_are_not_part_of_the_step_are_ignored() -> None:
@@ -173,7 +203,7 @@ def test_of_two_excluded_cards_either_may_be_the_one_that_is_missing() -> None:
 
 
 def test_no_card_hides_behind_an_excluded_one_that_is_gone_for_good() -> None:
-    fleet = parse_fleet('[[nodes]]\nname = "rig"\ngpus = 3')
+    fleet = parse_fleet('[[nodes]]\nname = "rig"\ngpus = 3\n[steps.1]')
     story = Story(fleet).probe(at=-H).override(f"gpu/rig/{pci(3)}", "exclude", -H)
     story.probe(at=-M, states=("ok", "ok", "ok", "gone")).ssh().scan()
     assert story.preflight().verdict == "go"
@@ -266,7 +296,8 @@ def test_a_boot_that_began_before_a_common_cause_does_not_end_it() -> None:
 
 
 def test_a_common_cause_is_seen_once_a_probe_tells_how_many_cards_there_are() -> None:
-    fleet = parse_fleet('[[nodes]]\nname = "rig"\n[[nodes]]\nname = "spare"\ngpus = 0')
+    nodes = '[[nodes]]\nname = "rig"\n[[nodes]]\nname = "spare"\ngpus = 0'
+    fleet = parse_fleet(f"{nodes}\n[steps.1]")
 
     early = Story(fleet).ssh("spare").probe("spare", states=()).scan("spare")
     burst(early.ssh(at=-9 * H, boot_id="b1")).ssh().scan()

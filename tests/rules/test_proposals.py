@@ -326,7 +326,7 @@ def test_a_proposal_with_numbers_as_text_is_judged_as_if_they_were_numbers(asked
 def test_every_proposal_is_recorded_as_it_came_whatever_the_answer(
     tmp_path: Path, asked: dict[str, Any], recorded: dict[str, Any]
 ) -> None:
-    with runledger.open(tmp_path / "ledger.db") as opened:
+    with runledger.open(tmp_path / "ledger.db", create=True) as opened:
         decision = opened.propose(proposer="model", rationale="more", **asked)
         (event,) = opened.ledger.read(types=("parameters_proposed",))
         data = {
@@ -365,7 +365,7 @@ def test_every_proposal_is_recorded_as_it_came_whatever_the_answer(
 def test_nothing_that_is_sent_keeps_a_proposal_from_being_recorded(
     tmp_path: Path, sent: dict[str, Any], verdict: str, recorded: dict[str, Any]
 ) -> None:
-    with runledger.open(tmp_path / "ledger.db") as opened:
+    with runledger.open(tmp_path / "ledger.db", create=True) as opened:
         decision = opened.propose(**{"trials": 60, "proposer": "m", "rationale": "why"} | sent)
         assert decision.verdict == verdict
         (event,) = opened.ledger.read(types=("parameters_proposed",))
@@ -375,7 +375,7 @@ def test_nothing_that_is_sent_keeps_a_proposal_from_being_recorded(
 
 
 def test_a_proposal_of_many_numbers_at_once_is_recorded_and_rejected(tmp_path: Path) -> None:
-    with runledger.open(tmp_path / "ledger.db") as opened:
+    with runledger.open(tmp_path / "ledger.db", create=True) as opened:
         decision = opened.propose(trials=numpy.array([1, 2]), proposer="m", rationale="why")
         assert decision.verdict == "rejected"
         (event,) = opened.ledger.read(types=("parameters_proposed",))
@@ -383,7 +383,7 @@ def test_a_proposal_of_many_numbers_at_once_is_recorded_and_rejected(tmp_path: P
 
 
 def test_a_number_too_large_for_json_is_told_as_it_was_asked(tmp_path: Path) -> None:
-    with runledger.open(tmp_path / "ledger.db") as opened:
+    with runledger.open(tmp_path / "ledger.db", create=True) as opened:
         decision = opened.propose(trials=10**30, proposer="m", rationale="why")
     assert decision.outcome["requested"] == {"trials": f"{10**30}"}
     assert decision.outcome["applied"]["trials"] == 500
@@ -393,14 +393,14 @@ def test_a_number_too_large_for_json_is_told_as_it_was_asked(tmp_path: Path) -> 
 
 def test_a_scope_may_hold_whatever_a_run_may_be_recorded_with(tmp_path: Path) -> None:
     scope = {"data": Path("draws.json"), 3: "three"}
-    with runledger.open(tmp_path / "ledger.db") as opened:
+    with runledger.open(tmp_path / "ledger.db", create=True) as opened:
         with opened.run("R", scope=scope, trials=50, seed_count=100_000) as run:
             run.count(survivors=0, completed_trials=50)
         assert opened.next_parameters(scope=scope).outcome["rule"] == "zero_survivors"
 
 
 def test_a_rejected_proposal_is_recorded_with_its_answer(tmp_path: Path) -> None:
-    with runledger.open(tmp_path / "ledger.db") as opened:
+    with runledger.open(tmp_path / "ledger.db", create=True) as opened:
         decision = opened.propose(proposer="model", rationale="", trials=60)
         assert (decision.verdict, decision.outcome["applied"]) == ("rejected", None)
         (stored,) = opened.decisions()

@@ -46,7 +46,7 @@ def test_a_copy_of_the_judge_has_its_digest(copied: Path) -> None:
         ("rules/facts/budget.py", "median_low", "median_high"),
         ("rules/rulesets/preflight.py", "is missing", "is gone"),
         ("rules/engine/plain.py", "operator.le", "operator.lt"),
-        ("rules/words.py", '"minute"', '"min"'),
+        ("ledger/text/humanize.py", '"minute"', '"min"'),
         ("rules/default_policy.toml", "evidence_max_age_s = 600", "evidence_max_age_s = 601"),
     ],
 )
@@ -59,7 +59,7 @@ def test_any_change_of_what_decides_changes_it(copied: Path, file: str, old: str
 
 
 def test_a_module_more_or_less_or_by_another_name_changes_it(copied: Path) -> None:
-    source = copied / "rules" / "words.py"
+    source = copied / "rules" / "causes.py"
     source.rename(copied / "rules" / "phrases.py")
     renamed = _digest(copied)
     (copied / "rules" / "phrases.py").unlink()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from collectors.kernel_log import IMPORT_SOURCE, reclassify, scan
@@ -37,15 +38,32 @@ def test_what_the_parser_still_says_is_left_alone() -> None:
 
 def test_another_signature_gives_a_new_event_that_points_to_the_old() -> None:
     (new,) = reclassify([event(error(signature="other"))])
-    assert new.data == error()
-    assert (new.causationid, new.time_us, new.runid, new.step) == ("old", AT, "R1", "3")
+    assert new.data == msgspec.structs.replace(error(), supersedes="old")
+    assert (new.supersedes, new.causationid, new.time_us, new.runid, new.step) == (
+        "old",
+        "old",
+        AT,
+        "R1",
+        "3",
+    )
     assert new.id != "old"
     assert new.source == "reclassify/kernel-log"
 
 
 def test_another_type_and_a_card_that_was_overlooked_are_corrected() -> None:
     (new,) = reclassify([event(GpuFault(node="rig", fault="other", raw=HANGED))])
-    assert new.data == SmuError(node="rig", signature="hanged", raw=HANGED, pci="0000:22:00.0")
+    assert new.data == SmuError(
+        node="rig", signature="hanged", raw=HANGED, pci="0000:22:00.0", supersedes="old"
+    )
+
+
+def test_a_correction_of_before_the_payload_said_so_is_read_as_one() -> None:
+    old = event(error(signature="other"))
+    (new,) = reclassify([old])
+    silent = msgspec.structs.replace(new, data=error())
+    assert silent.supersedes == "old"
+    assert list(reclassify([old, silent])) == []
+    assert msgspec.structs.replace(silent, source="notebook").supersedes is None
 
 
 def test_a_second_run_yields_nothing() -> None:
@@ -127,7 +145,8 @@ def test_of_an_old_ledger_the_same_faults_are_found_as_by_reading_its_log_again(
     )
     kept = [event for event in old if event.id not in corrected]
     found = sorted((event.data for event in (*kept, *new)), key=lambda data: data.raw)  # type: ignore[union-attr]
-    assert found == [event.data for event in fresh.events]
+    plain = [msgspec.structs.replace(each, supersedes=None) for each in found]
+    assert plain == [event.data for event in fresh.events]
     # What is stored says so too, for those who read it by SQL.
     for event in kept:
         assert payload_text(event) == canonical(event.data).decode()

@@ -121,13 +121,17 @@ def test_the_default_ledger_is_the_one_that_the_settings_name(
 ) -> None:
     (tmp_path / "runledger.toml").write_text('ledger = "here.db"\n' + fleet_text(FLEET))
     monkeypatch.chdir(tmp_path)
-    with runledger.open() as opened:
+    with runledger.open(create=True) as opened:
         opened.exclusions()
     assert (tmp_path / "here.db").exists()
     monkeypatch.setenv("RUNLEDGER_LEDGER", str(tmp_path / "there.db"))
-    with runledger.open() as opened:
+    with runledger.open(create=True) as opened:
         opened.exclusions()
     assert (tmp_path / "there.db").exists()
+
+
+def _made(path: Path) -> Runledger:
+    return runledger.open(path, create=True)
 
 
 def test_importing_costs_next_to_nothing() -> None:
@@ -191,11 +195,13 @@ def test_what_is_exported_can_be_imported() -> None:
         lambda folder: runledger.open(folder / "l.db").override(
             "node/a", "waive", reason="spare", by="me"
         ),
-        lambda folder: list(runledger.open(folder / "l.db").decisions("colour=red")),
+        lambda folder: list(_made(folder / "l.db").decisions("colour=red")),
         lambda folder: runledger.open("mysql://db.example/runledger"),
         lambda folder: runledger.open(config=_written(folder / "c.toml", "nodse = 1")),
-        lambda folder: runledger.open(config=_written(folder / "c.toml", 'policy = "p.toml"')),
-        lambda folder: runledger.open(folder / "l.db").what_if(Change(settings=("gpu.nope=1",))),
+        lambda folder: runledger.open(
+            config=_written(folder / "c.toml", 'policy = "p.toml"'), create=True
+        ).exclusions(),
+        lambda folder: _made(folder / "l.db").what_if(Change(settings=("gpu.nope=1",))),
         lambda folder: runledger.open(folder / "l.db").probe(),
     ],
 )

@@ -14,7 +14,7 @@ from runledger.cases.case_slices import cut_case
 from runledger.errors import BadInput, Missing
 from tests.rules.histories import NOON, H, M, Story, pci
 from tests.runledger.nights import eventful, ledger_with
-from tests.typing_at import Type, ndjson, told
+from tests.typing_at import Type, forge, told
 
 CASE = """
 [[decisions]]
@@ -132,7 +132,7 @@ def test_a_case_of_a_decision_that_drifts_says_so(type_: Type, folder: Path) -> 
     decision = type_("exclusions", "--at", "2026-01-24T14:00:00Z", "--json").json["decision"]
     (event,) = type_("events", "--where", f"id={decision}", "--json").json["events"]
     event |= {"id": "forged", "data": event["data"] | {"decision": "forged", "verdict": "ok"}}
-    type_("record", stdin=ndjson(event))
+    forge(event)
     done = type_("case", "forged", "--output", "c", "--json")
     assert (done.code, done.json["same_today"]) == (0, False)
     assert "decide otherwise" in done.err
@@ -208,7 +208,7 @@ def test_an_id_does_not_lead_out_of_the_folder(type_: Type, folder: Path) -> Non
     type_("record", stdin=told(Story().error(M)))
     decision = type_("exclusions", "--at", "2026-01-24T14:00:00Z", "--json").json["decision"]
     (event,) = type_("events", "--where", f"id={decision}", "--json").json["events"]
-    type_("record", stdin=ndjson(event | {"id": "../../out"}))
+    forge(event | {"id": "../../out"})
     assert type_("case", "../../out", "--json").json["case"] == "cases/_._.._out"
     assert type_("test", "cases").code == 0
 

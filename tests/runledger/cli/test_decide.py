@@ -34,7 +34,7 @@ def tell(type_: Type, story: Story) -> None:
     assert type_("record", stdin=told(story)).code == 0
 
 
-@pytest.mark.usefixtures("fleet")
+@pytest.mark.usefixtures("fleet", "made")
 class TestPreflight:
     def ask(self, type_: Type, *words: object, when: int = 2 * M) -> Any:
         return type_("preflight", "--no-probe", "--json", "--at", at(when), *words)
@@ -142,10 +142,13 @@ class TestPreflight:
         assert "check the power" in done.out
         assert "\x1b" not in done.out
 
-    def test_a_step_that_is_not_configured_still_needs_healthy_nodes(self, type_: Type) -> None:
+    def test_a_step_that_is_not_configured_is_no_go_and_needs_healthy_nodes(
+        self, type_: Type
+    ) -> None:
         tell(type_, Story().healthy())
-        assert self.ask(type_, "--step", "2.5").json["verdict"] == "go"
-        assert self.ask(type_, "--step", "2.5", when=H).json["verdict"] == "unknown"
+        (finding,) = self.ask(type_, "--step", "2.5").json["findings"]
+        assert (finding["rule"], finding["severity"]) == ("step_not_configured", "unknown")
+        assert len(self.ask(type_, "--step", "2.5", when=H).json["findings"]) > 1
 
     @pytest.mark.parametrize(
         "words",
@@ -172,6 +175,7 @@ class TestPreflight:
         assert type_("decisions", "--json").json == {"decisions": []}
 
 
+@pytest.mark.usefixtures("made")
 def test_without_a_configuration_the_verdict_says_that_there_is_nothing(type_: Type) -> None:
     done = type_("preflight", "--no-probe", "--step", "3", "--json")
     assert done.code == 11
@@ -179,7 +183,7 @@ def test_without_a_configuration_the_verdict_says_that_there_is_nothing(type_: T
     assert "no nodes" in done.json["findings"][0]["message"]
 
 
-@pytest.mark.usefixtures("fleet")
+@pytest.mark.usefixtures("fleet", "made")
 class TestExclusions:
     def test_exactly_the_cards_that_are_not_ok(self, type_: Type) -> None:
         tell(type_, Story().healthy().error(M).error(H).error(2 * M, card=0).healthy(61 * M))
@@ -233,6 +237,7 @@ class TestExclusions:
         assert "no card" in type_("exclusions").out
 
 
+@pytest.mark.usefixtures("made")
 class TestNext:
     def test_no_history_gives_the_defaults(self, type_: Type) -> None:
         done = type_("next", "--json")
@@ -282,6 +287,7 @@ class TestNext:
         assert "KEY=VALUE" in done.err
 
 
+@pytest.mark.usefixtures("made")
 class TestPropose:
     def ask(self, type_: Type, trials: object, seeds: object, rationale: str = "more") -> Any:
         return type_(

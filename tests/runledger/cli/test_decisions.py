@@ -12,7 +12,7 @@ import pytest
 
 from ledger.times import format_time
 from tests.rules.histories import NOON, D, H, M, Story, pci
-from tests.typing_at import Type, event, ndjson, told
+from tests.typing_at import Type, event, forge, ndjson, told
 
 
 def at(offset: int) -> str:
@@ -79,7 +79,7 @@ def test_what_another_program_says_came_of_its_decision_ends_no_list(
 ) -> None:
     (foreign,) = type_("events", "--json", "--where", f"id={night['first']}").json["events"]
     foreign |= {"id": "foreign", "data": foreign["data"] | {"outcome": outcome}}
-    assert type_("record", stdin=ndjson(foreign)).code == 0
+    forge(foreign)
     done = type_("decisions")
     assert done.code == 0
     assert len(done.out.splitlines()) == 1 + 4
@@ -103,7 +103,7 @@ class TestReplay:
             del wire[key]
         wire["id"] = wire["data"]["decision"] = "forged"
         wire["data"]["outcome"] = {"gpus": []}
-        assert type_("record", stdin=ndjson(wire)).code == 0
+        forge(wire)
         done = type_("replay", "--json")
         assert done.code == 12
         (drift,) = done.json["drifted"]

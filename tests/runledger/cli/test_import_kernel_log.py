@@ -166,7 +166,7 @@ def test_what_cannot_be_imported_is_said_and_nothing_is_stored(
     done = type_("import", "kernel-log", *arguments)
     assert done.code == code
     assert said in done.err
-    with runledger.open(folder / "runledger.db") as opened:
+    with runledger.open(folder / "runledger.db", create=True) as opened:
         assert opened.ledger.head().sequence == 0
 
 

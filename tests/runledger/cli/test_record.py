@@ -210,6 +210,7 @@ def test_free_text_may_hold_anything_and_is_shown_without_terminal_control(type_
     assert "\u202e" not in shown
 
 
+@pytest.mark.usefixtures("made")
 def test_an_operators_word_is_an_event(type_: Type) -> None:
     done = type_(
         "override", "gpu/rig/22:00.0", "watch", "--reason", "fan", "--by", "op",
@@ -227,6 +228,7 @@ def test_an_operators_word_is_an_event(type_: Type) -> None:
     }
 
 
+@pytest.mark.usefixtures("made")
 def test_a_subject_never_seen_is_accepted_with_a_note(type_: Type) -> None:
     done = type_("override", "node/new", "watch", "--reason", "r", "--by", "op")
     assert done.code == 0

@@ -18,7 +18,8 @@ PREFLIGHT = ("preflight", "--step", "1", "--no-probe")
 def run(
     folder: Path, *words: str, shell: str = '"$@"', **environ: str
 ) -> subprocess.CompletedProcess[bytes]:
-    """A command through a shell that redirects it."""
+    """A command through a shell that redirects it, beside a ledger."""
+    open_ledger(folder / "runledger.db").close()
     return subprocess.run(
         ["bash", "-c", shell, "bash", sys.executable, "-m", "runledger", *words],
         cwd=folder,

@@ -102,18 +102,23 @@ def test_a_checkpoint_that_does_not_verify_is_passed_over(tmp_path: Path, spoil:
         assert dump_state(History(ledger, FOLD, persist=True).state_at(head, at_us)) == expected
 
 
-def _judged_anew(error: Event) -> Event:
-    """What `reclassify` makes of an error that turns out to be no card's."""
-    data = msgspec.structs.replace(error.data, pci=None)  # type: ignore[call-arg]
+def _corrected(error: Event, *, of_old: bool) -> Event:
+    """What `reclassify` makes of an error that turns out to be no card's, now and before."""
+    told = {} if of_old else {"supersedes": error.id}
+    data = msgspec.structs.replace(error.data, pci=None, **told)  # type: ignore[call-arg]
+    source = "reclassify/x" if of_old else "x"
     return msgspec.structs.replace(
-        error, id=f"{error.id}-anew", causationid=error.id, source="reclassify/x", data=data
+        error, id=f"{error.id}-anew", causationid=error.id, source=source, data=data
     )
 
 
-def test_a_correction_holds_however_the_history_was_asked_before(tmp_path: Path) -> None:
+@pytest.mark.parametrize("of_old", [False, True])
+def test_a_correction_holds_however_the_history_was_asked_before(
+    tmp_path: Path, of_old: bool
+) -> None:
     """Asked about a time before an error and its correction, and then about one after."""
     story = Story().healthy().error(H)
-    events = [*story.events, _judged_anew(story.events[-1])]
+    events = [*story.events, _corrected(story.events[-1], of_old=of_old)]
     with open_ledger(tmp_path / "l.db") as ledger:
         ledger.append([msgspec.structs.replace(each, sequence=0) for each in events])
         head = ledger.head().sequence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -170,3 +171,59 @@ def test_no_content_of_a_section_makes_it_fail(sections: list[tuple[str, str, st
     for title, content, status in sections:
         text += f"\n{NONCE} begin {title}\n{content}\n\n{NONCE} end {title} {status}\n"
     events(text.encode("utf-8", "replace"))
+
+
+def test_a_nodes_clock_memory_and_its_cards_places_come_with_the_answer() -> None:
+    # The script began half a second after it was sent, 1.5 s ago.
+    began_s = NOW / 1e6 - 1.5
+    node = f"{NODE[1]}\nclock {began_s + 90:.6f}\nmem_total_kib 32768000\nmem_available_kib 2048"
+    places = ("places", "place pci0000:00/0000:00:01.1/0000:04:00.0", "0")
+    found = events(frames(("node", node, "0"), kmsg("Linux"), LOG, CARDS, places, VALUES, SMU))
+    (reach,) = of(SshProbe, found)
+    assert isinstance(reach, SshProbe)
+    assert (reach.clock_offset_s, reach.mem_total_mib, reach.mem_available_mib) == (90, 32000, 2)
+    (probe,) = of(GpuProbe, found)
+    assert isinstance(probe, GpuProbe)
+    assert [gpu.place for gpu in probe.gpus] == ["0000/01.1/00.0"]
+
+
+def test_a_boot_before_is_dated_by_our_clock_though_the_nodes_is_ahead() -> None:
+    began_s = NOW / 1e6 - 1.5
+    logged_us = NOW - 3_600_000_000 + 90_000_000
+    entry = {
+        "MESSAGE": STUCK, "__REALTIME_TIMESTAMP": str(logged_us), "__CURSOR": "s=1",
+        "_BOOT_ID": "a" * 32,
+    }  # fmt: skip
+    found = events(
+        frames(
+            ("node", f"{NODE[1]}\nclock {began_s + 90:.6f}", "0"),
+            ("kernel-source", "journal", "0"),
+            ("kernel.journal", json.dumps({"MESSAGE": "Linux", "__CURSOR": "s=2"}), "0"),
+            ("previous.journal", json.dumps(entry), "0"),
+        ),
+        asking(boot_id="aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa", cursor="journal:s=0"),
+    )
+    assert [event.time_us for event in found if event.type == "smu_error"] == [NOW - 3_600_000_000]
+
+
+def test_lines_of_trouble_that_could_not_be_read_are_counted_and_said() -> None:
+    lines = ("dmesg", f"[    1.000000] Linux\nFl\u00f6rp 24 17:28:02 rig kernel: {STUCK}", "0")
+    sections = (NODE, ("kernel-source", "dmesg", "0"), ("kernel.dmesg", lines[1], "0"))
+    result = NodeResult(node=target().spec, reachable=True, latency_s=0.5, stdout=frames(*sections))
+    answered = answer(asking(), result, now_us=NOW, observer="zeus")
+    (scanned,) = of(KernelLogScanned, list(answered.events))
+    assert isinstance(scanned, KernelLogScanned)
+    assert (scanned.unread, scanned.matches) == (1, 0)
+    assert any("words of trouble" in problem for problem in answered.look.problems)
+
+
+def test_why_a_card_is_not_well_stands_in_the_event() -> None:
+    said = "0, 00000000:1A:00.0, GPU-x, RTX, 0, 12288, [GPU requires reset], 31, 210, Default"
+    found = events(
+        frames(NODE, kmsg("Linux"), LOG, ("cards", "", "0"), ("nvidia-smi", said, "255"))
+    )
+    (probe,) = of(GpuProbe, found)
+    assert isinstance(probe, GpuProbe)
+    assert [(gpu.state, gpu.detail) for gpu in probe.gpus] == [
+        ("unresponsive", "utilization.gpu says [GPU requires reset]")
+    ]
