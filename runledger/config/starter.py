@@ -90,7 +90,7 @@ def _nodes(text: str, origin: str) -> list[dict[str, Any]]:
     listed = document.get("nodes") if isinstance(document, dict) else None
     if not isinstance(listed, list):
         raise BadInput(f"{origin}: no list under 'nodes': is it a distributed_config.json?")
-    ours = any(isinstance(node, dict) and node.get("hostname") in _RIGS for node in listed)
+    ours = any(isinstance(node, dict) and str(node.get("hostname")) in _RIGS for node in listed)
     nodes = [_node(node, at, origin, ours) for at, node in enumerate(listed, 1)]
     try:
         fleet_from_table({"nodes": nodes})
