@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ledger.payloads._base import Json, Part, Payload
+from ledger.payloads._base import Identifier, Json, Part, Payload
 from ledger.payloads.decisions import (
     AsOf,
     DecisionPayload,
@@ -68,6 +68,7 @@ __all__ = [
     "GpuProbe",
     "HeadSealed",
     "HistoryRedacted",
+    "Identifier",
     "InputFile",
     "InputsChecked",
     "JobFailedWithTraceback",

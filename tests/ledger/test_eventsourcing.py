@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import unittest
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -84,12 +85,12 @@ class LedgerRecorder(ApplicationRecorder):
         """By position."""
         after = 0 if start is None else start - inclusive_of_start
         found = []
-        for event in self._ledger.read(after=after, upto=stop):
-            notification = _notification(event)
-            if not topics or notification.topic in topics:
-                found.append(notification)
-            if len(found) == limit:
-                break
+        with closing(self._ledger.read(after=after, upto=stop)) as events:
+            for notification in map(_notification, events):
+                if not topics or notification.topic in topics:
+                    found.append(notification)
+                if len(found) == limit:
+                    break
         return found
 
     def max_notification_id(self) -> int | None:
