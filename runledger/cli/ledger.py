@@ -75,12 +75,17 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("file", metavar="FILE", help="a new file")
 
-    command(
+    parser = command(
         commands,
         "upgrade",
         _upgrade,
         "bring the ledger's tables to this program's schema",
-        examples=["runledger backup before.db && runledger upgrade"],
+        examples=["runledger upgrade --preview", "runledger backup before.db && runledger upgrade"],
+    )
+    parser.add_argument(
+        "--preview",
+        action="store_true",
+        help="change nothing; show which cards and steps today's rules judge otherwise",
     )
     command(
         commands,
@@ -185,6 +190,10 @@ def _upgrade(arguments: argparse.Namespace) -> int:
     from runledger.terminal.output import print_json, say
 
     settings = settings_of(arguments)
+    if arguments.preview:
+        from runledger.cli.upgrade_preview import show
+
+        return show(settings.ledger, as_json=arguments.json)
     before = upgrade(settings.ledger)
     if arguments.json:
         print_json({"before": before, "now": HEAD_REVISION})
