@@ -2,7 +2,8 @@
 
 The state is bounded by the fleet and the policy's windows, not by the length
 of the history. Every record keeps the ids of the events it rests on. Times are
-microseconds since the epoch. Only `rules.fold` changes a state.
+microseconds since the epoch. Only `rules.fold` changes a state. Longer than most:
+a state is one thing, and is read from top to bottom.
 """
 
 from __future__ import annotations

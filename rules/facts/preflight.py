@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +13,7 @@ from rules.facts.budget import budget_fact
 from rules.facts.evidence import Asked
 from rules.facts.gpus import CardStanding, operator_says
 from rules.facts.node_cards import CardFacts, hung_fact
+from rules.facts.witnesses import witness_fact
 from rules.fleet import Node, Step
 from rules.folds.boots import since_boot
 from rules.folds.context import Context
@@ -117,7 +117,7 @@ class PreflightFacts:
             self.question.get("seed_count"),
         )
         yield from self._run()
-        yield from self._witnesses()
+        yield from witness_fact(self.state)
 
     def _question(self) -> Fact:
         asked = {name: self.question.get(name) for name in ("trials", "seed_count")}
@@ -288,28 +288,6 @@ class PreflightFacts:
             evidence=(run.started_event,),
         )
 
-    def _witnesses(self) -> Iterator[Fact]:
-        """Heads that witnesses remember, and the ledger does not hold."""
-        remembered = self.state.witnesses
-        if not remembered:
-            return
-        sayings = Counter(head for each in remembered.values() for head in each.heads)
-        sealed = [head for head in sayings if head in self.state.sealed]
-        # The one that most remember, and of several the newest position.
-        told = max(sealed or sayings, key=lambda head: (sayings[head], _position(head)))
-        names = sorted(name for name, each in remembered.items() if told in each.heads)
-        yield Fact(
-            kind="witness",
-            subject="fleet",
-            features={
-                "behind": len(remembered),
-                "agreeing": max(sayings.values()),
-                "sealed": bool(sealed),
-            },
-            show={"witnesses": humanize.listed(names), "sequence": _position(told)},
-            evidence=tuple(remembered[name].event for name in sorted(remembered)),
-        )
-
     def fleet(self, usable: int) -> Fact:
         """What is left of the fleet."""
         return Fact(
@@ -341,10 +319,6 @@ def _mend(node: Node, lost: Reach | None) -> str:
     error = "" if lost is None else lost.error
     advice = _MEND.get(error, "check the power and network of {node} ({address})")
     return advice.format(node=node.name, address=node.address)
-
-
-def _position(head: str) -> int:
-    return int(head.partition(":")[0])
 
 
 def _remedy(reach: Reach) -> str:

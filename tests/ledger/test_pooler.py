@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -59,16 +61,26 @@ def test_no_lock_of_a_node_stays_behind(location: str) -> None:
             assert _advisory_locks(one) == 0
 
 
-def test_a_lock_ends_with_its_client(location: str) -> None:
-    with open_ledger(location) as other:
-        lost = open_ledger(location)
-        assert lost.node_locks().take("rig-6600")
-        lost.close()
-        until = time.monotonic() + 5
-        with other.node_locks() as locks:
-            while not locks.take("rig-6600"):
-                assert time.monotonic() < until
-                time.sleep(0.05)
+def test_a_lock_ends_with_the_process_that_holds_it(location: str) -> None:
+    script = (
+        "import sys, time; from ledger import open_ledger; "
+        "locks = open_ledger(sys.argv[1]).node_locks(); "
+        "print(locks.take('rig-6600'), flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", script, location]
+    with (
+        open_ledger(location) as ledger,
+        ledger.node_locks() as locks,
+        subprocess.Popen(command, stdout=subprocess.PIPE) as process,
+    ):
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"True\n"
+        assert not locks.take("rig-6600")
+        process.kill()
+        until = time.monotonic() + 30
+        while not locks.take("rig-6600"):
+            assert time.monotonic() < until
+            time.sleep(0.05)
 
 
 def test_queries_and_plans_leave_nothing_behind(location: str) -> None:

@@ -190,7 +190,9 @@ def test_a_third_party_checks_a_seal_with_openssh_and_the_documented_format_alon
     seal(ledger, key, now_us=NIGHT_US + 1)
     page = (ROOT / "docs/event-format.md").read_text()
     section = page[page.index("## Seals") :]
-    (script,) = re.findall(r"```sh\n(.*?)```", section[: section.index("## In the database")], re.S)
+    (script,) = re.findall(
+        r"```bash\n(.*?)```", section[: section.index("## In the database")], re.S
+    )
     for name, code in (("whole", 0), ("spoilt", 1), ("signed", 255)):
         folder = tmp_path / name
         folder.mkdir()
