@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 import runledger
-from ledger import LedgerError, open_ledger, verify
+from ledger import LedgerError, Unavailable, open_ledger, schema_differences, verify
 from ledger.testing import NIGHT_US, sample_event, sample_events
 from runledger.querying import query
 from tests.postgres import NewDatabase
@@ -138,3 +138,13 @@ def test_a_writer_can_not_put_an_event_anywhere_but_at_the_end(logins: Logins) -
     insert += "time_us, dataschemaversion, data, recorded_us, prevhash, hash FROM events LIMIT 1"
     with pytest.raises(psycopg.errors.RaiseException, match="not the next position"):
         logins.execute(f"{copied}; {insert}", "writer")
+
+
+@pytest.mark.parametrize("role", ["writer", "reader"])
+def test_the_comparison_of_the_schema_is_the_owners(logins: Logins, role: str) -> None:
+    with open_ledger(logins.of(role), create=False) as ledger:
+        with pytest.raises(Unavailable, match="permission denied"):
+            schema_differences(ledger)
+        assert verify(ledger).ok
+    with open_ledger(logins.url, create=False) as owned:
+        assert schema_differences(owned) == []
