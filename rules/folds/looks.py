@@ -1,0 +1,224 @@
+"""Looks at the cards of a node: which are there, how they are, and which were lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ledger import Event
+from ledger.payloads import CommandHung, GpuProbe, ProbedGpu
+from ledger.times import SECOND_US
+from rules.card import Incident
+from rules.folds import clean, first_look
+from rules.folds.context import FoldSettings
+from rules.folds.identity import (
+    card_at,
+    card_shown,
+    forget_blank,
+    identifying,
+    remember_places,
+    settle,
+    sight,
+    unique_ways,
+)
+from rules.folds.incidents import FAULTS_KEPT, begin, blame_late, cards_of, so_many
+from rules.folds.together import ongoing
+from rules.state import CleanLooks, CommonCause, Hung, NodeState, Probe, Seen, State
+
+DOWN = frozenset({"unresponsive", "missing"})
+"""States in which a card does not answer."""
+
+_MEND_SPAN_US = 3600 * SECOND_US
+"""Clean looks over this time end a common cause."""
+
+_SETS_KEPT = 4
+
+
+def gpu_probe(state: State, event: Event, data: GpuProbe, settings: FoldSettings) -> None:
+    """The newest look at a node: where its cards are and how they are."""
+    name = settings.node(data.node)
+    node = state.node(name)
+    gpus = _one_for_each_place(data.gpus)
+    gone = sight(state, name, node, gpus)
+    remember_places(node)
+    seen = _seen(state, name, gpus)
+    before, first = node.probe, node.probe is None
+    candidates = [each.card for each in before.gpus] if before is not None else []
+    candidates += [each.card for each in node.fresh]
+    expected = settings.configured_gpus.get(name)
+    expected = data.expected if expected is None else expected
+    node.missed = _missed(node, seen, expected)
+    node.probe = Probe(
+        time_us=event.time_us,
+        event=event.id,
+        expected=data.expected,
+        detail=data.detail or "",
+        gpus=seen,
+    )
+    node.hung = []
+    first_look.resolve(state, name, before, settings)
+    vanished = _vanished(state, name, node, expected)
+    _lose(state, event, name, vanished, settings)
+    _count(state, event, gpus, seen, settings)
+    for key in vanished:
+        clean.shown_otherwise(state.cards[key])
+    _end_common_causes(node, event.time_us, settings)
+    forget_blank(state, candidates)
+    if first:
+        blame_late(state, node, name, settings)
+    for uid in gone:
+        settle(state, uid)
+
+
+def _seen(state: State, name: str, gpus: list[ProbedGpu]) -> list[Seen]:
+    """Each card that is shown, found by what the look says of its identity."""
+    uids = {gpu.pci: identifying(state, gpu.card_uid) for gpu in gpus}
+    ways = unique_ways(gpus)
+    # Those that a uid names come first, then those that a way names: they may have left
+    # places that others took.
+    order = sorted(gpus, key=lambda gpu: (uids[gpu.pci] is None, gpu.pci not in ways))
+    keys = {
+        gpu.pci: card_shown(state, name, gpu.pci, uids[gpu.pci], ways.get(gpu.pci))
+        for gpu in order
+    }
+    seen = []
+    for gpu in gpus:
+        card = state.cards[keys[gpu.pci]]
+        card.index, card.probed = gpu.index, True
+        card.model = gpu.model or card.model
+        seen.append(
+            Seen(
+                pci=gpu.pci,
+                state=gpu.state,
+                card=keys[gpu.pci],
+                index=gpu.index,
+                uid=gpu.card_uid,
+                way=ways.get(gpu.pci),
+                detail=gpu.detail or "",
+            )
+        )
+    return seen
+
+
+def _one_for_each_place(gpus: Iterable[ProbedGpu]) -> list[ProbedGpu]:
+    """The cards of a look; of one that a tool listed twice, the row that is not ok."""
+    by_place: dict[str, ProbedGpu] = {}
+    for gpu in gpus:
+        held = by_place.get(gpu.pci)
+        if held is None or held.state == "ok":
+            by_place[gpu.pci] = gpu
+    return list(by_place.values())
+
+
+def _missed(node: NodeState, seen: list[Seen], expected: int | None) -> list[str]:
+    """The cards that a look misses of those shown before; none where it shows all there are."""
+    if expected is not None and len(seen) >= expected:
+        return []
+    shown = {each.card for each in seen}
+    before = [*node.missed, *(each.card for each in (node.probe.gpus if node.probe else ()))]
+    return [key for key in dict.fromkeys(before) if key not in shown]
+
+
+def _vanished(state: State, name: str, node: NodeState, expected: int | None) -> list[str]:
+    """The cards that are missing, where it can be told which: no more than there are too few."""
+    mine = [key for key in node.missed if state.cards[key].node == name]
+    shown = 0 if node.probe is None else len(node.probe.gpus)
+    return mine if expected is not None and len(mine) <= expected - shown else []
+
+
+def _lose(
+    state: State, event: Event, name: str, vanished: list[str], settings: FoldSettings
+) -> None:
+    """Cards that answered when they were last looked at, and do not now, have an incident."""
+    node = state.node(name)
+    down = [each.card for each in (node.probe.gpus if node.probe else ()) if each.state in DOWN]
+    lost = [key for key in dict.fromkeys([*down, *vanished]) if state.cards[key].up]
+    cards = cards_of(node, name, settings)
+    for key in lost:
+        state.cards[key].up = False
+    if cards and so_many(len(lost), cards, settings):
+        return
+    for key in lost:
+        card = state.cards[key]
+        since_us = card.shown_ok_us or 0
+        if any(each.last_us > since_us for each in card.incidents[-2:]):
+            continue  # that is what it was lost by
+        if node.common is not None and node.common.last_us > since_us:
+            continue
+        missing = "went missing" if key in vanished else "stopped answering"
+        incident = Incident(
+            time_us=event.time_us,
+            sequence=event.sequence,
+            last_us=event.time_us,
+            event=event.id,
+            kind=missing,
+            found="lost",
+            boot=None if node.boot is None else node.boot.id,
+        )
+        begin(state, name, key, incident, settings)
+
+
+def _count(
+    state: State,
+    event: Event,
+    gpus: list[ProbedGpu],
+    seen: list[Seen],
+    settings: FoldSettings,
+) -> None:
+    """What the look says of each card's health, work and wishes."""
+    for gpu, each in zip(gpus, seen, strict=True):
+        card = state.cards[each.card]
+        if gpu.busy_pct or gpu.processes:
+            card.worked_us = event.time_us
+        if gpu.recovery_action is not None and gpu.recovery_action.lower() == "none":
+            card.asked = None
+        if gpu.state == "ok":
+            clean.shown_ok(state, each.card, event, settings)
+            card.up, card.shown_ok_us = True, event.time_us
+        else:
+            clean.shown_otherwise(card)
+
+
+def _end_common_causes(node: NodeState, time_us: int, settings: FoldSettings) -> None:
+    """Clean looks over some time end what the node was blamed for."""
+    probe, causes = node.probe, ongoing(node)
+    if probe is None or not causes:
+        return
+    bad = {each.card for each in probe.gpus if each.state != "ok"} | set(node.missed)
+    for cause in causes:
+        _looked(cause, time_us, sorted(bad), settings)
+    node.common = _left(node.common)
+    node.series = _left(node.series)
+    node.fleet = _left(node.fleet)
+
+
+def _left(cause: CommonCause | None) -> CommonCause | None:
+    return None if cause is not None and [] in cause.quiet_but else cause
+
+
+def _looked(
+    cause: CommonCause, time_us: int, bad: list[str], settings: FoldSettings
+) -> None:
+    """One more look after a common cause: with how many in a row were the same cards bad?"""
+    looks = cause.looks
+    if looks is None or looks.but != bad:
+        looks = cause.looks = CleanLooks(first_us=time_us, looks=0, but=bad)
+    looks.looks += 1
+    long = time_us - looks.first_us >= _MEND_SPAN_US
+    if long and looks.looks >= settings.reinstate_clean_probes and bad not in cause.quiet_but:
+        cause.quiet_but = [*cause.quiet_but, bad][-_SETS_KEPT:]
+
+
+def command_hung(state: State, event: Event, data: CommandHung, settings: FoldSettings) -> None:
+    """A tool hung: its card, or the node, is unknown until the next GPU probe."""
+    name = settings.node(data.node)
+    node = state.node(name)
+    hung = Hung(event=event.id, command=data.command, timeout_s=data.timeout_s, pci=data.pci)
+    others = [each for each in node.hung if (each.pci, each.command) != (hung.pci, hung.command)]
+    node.hung = [*others, hung]
+    if data.pci is None:
+        return
+    card = state.cards[card_at(state, name, data.pci)]
+    oldest = event.time_us - settings.harmless_window_us
+    kept = [each for each in zip(card.hangs, card.hang_events, strict=True) if each[0] > oldest]
+    kept = [*kept[1 - FAULTS_KEPT :], (event.time_us, event.id)]
+    card.hangs, card.hang_events = [each[0] for each in kept], [each[1] for each in kept]
