@@ -20,7 +20,7 @@ from rules.facts.gpus import CardStanding, asked_for, asked_shown, card_label
 from rules.fleet import Node
 from rules.folds.boots import since_boot
 from rules.folds.context import Context
-from rules.folds.identity import place_key
+from rules.folds.identity import has_its_place, place_key
 from rules.folds.looks import DOWN
 from rules.ladder import climb, counting
 from rules.ruleset import Fact, known
@@ -97,13 +97,12 @@ class CardFacts:
 
     def _sitting_out(self, shown: Collection[str]) -> list[_Place]:
         """Cards that sit out and are among the missing: not gone, nor replaced by another."""
-        missed, places = set(self._seen.missed), self._state.places
+        missed = set(self._seen.missed)
         absent = [
             _Place(each.card.pci, "missing", key)
             for key, each in self._standings.items()
             if each.sits_out and each.card.node == self._node.name and key not in shown
-            if key in missed
-            or (not each.card.probed and places.get(place_key(each.card.node, each.card.pci)) == key)
+            if key in missed or (not each.card.probed and has_its_place(self._state, key))
         ]
         return sorted(absent, key=lambda each: each.pci)
 
@@ -269,9 +268,11 @@ class CardFacts:
 
 def _last_known(card: Card) -> str:
     """A card that is not shown any more, by where it was last."""
-    index = "" if card.index is None else f"GPU {card.index}, "
-    way = "" if card.way is None else f" at {card.way}"
-    return f"{index}{card.pci}{way}" if index or way else card.pci
+    more = [
+        *([] if card.index is None else [f"GPU {card.index}"]),
+        *([] if card.way is None else [f"at {card.way}"]),
+    ]
+    return f"{card.pci} ({', '.join(more)})" if more else card.pci
 
 
 _MENDING: tuple[tuple[tuple[str, ...], str], ...] = (

@@ -196,6 +196,14 @@ def settle(state: State, uid: str) -> None:
             card.index, card.probed = seen.index, True
 
 
+def has_its_place(state: State, key: str) -> bool:
+    """Whether no other card is known to be where this one was last."""
+    card = state.cards[key]
+    if card.way is not None:
+        return state.ways.get(place_key(card.node, card.way), key) == key
+    return state.places.get(place_key(card.node, card.pci), key) == key
+
+
 def remember_places(node: NodeState) -> None:
     """Before the first look of a boot: where cards were, for late lines of the boot before."""
     probe, boot = node.probe, node.boot

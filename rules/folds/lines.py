@@ -29,7 +29,7 @@ XIDS_THAT_BLAME_NOBODY = frozenset(
 )
 """Xids of a workload, or that only inform: others that stay ``xid`` are unknown."""
 
-_FRESH_KEPT = 600
+_FRESH_KEPT = 256
 """So many lines of a node are remembered until it is looked at."""
 
 _STORM_US = 60 * SECOND_US

@@ -14,6 +14,7 @@ from rules.folds.identity import (
     card_at,
     card_shown,
     forget_blank,
+    has_its_place,
     identifying,
     remember_places,
     settle,
@@ -46,7 +47,7 @@ def gpu_probe(state: State, event: Event, data: GpuProbe, settings: FoldSettings
     candidates += [each.card for each in node.fresh]
     expected = settings.configured_gpus.get(name)
     expected = data.expected if expected is None else expected
-    node.missed = _missed(node, seen, expected)
+    node.missed = _missed(state, node, seen, expected)
     node.probe = Probe(
         time_us=event.time_us,
         event=event.id,
@@ -109,13 +110,18 @@ def _one_for_each_place(gpus: Iterable[ProbedGpu]) -> list[ProbedGpu]:
     return list(by_place.values())
 
 
-def _missed(node: NodeState, seen: list[Seen], expected: int | None) -> list[str]:
-    """The cards that a look misses of those shown before; none where it shows all there are."""
+def _missed(
+    state: State, node: NodeState, seen: list[Seen], expected: int | None
+) -> list[str]:
+    """The cards that a look misses of those shown before; none where it shows all there are.
+
+    One that another has taken the place of is not missed.
+    """
     if expected is not None and len(seen) >= expected:
         return []
     shown = {each.card for each in seen}
     before = [*node.missed, *(each.card for each in (node.probe.gpus if node.probe else ()))]
-    return [key for key in dict.fromkeys(before) if key not in shown]
+    return [key for key in dict.fromkeys(before) if key not in shown and has_its_place(state, key)]
 
 
 def _vanished(state: State, name: str, node: NodeState, expected: int | None) -> list[str]:
