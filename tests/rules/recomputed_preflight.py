@@ -355,6 +355,55 @@ class Recomputed:
             if not out:
                 yield pci
 
+    def _losses(self, node: Node) -> Iterator[tuple[Event, str]]:
+        """Each look that shows a card lost, by nothing that had shown before."""
+        up: dict[str, Event] = {}
+        silent: set[str] = set()
+        for look, missed in self._looks(node):
+            data: Any = look.data
+            shown = {gpu.pci: gpu.state for gpu in data.gpus}
+            expected = node.gpus if node.gpus is not None else data.expected
+            enough = expected is None or len(missed) > expected - len(shown)
+            down = [pci for pci in shown if shown[pci] in _SILENT]
+            lost = [
+                pci
+                for pci in dict.fromkeys([*down, *([] if enough else missed)])
+                if pci in up and pci not in silent
+            ]
+            silent |= set(lost)
+            then = self._as_of(look)
+            total = len(shown) if node.gpus is None else node.gpus
+            gpu = self.policy.gpu
+            many = total and len(lost) >= max(
+                gpu.common_cause_min_gpus, gpu.common_cause_share * total
+            )
+            for pci in [] if many else lost:
+                if not then.explained(node, pci, up[pci]):
+                    yield look, pci
+            for pci in shown:
+                if shown[pci] == "ok":
+                    up[pci] = look
+                    silent.discard(pci)
+
+    def _as_of(self, event: Event) -> Recomputed:
+        """What was known when an event came."""
+        when = event.time_us, event.sequence
+        known = [each for each in self.events if (each.time_us, each.sequence) <= when]
+        return Recomputed(known, self.fleet, self.policy, self.question, event.time_us, self.out)
+
+    def explained(self, node: Node, pci: str, shown_ok: Event) -> bool:
+        """Whether an error after a look, of the card or of so many, told that it was lost."""
+        common = self._common_errors(node)
+        going_on = [each for each in common if self._since_boot(node.name, each)]
+        own = [
+            each
+            for each in self._errors(node.name)
+            if each.data.pci == pci and each.id not in {error.id for error in common}
+        ]
+        if going_on and self._looked_well_since(node, going_on[-1]):
+            going_on = []
+        return any(each.time_us > shown_ok.time_us for each in [*own, *going_on[-1:]])
+
     def _is_gone(self, node: Node, pci: str) -> bool:
         """Whether a probe has missed a card shown before, and shown as many as there should be."""
         gone = shown = False
@@ -377,9 +426,9 @@ class Recomputed:
             self._say("gpu_unknown", "unknown", about)
         common = {error.id for error in self._common_errors(node)}
         mine = [each for each in self._errors(node.name) if each.data.pci == pci]
-        if state == "ok" and any(
-            each.id not in common and self._since_boot(node.name, each) for each in mine
-        ):
+        own = [each for each in mine if each.id not in common]
+        own += [look for look, lost in self._losses(node) if lost == pci]
+        if state == "ok" and any(self._since_boot(node.name, each) for each in own):
             self._say("smu_error_since_boot", "warn", about)
 
     # -- files ---------------------------------------------------------------------
