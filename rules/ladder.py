@@ -91,11 +91,11 @@ def worst(*states: str) -> str:
 
 def counting(incidents: list[Incident], at_us: int, context: Context) -> list[Incident]:
     """The incidents that count at a time: those that did harm count longer."""
+    harmful_us, harmless_us = at_us - context.window_us, at_us - context.harmless_window_us
     return [
         each
         for each in incidents
-        if each.time_us
-        > at_us - (context.window_us if each.harmful else context.harmless_window_us)
+        if each.time_us > (harmful_us if each.harm or each.crashes else harmless_us)
     ]
 
 

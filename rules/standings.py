@@ -13,10 +13,14 @@ from rules.state import State
 
 
 class Standings(NamedTuple):
-    """Every card that is not ok, by its key, and all the rules that fired for cards."""
+    """Every card that is not ok, by its key, and all the rules that fired for cards.
+
+    ``climbed`` is where each card with a record stands on the ladder, ok or not.
+    """
 
     cards: dict[str, CardStanding]
     fired: list[Fired]
+    climbed: dict[str, Standing]
 
 
 def standings(rules: Rulebook, state: State, at_us: int) -> Standings:
@@ -28,7 +32,7 @@ def standings(rules: Rulebook, state: State, at_us: int) -> Standings:
     ):
         causes.append((failure, fired[0].rule.name if fired else "unknown"))
     weighing = Weighing(state, rules.context, at_us, causes)
-    facts = gpu_facts(state, rules.context, at_us, weighing)
+    facts, climbed = gpu_facts(state, rules.context, at_us, weighing)
     said: list[Fired] = []
     found: dict[str, tuple[Standing, list[Fired]]] = {}
     for each, fired in zip(facts, rules.fired([each.fact for each in facts]), strict=True):
@@ -39,4 +43,4 @@ def standings(rules: Rulebook, state: State, at_us: int) -> Standings:
         placed = card_standing(key, state.cards[key], standing, fired)
         if placed is not None:
             cards[key] = placed
-    return Standings(cards, said)
+    return Standings(cards, said, climbed)

@@ -94,11 +94,13 @@ class CardFact(msgspec.Struct, frozen=True):
     fact: Fact
 
 
-def gpu_facts(state: State, context: Context, at_us: int, weighing: Weighing) -> list[CardFact]:
-    """What is to be judged of each card that has a record or does not answer."""
+def gpu_facts(
+    state: State, context: Context, at_us: int, weighing: Weighing
+) -> tuple[list[CardFact], dict[str, Standing]]:
+    """What is to be judged of each card, and where each with a record stands by its key."""
     about = _Cards(state, context, at_us, weighing)
     ordered = sorted(state.cards.items(), key=lambda each: (each[1].node, each[1].pci))
-    return [found for key, card in ordered for found in about.facts(key, card)]
+    return [found for key, card in ordered for found in about.facts(key, card)], about.climbed
 
 
 class _Cards:
@@ -110,6 +112,11 @@ class _Cards:
         self._gpu = context.policy.gpu
         self._at_us = at_us
         self._weighing = weighing
+        self.climbed: dict[str, Standing] = {}
+        self._spans = {
+            "window": humanize.span(self._gpu.window_s),
+            "harmless_window": humanize.span(self._gpu.harmless_window_s),
+        }
         self._hung = standing_out(state, hang_counts(state, at_us, context), at_us, context)
         self._faulty = standing_out(state, fault_counts(state, at_us, context), at_us, context)
 
@@ -122,7 +129,9 @@ class _Cards:
         others = failures or noisy or key in self._hung or key in self._faulty
         if not (record or down or asked or others):
             return
-        standing = climb(card, self._context, self._at_us)
+        standing = self.climbed[key] = climb(card, self._context, self._at_us)
+        if standing.rules == "ok" and not (standing.operator or down or asked or others):
+            return
         show = self._show(key, card)
         for fact in (
             self._ladder(card, standing, show),
@@ -148,9 +157,7 @@ class _Cards:
             "subject": gpu_subject(card.node, card.pci),
             "pci": card.pci,
             "node": card.node,
-            "window": humanize.span(self._gpu.window_s),
-            "harmless_window": humanize.span(self._gpu.harmless_window_s),
-        }
+        } | self._spans
 
     def _fact(
         self,
@@ -169,7 +176,9 @@ class _Cards:
             evidence=tuple(dict.fromkeys(evidence)),
         )
 
-    def _ladder(self, card: Card, standing: Standing, show: dict[str, object]) -> Fact:
+    def _ladder(self, card: Card, standing: Standing, show: dict[str, object]) -> Fact | None:
+        if standing.rules == "ok":
+            return None
         gpu = self._gpu
         own = [each for each in standing.because if not each.cause]
         reinstated = standing.reinstated if not standing.because else None

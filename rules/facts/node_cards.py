@@ -22,7 +22,7 @@ from rules.folds.boots import since_boot
 from rules.folds.context import Context
 from rules.folds.identity import has_its_place, place_key
 from rules.folds.looks import DOWN
-from rules.ladder import climb, counting
+from rules.ladder import Standing, counting
 from rules.ruleset import Fact, known
 from rules.state import Hung, NodeState, State
 
@@ -46,8 +46,12 @@ class CardFacts:
         at_us: int,
         node: Node,
         standings: Mapping[str, CardStanding],
+        climbed: Mapping[str, Standing],
         step: str,
     ) -> None:
+        self._climbed = climbed
+        allowed = context.policy.preflight.allow_dead_cards
+        self._allowance = {"allowance": humanize.counted(allowed, "dead card")}
         self._at_us = at_us
         self._context = context
         self._state = state
@@ -125,20 +129,16 @@ class CardFacts:
     def _card(self, place: _Place, dead: int) -> Fact:
         probe, out = self._seen.probe, self._is_out(place)
         evidence: tuple[str, ...] = () if probe is None else (probe.event,)
-        show = self._show(place) | {"why": f" ({place.detail})" if place.detail else ""}
+        show = self._show(place) | self._allowance
+        show["why"] = f" ({place.detail})" if place.detail else ""
         if out:
             standing = self._standings[place.key]
             show["reason"] = standing.reason
             evidence += standing.evidence
         elif place.state in DOWN:
             show["reason"] = "is missing" if place.state == "missing" else "does not respond"
-        card = self._state.cards.get(place.key)
-        stands = None
-        if card is not None and card.incidents:
-            stands = climb(card, self._context, self._at_us)
-        incidents = (
-            [] if stands is None else counting(stands.held, self._at_us, self._context)
-        )
+        stands = self._climbed.get(place.key)
+        incidents = [] if stands is None else counting(stands.held, self._at_us, self._context)
         return Fact(
             kind="card",
             subject=gpu_subject(self._node.name, place.pci),
@@ -151,14 +151,9 @@ class CardFacts:
                 incidents=len(incidents),
                 crashes=0 if stands is None else len(stands.crashes),
             ),
-            show=show | self._allowance,
+            show=show,
             evidence=tuple(dict.fromkeys(evidence)),
         )
-
-    @property
-    def _allowance(self) -> dict[str, Any]:
-        allowed = self._context.policy.preflight.allow_dead_cards
-        return {"allowance": humanize.counted(allowed, "dead card")}
 
     def _reset(self, place: _Place) -> Iterator[Fact]:
         """A card that asks for a reset, and had none."""

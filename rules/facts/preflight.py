@@ -18,6 +18,7 @@ from rules.fleet import Node, Step
 from rules.folds.boots import since_boot
 from rules.folds.context import Context
 from rules.folds.identity import place_key
+from rules.ladder import Standing
 from rules.ruleset import Fact, known
 from rules.card import Override
 from rules.state import NodeState, Noted, Reach, State
@@ -52,6 +53,7 @@ class PreflightFacts:
         question: Question,
         at_us: int,
         standings: dict[str, CardStanding],
+        climbed: dict[str, Standing],
     ) -> None:
         self.state = state
         self.context = context
@@ -70,7 +72,7 @@ class PreflightFacts:
         )
         self._out = {key for key, each in standings.items() if each.sits_out}
         self._cards = {
-            node.name: CardFacts(state, context, at_us, node, standings, self.step_name)
+            node.name: CardFacts(state, context, at_us, node, standings, climbed, self.step_name)
             for node in self.nodes
             if self.reachable(node.name) is not False and self.sits_out(node.name) is None
         }

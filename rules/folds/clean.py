@@ -14,14 +14,16 @@ from rules.folds.context import FoldSettings
 from rules.state import State
 
 
-def shown_ok(state: State, key: str, event: Event, settings: FoldSettings) -> None:
+def shown_ok(card: Card, event: Event, settings: FoldSettings) -> None:
     """A probe showed the card ok: enough of them in a row are a clean run."""
-    card = state.cards[key]
     for doubt in card.doubts:
-        doubt.count, run = _counted(doubt.count, event, settings)
+        doubt.count = doubt.count or _begun(event)
+        run = _counted(doubt.count, event, settings)
         if run is not None:
-            doubt.runs.append(run)
-    card.ok, run = _counted(card.ok, event, settings)
+            doubt.runs = [*doubt.runs, run]
+    if card.ok is None:
+        card.ok = _begun(event)
+    run = _counted(card.ok, event, settings)
     if run is not None:
         _note(card, run)
 
@@ -58,29 +60,29 @@ def resume(state: State, key: str, since_us: int) -> None:
         _note(card, run)
 
 
-def _counted(
-    count: OkCount | None, event: Event, settings: FoldSettings
-) -> tuple[OkCount, CleanRun | None]:
-    """The count after one more clean look, and the clean run that it completes."""
-    now = event.time_us
-    before = OkCount(first_us=now, last_us=now, looks=0) if count is None else count
-    level, spans = before.level, settings.clean_spans_us
-    if before.looks + 1 >= settings.reinstate_clean_probes:
-        while level < len(spans) and now - before.first_us >= spans[level]:
-            level += 1
-    counted = OkCount(
-        first_us=before.first_us, last_us=now, looks=before.looks + 1, level=level
-    )
-    if level == before.level:
-        return counted, None
-    run = CleanRun(
+def _begun(event: Event) -> OkCount:
+    return OkCount(first_us=event.time_us, last_us=event.time_us, looks=0)
+
+
+def _counted(count: OkCount, event: Event, settings: FoldSettings) -> CleanRun | None:
+    """Count one more clean look; the clean run that it completes."""
+    now, spans, level = event.time_us, settings.clean_spans_us, count.level
+    count.last_us = now
+    count.looks += 1
+    if count.looks < settings.reinstate_clean_probes:
+        return None
+    while level < len(spans) and now - count.first_us >= spans[level]:
+        level += 1
+    if level == count.level:
+        return None
+    count.level = level
+    return CleanRun(
         time_us=now,
         sequence=event.sequence,
-        first_us=before.first_us,
+        first_us=count.first_us,
         event=event.id,
         level=level,
     )
-    return counted, run
 
 
 def _note(card: Card, run: CleanRun) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+import msgspec
 
 from ledger import Event
 from ledger.payloads import CommandHung, GpuProbe, ProbedGpu
@@ -38,39 +40,63 @@ def gpu_probe(state: State, event: Event, data: GpuProbe, settings: FoldSettings
     """The newest look at a node: where its cards are and how they are."""
     name = settings.node(data.node)
     node = state.node(name)
-    gpus = _one_for_each_place(data.gpus)
-    gone = sight(state, name, node, gpus)
-    remember_places(node)
-    seen = _seen(state, name, gpus)
-    before, first = node.probe, node.probe is None
-    candidates = [each.card for each in before.gpus] if before is not None else []
-    candidates += [each.card for each in node.fresh]
+    before, now = node.probe, event.time_us
     expected = settings.configured_gpus.get(name)
     expected = data.expected if expected is None else expected
-    node.missed = _missed(state, node, seen, expected)
+    if before is not None and not node.missed and _as_before(state, name, before, data):
+        gpus: Sequence[ProbedGpu] = data.gpus
+        seen, gone, candidates = _seen_again(before, gpus), [], []
+    else:
+        gpus = _one_for_each_place(data.gpus)
+        gone = sight(state, name, node, gpus)
+        remember_places(node)
+        seen = _seen(state, name, gpus)
+        candidates = [each.card for each in (before.gpus if before is not None else ())]
+        candidates += [each.card for each in node.fresh]
+        node.missed = _missed(state, node, seen, expected)
     node.probe = Probe(
-        time_us=event.time_us,
-        event=event.id,
-        expected=data.expected,
-        detail=data.detail or "",
-        gpus=seen,
+        time_us=now, event=event.id, expected=data.expected, detail=data.detail or "", gpus=seen
     )
     node.hung = []
-    first_look.resolve(state, name, before, settings)
-    vanished = _vanished(state, name, node, expected)
+    if node.fresh:
+        first_look.resolve(state, name, before, settings)
+    vanished = _vanished(state, name, node, expected) if node.missed else []
     _lose(state, event, name, vanished, settings)
     _count(state, event, gpus, seen, settings)
     for key in vanished:
         clean.shown_otherwise(state.cards[key])
-    _end_common_causes(node, event.time_us, settings)
+    _end_common_causes(node, now, settings)
     forget_blank(state, candidates)
-    if first:
+    if before is None:
         blame_late(state, node, name, settings)
     for uid in gone:
         settle(state, uid)
 
 
-def _seen(state: State, name: str, gpus: list[ProbedGpu]) -> list[Seen]:
+def _as_before(state: State, name: str, before: Probe, data: GpuProbe) -> bool:
+    """Whether a look shows the very cards of the one before, each where it was."""
+    places = state.places
+    if len(before.gpus) != len(data.gpus):
+        return False
+    for held, gpu in zip(before.gpus, data.gpus, strict=True):
+        if held.pci != gpu.pci or held.uid != gpu.card_uid or held.index != gpu.index:
+            return False
+        if held.way != gpu.place or places.get(f"{name} {gpu.pci}") != held.card:
+            return False
+    return True
+
+
+def _seen_again(before: Probe, gpus: Sequence[ProbedGpu]) -> list[Seen]:
+    """The cards of the look before, as they are now."""
+    return [
+        held
+        if held.state == gpu.state and held.detail == (gpu.detail or "")
+        else msgspec.structs.replace(held, state=gpu.state, detail=gpu.detail or "")
+        for held, gpu in zip(before.gpus, gpus, strict=True)
+    ]
+
+
+def _seen(state: State, name: str, gpus: Sequence[ProbedGpu]) -> list[Seen]:
     """Each card that is shown, found by what the look says of its identity."""
     uids = {gpu.pci: identifying(state, gpu.card_uid) for gpu in gpus}
     ways = unique_ways(gpus)
@@ -85,7 +111,6 @@ def _seen(state: State, name: str, gpus: list[ProbedGpu]) -> list[Seen]:
     for gpu in gpus:
         card = state.cards[keys[gpu.pci]]
         card.index, card.probed = gpu.index, True
-        card.model = gpu.model or card.model
         seen.append(
             Seen(
                 pci=gpu.pci,
@@ -137,6 +162,8 @@ def _lose(
     """Cards that answered when they were last looked at, and do not now, have an incident."""
     node = state.node(name)
     down = [each.card for each in (node.probe.gpus if node.probe else ()) if each.state in DOWN]
+    if not (down or vanished):
+        return
     lost = [key for key in dict.fromkeys([*down, *vanished]) if state.cards[key].up]
     cards = cards_of(node, name, settings)
     for key in lost:
@@ -166,29 +193,33 @@ def _lose(
 def _count(
     state: State,
     event: Event,
-    gpus: list[ProbedGpu],
+    gpus: Sequence[ProbedGpu],
     seen: list[Seen],
     settings: FoldSettings,
 ) -> None:
     """What the look says of each card's health, work and wishes."""
+    now, cards = event.time_us, state.cards
     for gpu, each in zip(gpus, seen, strict=True):
-        card = state.cards[each.card]
+        card = cards[each.card]
         if gpu.busy_pct or gpu.processes:
-            card.worked_us = event.time_us
+            card.worked_us = now
+        if gpu.model is not None:
+            card.model = gpu.model
         if gpu.recovery_action is not None and gpu.recovery_action.lower() == "none":
             card.asked = None
         if gpu.state == "ok":
-            clean.shown_ok(state, each.card, event, settings)
-            card.up, card.shown_ok_us = True, event.time_us
+            clean.shown_ok(card, event, settings)
+            card.up, card.shown_ok_us = True, now
         else:
             clean.shown_otherwise(card)
 
 
 def _end_common_causes(node: NodeState, time_us: int, settings: FoldSettings) -> None:
     """Clean looks over some time end what the node was blamed for."""
-    probe, causes = node.probe, ongoing(node)
-    if probe is None or not causes:
+    probe = node.probe
+    if probe is None or node.common is node.series is node.fleet is None:
         return
+    causes = ongoing(node)
     bad = {each.card for each in probe.gpus if each.state != "ok"} | set(node.missed)
     for cause in causes:
         _looked(cause, time_us, sorted(bad), settings)

@@ -43,8 +43,8 @@ class Preflight(Kind):
     question = PreflightQuestion
 
     def judge(self, rules: Rulebook, question: Question, state: State, at_us: int) -> Draft:
-        cards = standings(rules, state, at_us).cards
-        about = PreflightFacts(state, rules.context, question, at_us, cards)
+        placed = standings(rules, state, at_us)
+        about = PreflightFacts(state, rules.context, question, at_us, placed.cards, placed.climbed)
         facts = list(about.facts())
         fired = rules.all_fired(facts)
         found = [_waived(finding, about) for finding in findings(fired)]
