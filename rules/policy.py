@@ -87,6 +87,12 @@ class Gpu(_Section, frozen=True, kw_only=True):
     retire_after_exclusions: AtLeastOne
 
 
+class Backtest(_Section, frozen=True, kw_only=True):
+    """How a policy is scored against what really happened."""
+
+    needless_within_s: Seconds
+
+
 class SecondOpinion(_Section, frozen=True, kw_only=True):
     """Priors of the second opinion: see `rules.second_opinion`."""
 
@@ -138,6 +144,7 @@ class Policy(_Section, frozen=True, kw_only=True):
     gpu: Gpu
     tuning: Tuning
     proposal: ProposalLimits
+    backtest: Backtest
     rules: RuleSwitches
 
 

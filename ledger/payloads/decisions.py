@@ -67,6 +67,45 @@ class OverrideSet(Payload, frozen=True, kw_only=True):
             )
 
 
+class RepairDone(Payload, frozen=True, kw_only=True):
+    """An operator's word about a repair: what was wrong with a card or node.
+
+    ``found`` is what was to blame, ``swapped`` whether the part was exchanged for
+    another; ``reason`` says what led to it.
+    """
+
+    event_type = "repair_done"
+
+    subject: Identifier
+    found: Literal["card", "riser", "supply", "driver", "nothing"]
+    swapped: bool
+    by: Identifier
+    reason: str
+
+    @classmethod
+    def normalize(cls, data: Json) -> None:
+        subject = data.get("subject")
+        if isinstance(subject, str):
+            data["subject"] = normalize_subject(subject)
+
+    def default_subject(self) -> str | None:
+        return self.subject
+
+    def contradictions(self, subject: str) -> Iterator[tuple[str, str, str]]:
+        if self.subject != subject:
+            yield (
+                "data.subject",
+                f"{self.subject!r} differs from the event's subject {subject!r}",
+                "write the same in both",
+            )
+        if self.subject.partition("/")[0] not in ("gpu", "node"):
+            yield (
+                "data.subject",
+                f"{self.subject!r} is neither a card nor a node",
+                "name what was repaired, for example gpu/rig-6600/0000:22:00.0",
+            )
+
+
 class PolicyActivated(Payload, frozen=True, kw_only=True):
     """A policy came into force; ``digest`` is the SHA-256 of ``text``, the whole policy in TOML."""
 
