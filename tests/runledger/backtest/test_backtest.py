@@ -13,9 +13,10 @@ from benchmarks.year import build
 from ledger.payloads import InputFile, InputsChecked, RunFinished, RunStarted, SurvivorsCounted
 from rules.policy import InvalidPolicy, default_policy, with_settings
 from runledger.api.facade import Runledger
-from runledger.backtest import Backtest, backtest
+from runledger.backtest import Backtest, Candidate, backtest
 from runledger.backtest.plot import plot
-from runledger.backtest.sweep import no_rules, swept
+from runledger.backtest.ranges import Range
+from runledger.backtest.sweep import no_rules, parse_sweep, swept
 from runledger.errors import BadInput, Missing
 from tests.rules.histories import NOON, D, H, M, Story
 from tests.runledger.nights import ledger_with
@@ -23,8 +24,15 @@ from tests.typing_at import Type, told
 
 
 def _score(opened: Runledger, *settings: str) -> Backtest:
-    policies = [("default", with_settings(default_policy(), list(settings))), ("none", no_rules())]
+    policies = [
+        Candidate("default", with_settings(default_policy(), list(settings))),
+        Candidate("none", no_rules()),
+    ]
     return backtest(opened.ledger, opened.catalog, policies)
+
+
+def _one(setting: str) -> Candidate:
+    return Candidate("one", with_settings(default_policy(), [setting]))
 
 
 def _asked(opened: Runledger, run: str, at: int) -> str:
@@ -145,10 +153,7 @@ def test_a_node_is_the_same_by_name_and_by_address(tmp_path: Path) -> None:
         default, strict = backtest(
             opened.ledger,
             opened.catalog,
-            [
-                ("default", default_policy()),
-                ("one", with_settings(default_policy(), ["gpu.exclude_after_incidents=1"])),
-            ],
+            [Candidate("default", default_policy()), _one("gpu.exclude_after_incidents=1")],
         ).policies
     assert (default.preflight.knowable, default.preflight.blocked_failures) == (1, 1)
     assert (default.exclusions.spared, strict.exclusions.spared) == (0, 1)
@@ -211,7 +216,7 @@ def test_a_run_that_nobody_asked_about_is_judged_at_its_start(tmp_path: Path) ->
     assert (scores.knowable, scores.blocked_failures) == (1, 1)
 
 
-def test_incidents_after_an_exclusion_are_spared_and_quiet_hours_are_healthy(
+def test_incidents_after_an_exclusion_are_spared_and_hours_between_them_are_bad(
     tmp_path: Path,
 ) -> None:
     story = Story().error(0).error(3 * H).error(8 * H)
@@ -222,14 +227,16 @@ def test_incidents_after_an_exclusion_are_spared_and_quiet_hours_are_healthy(
         (early,) = backtest(
             opened.ledger,
             opened.catalog,
-            [("one", with_settings(default_policy(), ["gpu.exclude_after_incidents=1"]))],
+            [_one("gpu.exclude_after_incidents=1")],
         ).policies
-    # Out from 3:01, as it really was; the incident at 8:00 is spared, and the four hours from
-    # then to 12:01 say nothing: the card was out in reality, too.
+    # Out from 3:01, as it really was; the incident at 8:00 is spared. Until then the card was
+    # bad, and of the four hours to 12:01 nobody knows.
     assert default.exclusions.incidents == 3
     assert (default.exclusions.spared, default.exclusions.hours_out) == (1, 9.0)
-    assert default.exclusions.healthy_hours == 0.0
-    assert default.exclusions.censored_hours == pytest.approx(4.0, abs=0.1)
+    assert default.exclusions.bad_hours == Range(5.0, 9.0)
+    assert default.exclusions.quiet_hours == Range(0.0, 4.0)
+    assert default.exclusions.unknown_hours == pytest.approx(4.0, abs=0.1)
+    assert default.exclusions.censored_hours == 9.0
     assert none.exclusions.hours_out == none.exclusions.spared == 0
     # One incident is enough: out from 0:01, with two more to come.
     assert (early.exclusions.spared, early.exclusions.hours_out) == (2, 12.0)
@@ -248,7 +255,7 @@ def test_parameters_are_scored_only_where_they_were_run(tmp_path: Path) -> None:
         growth = backtest(
             opened.ledger,
             opened.catalog,
-            [("g", with_settings(default_policy(), ["tuning.seed_growth=3"]))],
+            [_one("tuning.seed_growth=3")],
         ).policies[0]
     assert (default.parameters.supported, default.parameters.worked) == (1, 1)
     assert growth.parameters.supported == 0
@@ -276,23 +283,49 @@ def test_an_empty_ledger_has_nothing_to_score(tmp_path: Path) -> None:
 
 
 def test_a_sweep_is_a_policy_for_each_value() -> None:
-    names = [name for name, _ in swept("default", default_policy(), "gpu.window_s=100..102")]
+    sweep = parse_sweep("gpu.window_s=100..102")
+    names = [each.name for each in swept("default", default_policy(), [sweep])]
     assert names == ["gpu.window_s=100", "gpu.window_s=101", "gpu.window_s=102"]
-    listed = swept("mine", default_policy(), "gpu.common_cause_share=0.25,0.5")
-    assert [policy.gpu.common_cause_share for _, policy in listed] == [0.25, 0.5]
-    assert listed[0][0] == "mine gpu.common_cause_share=0.25"
+    listed = swept("mine", default_policy(), [parse_sweep("gpu.common_cause_share=0.25,0.5")])
+    assert [each.policy.gpu.common_cause_share for each in listed] == [0.25, 0.5]
+    assert listed[0].name == "mine gpu.common_cause_share=0.25"
+    assert listed[0].settings == {"gpu.common_cause_share": "0.25"}
+
+
+def test_a_sweep_of_two_keys_is_a_policy_for_each_pair() -> None:
+    sweeps = [parse_sweep("gpu.window_s=1,2"), parse_sweep("gpu.incident_gap_s=5..6")]
+    found = swept("default", default_policy(), sweeps)
+    assert [each.name for each in found] == [
+        "gpu.window_s=1 gpu.incident_gap_s=5",
+        "gpu.window_s=1 gpu.incident_gap_s=6",
+        "gpu.window_s=2 gpu.incident_gap_s=5",
+        "gpu.window_s=2 gpu.incident_gap_s=6",
+    ]
+
+
+@pytest.mark.parametrize(
+    "sweeps",
+    [
+        ["gpu.window_s=1..2", "gpu.window_s=3..4"],
+        ["gpu.window_s=1..2", "gpu.incident_gap_s=1", "gpu.crash_link_s=1"],
+        ["gpu.window_s=1..20", "gpu.incident_gap_s=1..20"],
+    ],
+)
+def test_a_map_of_one_key_or_of_three_or_of_too_many_values_is_refused(sweeps: list[str]) -> None:
+    with pytest.raises(BadInput, match="--sweep"):
+        swept("default", default_policy(), [parse_sweep(each) for each in sweeps])
 
 
 @pytest.mark.parametrize("sweep", ["", "gpu.window_s", "gpu.window_s=", "gpu.window_s=3..1",
                                    "gpu.window_s=1..500", "gpu.window_s=1,,2"])  # fmt: skip
 def test_a_bad_sweep_is_refused(sweep: str) -> None:
     with pytest.raises(BadInput):
-        swept("default", default_policy(), sweep)
+        parse_sweep(sweep)
 
 
 def test_a_sweep_of_no_key_names_the_nearest() -> None:
     with pytest.raises(InvalidPolicy, match="window_s"):
-        swept("default", default_policy(), "gpu.window=1..2")
+        swept("default", default_policy(), [parse_sweep("gpu.window=1..2")])
 
 
 def test_a_sweep_is_drawn(tmp_path: Path) -> None:
@@ -300,12 +333,19 @@ def test_a_sweep_is_drawn(tmp_path: Path) -> None:
     with ledger_with(tmp_path, Story().healthy().error(0).error(H).events) as opened:
         opened.exclusions(at=NOON + 2 * H)
         opened.exclusions(at=NOON + 2 * D)
-        policies = swept("default", default_policy(), "gpu.exclude_after_incidents=1..3")
-        result = backtest(opened.ledger, opened.catalog, policies)
-    plot(result, "gpu.exclude_after_incidents", tmp_path / "s.svg")
-    assert "<svg" in (tmp_path / "s.svg").read_text()
+        sweeps = [
+            parse_sweep("gpu.exclude_after_incidents=1..3"),
+            parse_sweep("gpu.incident_gap_s=1,600"),
+        ]
+        for keys in (sweeps[:1], sweeps):
+            policies = swept("default", default_policy(), keys)
+            in_force = Candidate("default", default_policy())
+            result = backtest(opened.ledger, opened.catalog, [in_force, *policies])
+            plot(result, keys, tmp_path / "s.svg")
+            assert "<svg" in (tmp_path / "s.svg").read_text()
     with pytest.raises(BadInput, match="svg"):
-        plot(result, "k", tmp_path / "s.doc")
+        plot(result, sweeps, tmp_path / "s.doc")
+    assert [each.name for each in tmp_path.glob("*s.*")] == ["s.svg"]
 
 
 def test_as_typed(type_: Type, folder: Path) -> None:
@@ -319,7 +359,7 @@ def test_as_typed(type_: Type, folder: Path) -> None:
     assert "never as saved" in table
     (folder / "mine.toml").write_text("[gpu]\nexclude_after_incidents = 1\n")
     done = type_("backtest", "--policy", "mine.toml", "--policy", "none", "--json")
-    assert [each["policy"] for each in done.json["policies"]] == ["mine", "none"]
+    assert [each["policy"] for each in done.json["policies"]] == ["default", "mine", "none"]
     assert json.dumps(done.json)
     assert type_("backtest", "--policy", "nowhere.toml").code == 3
     assert type_("backtest", "--plot", "x.svg").code == 2

@@ -1,0 +1,96 @@
+"""Blocks that were needless: nothing showed on what they kept work off.
+
+A block is held against the nodes and cards that its findings name: it was needless where none of
+them showed anything within the policy's ``backtest.needless_within_s`` after it. A block for
+anything else, such as a missing file, is not counted here.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ledger.payloads import PreflightDecided
+from ledger.times import SECOND_US
+from rules.kinds import MAY_START
+from runledger.backtest.condition import Condition
+from runledger.backtest.ranges import NONE, Range
+from runledger.backtest.symptoms import Card, CardHistory, History, NodeHistory, Spell, any_within
+
+_BLOCKING = ("block", "unknown")
+
+
+def blocked_nodes(answer: PreflightDecided) -> frozenset[str]:
+    """The nodes for whose or whose cards' sake a step may not start.
+
+    Empty where it may, and where something else stands in its way.
+    """
+    if answer.verdict in MAY_START:
+        return frozenset()
+    nodes = set()
+    for finding in answer.findings:
+        if finding.severity in _BLOCKING:
+            kind, _, rest = finding.subject.partition("/")
+            if kind not in ("node", "gpu"):
+                return frozenset()
+            nodes.add(rest.partition("/")[0])
+    return frozenset(nodes)
+
+
+class Block(NamedTuple):
+    """Work kept off some nodes at a time; ``really``: in reality, too."""
+
+    at_us: int
+    nodes: frozenset[str]
+    really: bool
+
+
+def needless_blocks(
+    blocks: list[Block], history: History, known: dict[Card, Condition], within_s: float
+) -> Range:
+    """How many blocks nothing showed after.
+
+    Perhaps needless are those after which nobody looked for long enough, and those that were
+    blocked in reality, too, on a node that had shown something before: what does no work
+    shows little.
+    """
+    needless = NONE
+    within_us = round(within_s * SECOND_US)
+    for at_us, nodes, really in blocks:
+        until_us = at_us + within_us
+        if any(_showed(node, history, at_us, until_us) for node in nodes):
+            continue
+        sure = (
+            history.until_us >= until_us
+            and all(_looked(node, history, at_us, until_us) for node in nodes)
+            and not (really and any(_suspect(node, known, at_us) for node in nodes))
+        )
+        needless = needless.plus(sure=sure, perhaps=not sure)
+    return needless
+
+
+def _showed(name: str, history: History, at_us: int, until_us: int) -> bool:
+    """Whether a node or a card of it showed something: after a time, or still at that time."""
+    node = history.nodes.get(name, NodeHistory())
+    if any_within(node.symptoms, at_us + 1, until_us) or _in_force(node.lost, at_us, until_us):
+        return True
+    return any(
+        any_within(card.symptoms, at_us + 1, until_us) or _in_force(card.down, at_us, until_us)
+        for card in _cards_of(name, history)
+    )
+
+
+def _cards_of(name: str, history: History) -> list[CardHistory]:
+    return [each for card, each in history.cards.items() if card[0] == name]
+
+
+def _in_force(spells: list[Spell], at_us: int, until_us: int) -> bool:
+    return any(each.from_us <= until_us and each.ended_us > at_us for each in spells)
+
+
+def _looked(name: str, history: History, at_us: int, until_us: int) -> bool:
+    node = history.nodes.get(name)
+    return node is not None and any_within(node.looks, at_us + 1, until_us)
+
+
+def _suspect(name: str, known: dict[Card, Condition], at_us: int) -> bool:
+    return any(card[0] == name and each.at(at_us) != "quiet" for card, each in known.items())
