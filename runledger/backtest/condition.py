@@ -75,8 +75,7 @@ class Condition:
             if before is not None and not before.sure and first <= self._lull_after(before.at_us):
                 self._unknown.append((before.at_us, first))
             following = symptoms[at] if at < len(symptoms) else NEVER
-            reached = until <= following and (mend is None or mend.sure or until <= ends)
-            mended = mend if reached else None
+            mended = mend if until <= following else None  # else of what comes after
             recurs = following <= self._lull_after(until)
             self._episode(first, last, mended, ends, recurs=recurs)
             before = mended

@@ -34,7 +34,7 @@ class Truth(NamedTuple):
         return self.scenes[-1].at_us + DECIDED_AFTER
 
     def bad_hours(self, out: Iterable[Stretch]) -> float:
-        """GPU-hours of stretches in which the card had a fault that had shown, or was away."""
+        """GPU-hours of stretches in which the card or its node had a fault that had shown, or was none."""
         return sum(self._hours(each) for each in out)
 
     def _hours(self, out: Stretch) -> float:
@@ -44,7 +44,8 @@ class Truth(NamedTuple):
             within = min(out.to_us, scene.at_us + TICK) - max(out.from_us, scene.at_us)
             fault = scene.faults.get(place)
             sick = fault is not None and fault.first_us <= scene.at_us
-            if within > 0 and (sick or place in scene.away or place.node in scene.sick):
+            gone = place in scene.away or place in scene.empty
+            if within > 0 and (sick or gone or place.node in scene.sick):
                 bad += within / H
         return bad
 
@@ -57,6 +58,21 @@ class Truth(NamedTuple):
             why != "program"
             and any(each.from_us < at <= each.to_us for each in by_place.get(place, []))
             for at, place, why in self.lost
+        )
+
+    def needless(self, at_us: int, nodes: Iterable[str], within_us: int) -> bool:
+        """Whether nodes that were blocked were up and well, with all their cards, for so long."""
+        numbers = {self.names.index(each) for each in nodes}
+        return not any(
+            numbers - scene.ready
+            or numbers & scene.sick
+            or any(place.node in numbers for place in scene.away)
+            or any(
+                place.node in numbers and fault.first_us <= scene.at_us + TICK
+                for place, fault in scene.faults.items()
+            )
+            for scene in self.scenes
+            if at_us - TICK < scene.at_us < at_us + within_us
         )
 
     def place(self, card: tuple[str, str]) -> Place:
@@ -128,6 +144,8 @@ def lived(
     opened.record(system.events)
     for at in system.asked[1:]:
         opened.exclusions(at=at)
+        for machine in fate.machines:
+            opened.preflight(machine.name, at=at)
     return opened, world.truth
 
 
