@@ -24,15 +24,14 @@ class Answers:
         self.exclusions: list[ExclusionsDecided] = []
         self.numbers: dict[str, tuple[int, int]] = {}
 
-    def take(self, recorded: DecisionPayload, answer: DecisionPayload, *, asked: bool) -> None:
-        """``asked``: the question was put in reality, and its answer heeded."""
+    def take(self, answer: DecisionPayload) -> None:
+        """Take in one answer."""
         outcome = answer.outcome
         if isinstance(answer, PreflightDecided):
             self.blocked[answer.decision] = answer.verdict not in MAY_START
             nodes = blocked_nodes(answer)
             if nodes:
-                really = asked and recorded.verdict not in MAY_START
-                self.blocks.append(Block(parse_time(answer.as_of.time), nodes, really))
+                self.blocks.append(Block(parse_time(answer.as_of.time), nodes))
             self.without[answer.decision] = frozenset(
                 (node, gpu["pci"])
                 for node, gpus in outcome.get("excluded_gpus", {}).items()

@@ -37,11 +37,10 @@ def blocked_nodes(answer: PreflightDecided) -> frozenset[str]:
 
 
 class Block(NamedTuple):
-    """Work kept off some nodes at a time; ``really``: in reality, too."""
+    """Work kept off some nodes at a time."""
 
     at_us: int
     nodes: frozenset[str]
-    really: bool
 
 
 def needless_blocks(
@@ -49,34 +48,48 @@ def needless_blocks(
 ) -> Range:
     """How many blocks nothing showed after.
 
-    Perhaps needless are those after which nobody looked for long enough, and those that were
-    blocked in reality, too, on a node that had shown something before: what does no work
-    shows little.
+    Perhaps needless are those after which only such things showed as may be a program's or
+    the network's, those after which nobody looked for long enough, and those of a node that
+    has shown something before: a fault need not show itself every day, and does not while
+    no work is done.
     """
     needless = NONE
     within_us = round(within_s * SECOND_US)
-    for at_us, nodes, really in blocks:
+    for at_us, nodes in blocks:
         until_us = at_us + within_us
-        if any(_showed(node, history, at_us, until_us) for node in nodes):
+        if any(_failed(node, history, at_us, until_us) for node in nodes):
             continue
         sure = (
-            history.until_us >= until_us
+            not any(_showed(node, history, at_us, until_us) for node in nodes)
+            and history.until_us >= until_us
             and all(_looked(node, history, at_us, until_us) for node in nodes)
-            and not (really and any(_suspect(node, known, at_us) for node in nodes))
+            and not any(_suspect(node, known, at_us) for node in nodes)
         )
         needless = needless.plus(sure=sure, perhaps=not sure)
     return needless
 
 
-def _showed(name: str, history: History, at_us: int, until_us: int) -> bool:
-    """Whether a node or a card of it showed something: after a time, or still at that time."""
-    node = history.nodes.get(name, NodeHistory())
-    if any_within(node.symptoms, at_us + 1, until_us) or _in_force(node.lost, at_us, until_us):
-        return True
-    return any(
-        any_within(card.symptoms, at_us + 1, until_us) or _in_force(card.down, at_us, until_us)
+def _failed(name: str, history: History, at_us: int, until_us: int) -> bool:
+    """Whether a card of a node had an incident or was away, or the node was, for two looks."""
+    lost = [each for each in _node(name, history).lost if each.last_us > each.from_us]
+    return _in_force(lost, at_us, until_us) or any(
+        any_within(card.incidents, at_us + 1, until_us) or _in_force(card.down, at_us, until_us)
         for card in _cards_of(name, history)
     )
+
+
+def _showed(name: str, history: History, at_us: int, until_us: int) -> bool:
+    """Whether a node or a card of it showed anything at all: after a time, or still then."""
+    node = _node(name, history)
+    return (
+        any_within(node.symptoms, at_us + 1, until_us)
+        or _in_force(node.lost, at_us, until_us)
+        or any(any_within(card.symptoms, at_us + 1, until_us) for card in _cards_of(name, history))
+    )
+
+
+def _node(name: str, history: History) -> NodeHistory:
+    return history.nodes.get(name) or NodeHistory()
 
 
 def _cards_of(name: str, history: History) -> list[CardHistory]:

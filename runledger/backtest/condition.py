@@ -59,40 +59,41 @@ class Condition:
         return "bad" if hours.bad_us else "unknown" if hours.unknown_us else "quiet"
 
     def _read(self, card: CardHistory) -> None:
-        mends = sorted(card.mends)
-        symptoms = sorted(card.symptoms)
+        """One episode after the other: symptoms that no lull and no mend parts."""
+        mends, symptoms = sorted(card.mends), sorted(card.symptoms)
         at = 0
-        before: Mend | None = None
         while at < len(symptoms):
             first = last = symptoms[at]
             mend = next((each for each in mends if each.at_us > first), None)
             until = NEVER if mend is None else mend.at_us
-            ends = self._lull_after(last)
-            while at < len(symptoms) and symptoms[at] <= min(ends, until - 1):
+            while at < len(symptoms) and symptoms[at] < until:
+                if symptoms[at] > self._lull_after(last):
+                    break
                 last = symptoms[at]
-                ends = self._lull_after(last)
                 at += 1
-            if before is not None and not before.sure and first <= self._lull_after(before.at_us):
-                self._unknown.append((before.at_us, first))
             following = symptoms[at] if at < len(symptoms) else NEVER
-            mended = mend if until <= following else None  # else of what comes after
-            recurs = following <= self._lull_after(until)
-            self._episode(first, last, mended, ends, recurs=recurs)
-            before = mended
+            if until > following:
+                mend = None  # it is the mend of what comes after
+            self._episode(first, last, mend, recurs=following <= self._lull_after(until))
 
-    def _episode(
-        self, first: int, last: int, mend: Mend | None, ends: int, *, recurs: bool
-    ) -> None:
-        """From its first symptom to its last, and to the mend if there was one."""
+    def _episode(self, first: int, last: int, mend: Mend | None, *, recurs: bool) -> None:
+        """From its first symptom to its last, and to the mend if there was one.
+
+        A person who found nothing, or said no more than that the card may work again, may
+        have left the fault where it was: then it is known to be well after a lull.
+        """
         if mend is not None and mend.found:
             self._bad.append((first, mend.at_us))
-        elif mend is not None and mend.found is False and not mend.sure and not recurs:
+            return
+        if mend is not None and mend.found is False and not mend.sure and not recurs:
             self._well.append((first, mend.at_us))
-        else:
-            own = [each for each in self._own if first <= each <= last]
-            if len(own) > 1:
-                self._bad.append((own[0], own[-1]))
-            self._unknown.append((first, ends if mend is None else mend.at_us))
+            return
+        own = [each for each in self._own if first <= each <= last]
+        if len(own) > 1:
+            self._bad.append((own[0], own[-1]))
+        sure = mend is not None and mend.sure
+        ends = self._lull_after(last) if mend is None else self._lull_after(mend.at_us)
+        self._unknown.append((first, mend.at_us if sure and mend is not None else ends))
 
     def _lull_after(self, at_us: int) -> int:
         """When it had been at work for `_LULL_US` since a time."""

@@ -90,13 +90,12 @@ def backtest(
     if not decided and not put:
         raise Missing(_nothing(scope))
     answers = [Answers() for _ in policies]
-    new = {event.data.decision for event in put}  # type: ignore[attr-defined]
     arms = [_under(catalog, each.policy) for each in policies]
     for count, made in enumerate(rerun(ledger, [*decided, *put], arms), 1):
         progress(count)
         for each, arm in zip(answers, made, strict=True):
             if arm.replayed is not None:
-                each.take(arm.recorded, arm.replayed, asked=arm.recorded.decision not in new)
+                each.take(arm.replayed)
     facts = _facts(ledger, judge, runs, decided, put, every, scope)
     scores = [_scores(policy, each, facts) for policy, each in zip(policies, answers, strict=True)]
     times = sorted(map(_judged_us, [*decided, *put]))

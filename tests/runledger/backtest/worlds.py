@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -34,7 +33,10 @@ class Truth(NamedTuple):
         return self.scenes[-1].at_us + DECIDED_AFTER
 
     def bad_hours(self, out: Iterable[Stretch]) -> float:
-        """GPU-hours of stretches in which the card or its node had a fault that had shown, or was none."""
+        """GPU-hours of stretches in which the card, or its node, had a fault that had shown.
+
+        Hours of an empty slot are bad as well: nothing that is well sits out there.
+        """
         return sum(self._hours(each) for each in out)
 
     def _hours(self, out: Stretch) -> float:
@@ -66,7 +68,7 @@ class Truth(NamedTuple):
         return not any(
             numbers - scene.ready
             or numbers & scene.sick
-            or any(place.node in numbers for place in scene.away)
+            or any(place.node in numbers for place in scene.away | scene.empty)
             or any(
                 place.node in numbers and fault.first_us <= scene.at_us + TICK
                 for place, fault in scene.faults.items()
@@ -142,13 +144,8 @@ def lived(
     (folder / "runledger.toml").write_text(text)
     opened = runledger.open(folder / "world.db", config=folder / "runledger.toml", create=True)
     opened.record(system.events)
-    for at in system.asked[1:]:
+    for number, at in enumerate(system.asked[1:]):
         opened.exclusions(at=at)
-        for machine in fate.machines:
-            opened.preflight(machine.name, at=at)
+        machine = fate.machines[number % len(fate.machines)]
+        opened.preflight(machine.name, at=at)
     return opened, world.truth
-
-
-def kinds(truth: Truth) -> Counter[str]:
-    """How many jobs were lost to what."""
-    return Counter(why for _, _, why in truth.lost)
