@@ -12,11 +12,18 @@ from typing import NamedTuple
 from ledger.payloads import PreflightDecided
 from ledger.times import SECOND_US
 from rules.kinds import MAY_START
+from rules.rulesets import ALL_RULES
 from runledger.backtest.condition import Condition
 from runledger.backtest.ranges import NONE, Range
 from runledger.backtest.symptoms import Card, CardHistory, History, NodeHistory, Spell, any_within
 
 _BLOCKING = ("block", "unknown")
+_OTHER_REASONS = frozenset(
+    rule.name
+    for rule in ALL_RULES
+    if rule.about in ("file", "budget", "question", "run", "proposal")
+)
+"""Rules that stop a step for what is no fault of a node, though they may name one."""
 
 
 def blocked_nodes(answer: PreflightDecided) -> frozenset[str]:
@@ -30,9 +37,10 @@ def blocked_nodes(answer: PreflightDecided) -> frozenset[str]:
     for finding in answer.findings:
         if finding.severity in _BLOCKING:
             kind, _, rest = finding.subject.partition("/")
-            if kind not in ("node", "gpu"):
+            if finding.rule in _OTHER_REASONS:
                 return frozenset()
-            nodes.add(rest.partition("/")[0])
+            if kind in ("node", "gpu"):
+                nodes.add(rest.partition("/")[0])
     return frozenset(nodes)
 
 

@@ -21,11 +21,12 @@ _CAUSED_US = 900 * SECOND_US
 
 
 class Stretch(NamedTuple):
-    """A card sitting out from one time to another."""
+    """A card sitting out from one time to another; ``goes_on``: it did so when last asked about."""
 
     card: Card
     from_us: int
     to_us: int
+    goes_on: bool = False
 
 
 class Sitting(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,22 +59,24 @@ def stretches(decisions: Iterable[DecisionPayload], until_us: int) -> list[Stret
     A decision speaks until the next one, but for a day at most, as in a what-if: nobody
     knows what would have been decided while nobody asked.
     """
-    open_: dict[Card, int] = {}
+    begun: dict[Card, tuple[int, bool]] = {}
     found: list[Stretch] = []
-    ends_us: int | None = None
+
+    def end(card: Card, at_us: int) -> None:
+        since_us, goes_on = begun.pop(card)
+        found.append(Stretch(card, since_us, max(since_us, at_us), goes_on))
+
     timed = [(parse_time(decision.as_of.time), decision) for decision in decisions]
+    ends_us = until_us
     for at_us, decision in sorted(timed, key=lambda each: each[0]):
-        if ends_us is not None and ends_us < at_us:
-            found += [Stretch(card, since, ends_us) for card, since in open_.items()]
-            open_.clear()
-        out = cards_out(decision)
-        ended = [card for card in open_ if card not in out]
-        found += [Stretch(card, open_.pop(card), at_us) for card in ended]
-        for card in out:
-            open_.setdefault(card, at_us)
+        out, before = cards_out(decision), set(begun)
+        for card in before if ends_us < at_us else before - out:
+            end(card, min(at_us, ends_us))
+        for card in out - set(begun):
+            begun[card] = (at_us, card in before)
         ends_us = at_us + STANDS_FOR_US
-    last_us = until_us if ends_us is None else min(until_us, ends_us)
-    found += [Stretch(card, since, max(since, last_us)) for card, since in open_.items()]
+    for card in list(begun):
+        end(card, min(until_us, ends_us))
     return sorted(found, key=lambda each: (each.from_us, each.card))
 
 
@@ -105,7 +108,6 @@ def sitting(
     spared = exclusions = 0
     hours = bad = unknown = censored = 0.0
     wrong = NONE
-    newest: dict[Card, int] = {}
     for each in would:
         shown, condition = history.card(each.card), known.get(each.card)
         spared += sum(each.from_us < at <= each.to_us for at in shown.incidents)
@@ -115,11 +117,10 @@ def sitting(
             found = condition.during(each.from_us, each.to_us)
             bad += found.bad_us / _HOUR_US
             unknown += found.unknown_us / _HOUR_US
-        if each.from_us > newest.get(each.card, -1):  # not the same one, after a gap
+        if not each.goes_on:
             exclusions += 1
             state = "quiet" if condition is None else condition.at(each.from_us)
             wrong = wrong.plus(sure=state == "quiet", perhaps=state == "unknown")
-        newest[each.card] = each.to_us + STANDS_FOR_US
     failed = [job for job in history.failed if period[0] <= job.at_us <= period[1]]
     return Sitting(
         incidents=sum(
