@@ -17,6 +17,7 @@ from ledger.payloads.decisions import (
     PolicyActivated,
     PolicyRef,
     PreflightDecided,
+    RepairDone,
 )
 from ledger.payloads.gpus import GpuFault, GpuProbe, ProbedGpu, SmuError
 from ledger.payloads.history import (
@@ -89,6 +90,7 @@ __all__ = [
     "RamdiskChecked",
     "RamdiskFile",
     "RemedyCompleted",
+    "RepairDone",
     "RunFinished",
     "RunStarted",
     "SmuError",
