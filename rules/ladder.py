@@ -109,7 +109,8 @@ def clean_span_us(standing: Standing, context: Context) -> int | None:
 
 def _entries(card: Card, at_us: int) -> list[Incident | Charge | CleanRun | Override]:
     words = [each for each in card.overrides if each.active(at_us)]
-    entries = [*card.incidents, *card.charges, *card.clean, *words]
+    entries: list[Incident | Charge | CleanRun | Override] = [*card.incidents, *card.charges]
+    entries += [*card.clean, *words]
     return sorted(entries, key=lambda each: each.when)
 
 
@@ -162,9 +163,7 @@ def _charge(standing: Standing, charge: Charge, context: Context) -> None:
     _take_out(standing, charge, 1, context)
 
 
-def _take_out(
-    standing: Standing, entry: Incident | Charge, grounds: int, context: Context
-) -> None:
+def _take_out(standing: Standing, entry: Incident | Charge, grounds: int, context: Context) -> None:
     standing.exclusions = [*standing.exclusions, entry]
     retired = len(standing.exclusions) >= context.policy.gpu.retire_after_exclusions
     standing.rules, standing.since_us = "retire" if retired else "excluded", entry.time_us

@@ -44,9 +44,7 @@ class Weighing:
         at_us: int,
         causes: Sequence[tuple[Failure, str]],
     ) -> None:
-        own = [
-            failure for failure, cause in causes if cause in WEIGHING and not failure.alike
-        ]
+        own = [failure for failure, cause in causes if cause in WEIGHING and not failure.alike]
         oldest = at_us - context.harmless_window_us
         counts: dict[str, dict[str, int]] = {}
         for failure in own:

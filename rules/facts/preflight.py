@@ -8,6 +8,7 @@ from typing import Any
 from ledger.identifiers import node_subject
 from ledger.text import humanize
 from ledger.times import SECOND_US
+from rules.card import Override
 from rules.facts import files
 from rules.facts.budget import budget_fact
 from rules.facts.common import fleet_facts, node_facts
@@ -20,7 +21,6 @@ from rules.folds.context import Context
 from rules.folds.identity import place_key
 from rules.ladder import Standing
 from rules.ruleset import Fact, known
-from rules.card import Override
 from rules.state import NodeState, Noted, Reach, State
 
 Question = dict[str, Any]
@@ -142,7 +142,10 @@ class PreflightFacts:
                 steps=len(fleet.steps),
                 **asked,
             ),
-            show={"step": self.step_name, "nearest": fleet.nearest_step(self.step_name)},
+            show={
+                "step": self.step_name,
+                "nearest": fleet.nearest_step(self.step_name) if self.step is None else "",
+            },
         )
 
     # -- nodes ---------------------------------------------------------------

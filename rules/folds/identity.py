@@ -32,9 +32,7 @@ def card_at(state: State, node: str, pci: str, uid: str | None = None) -> str:
     return state.places.get(place_key(node, pci)) or _new_card(state, node, pci)
 
 
-def card_named(
-    state: State, node: str, pci: str, uid: str | None, boot_id: str | None
-) -> str:
+def card_named(state: State, node: str, pci: str, uid: str | None, boot_id: str | None) -> str:
     """The key of the card that a line of a boot names: by the newest look of that boot."""
     held = state.node(node)
     if uid is None and boot_id is not None and boot_id == held.before_boot:
@@ -57,9 +55,7 @@ def card_shown(state: State, node: str, pci: str, uid: str | None, way: str | No
     return key
 
 
-def _known(
-    state: State, node: str, pci: str, uid: str | None, way: str | None
-) -> str | None:
+def _known(state: State, node: str, pci: str, uid: str | None, way: str | None) -> str | None:
     """The card that this is, of those that are remembered."""
     owner = None if uid is None else state.card_of_uid.get(uid)
     if owner is not None:
@@ -214,7 +210,7 @@ def remember_places(node: NodeState) -> None:
 
 
 def forget_blank(state: State, keys: Iterable[str]) -> None:
-    """Drop those of some cards that are nowhere any more, if nothing is to be remembered of them."""
+    """Drop those of some cards that are nowhere any more, and of which nothing is to be kept."""
     blank = [
         key
         for key in dict.fromkeys(keys)

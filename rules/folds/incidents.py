@@ -70,9 +70,7 @@ def _going_on(card: Card, now_us: int, settings: FoldSettings) -> Incident | Non
     return None
 
 
-def begin(
-    state: State, name: str, key: str, incident: Incident, settings: FoldSettings
-) -> None:
+def begin(state: State, name: str, key: str, incident: Incident, settings: FoldSettings) -> None:
     """A card has an incident: it may have harmed a job, and be one of many."""
     card = state.cards[key]
     incident.harm = jobs.harmed(state, key, incident.time_us, settings)
@@ -88,9 +86,7 @@ def ambiguous(state: State, name: str, error: CardError, settings: FoldSettings)
     if last is not None and now - last < settings.incident_gap_us:
         return
     oldest = now - settings.harmless_window_us
-    kept = [
-        each for each in zip(card.faults, card.fault_events, strict=True) if each[0] > oldest
-    ]
+    kept = [each for each in zip(card.faults, card.fault_events, strict=True) if each[0] > oldest]
     kept = [*kept[1 - FAULTS_KEPT :], (now, error.event)]
     card.faults, card.fault_events = [each[0] for each in kept], [each[1] for each in kept]
     newest = max((each.time_us for each in card.incidents if each.found == "stands_out"), default=0)
@@ -141,9 +137,7 @@ def take_back(state: State, name: str, errors: Iterable[CardError], settings: Fo
             each for each in card.incidents if each.found == "lost" or each.time_us < since_us
         ]
         kept = [
-            each
-            for each in zip(card.faults, card.fault_events, strict=True)
-            if each[0] < since_us
+            each for each in zip(card.faults, card.fault_events, strict=True) if each[0] < since_us
         ]
         card.faults, card.fault_events = [each[0] for each in kept], [each[1] for each in kept]
         if card.asked is not None and card.asked.time_us >= since_us:

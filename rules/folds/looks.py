@@ -104,8 +104,7 @@ def _seen(state: State, name: str, gpus: Sequence[ProbedGpu]) -> list[Seen]:
     # places that others took.
     order = sorted(gpus, key=lambda gpu: (uids[gpu.pci] is None, gpu.pci not in ways))
     keys = {
-        gpu.pci: card_shown(state, name, gpu.pci, uids[gpu.pci], ways.get(gpu.pci))
-        for gpu in order
+        gpu.pci: card_shown(state, name, gpu.pci, uids[gpu.pci], ways.get(gpu.pci)) for gpu in order
     }
     seen = []
     for gpu in gpus:
@@ -135,9 +134,7 @@ def _one_for_each_place(gpus: Iterable[ProbedGpu]) -> list[ProbedGpu]:
     return list(by_place.values())
 
 
-def _missed(
-    state: State, node: NodeState, seen: list[Seen], expected: int | None
-) -> list[str]:
+def _missed(state: State, node: NodeState, seen: list[Seen], expected: int | None) -> list[str]:
     """The cards that a look misses of those shown before; none where it shows all there are.
 
     One that another has taken the place of is not missed.
@@ -232,9 +229,7 @@ def _left(cause: CommonCause | None) -> CommonCause | None:
     return None if cause is not None and [] in cause.quiet_but else cause
 
 
-def _looked(
-    cause: CommonCause, time_us: int, bad: list[str], settings: FoldSettings
-) -> None:
+def _looked(cause: CommonCause, time_us: int, bad: list[str], settings: FoldSettings) -> None:
     """One more look after a common cause: with how many in a row were the same cards bad?"""
     looks = cause.looks
     if looks is None or looks.but != bad:

@@ -121,7 +121,10 @@ class _Story:
             ]
             failing = {each.data.pci for each in near}  # type: ignore[attr-defined]
             share = len(failing) / self.gpus[error.data.node]  # type: ignore[attr-defined]
-            if len(failing) >= self.gpu.common_cause_min_gpus and share >= self.gpu.common_cause_share:
+            if (
+                len(failing) >= self.gpu.common_cause_min_gpus
+                and share >= self.gpu.common_cause_share
+            ):
                 common |= {each.id for each in near}
         return common
 
@@ -141,14 +144,18 @@ class _Story:
             return
         (place,) = _places(event)
         mine = [
-            each for each in self.events[:position] if self.is_error(each) and _places(each) == [place]
+            each
+            for each in self.events[:position]
+            if self.is_error(each) and _places(each) == [place]
         ]
         burst_us = event.time_us
         for each in reversed(mine):
             if burst_us - each.time_us >= self.gap_us:
                 break
             burst_us = each.time_us
-        for incident in reversed([each for each in self._standing(position) if each.place == place]):
+        for incident in reversed(
+            [each for each in self._standing(position) if each.place == place]
+        ):
             if not incident.lost and incident.time_us < burst_us:
                 break
             if not incident.lost or event.time_us - incident.last_us < self.gap_us:
@@ -269,7 +276,9 @@ class _Story:
         failures: list[Any] = [
             each for each in self.events if each.type == "job_failed_with_traceback"
         ]
-        return [each for each in failures if each.data.message == "GPU hang" and not self._alike(each)]
+        return [
+            each for each in failures if each.data.message == "GPU hang" and not self._alike(each)
+        ]
 
     def _alike(self, failure: Event) -> bool:
         """Whether it is one of so many failures of its node that were alike and at once."""
@@ -288,7 +297,11 @@ class _Story:
             ]
             cards = len({each.data.pci for each in near})  # type: ignore[attr-defined]
             many = cards >= self.gpu.common_cause_min_gpus
-            if failure in near and many and cards / self.gpus[data.node] >= self.gpu.common_cause_share:
+            if (
+                failure in near
+                and many
+                and cards / self.gpus[data.node] >= self.gpu.common_cause_share
+            ):
                 return True
         return False
 
@@ -328,11 +341,11 @@ class _Climber:
             for each in self.story.events
             if each.type == "gpu_probe" and self._missing_in(each)
         ]
-        moments += [
-            (each.order, each) for each in self.story.incidents if each.place == self.place
-        ]
+        moments += [(each.order, each) for each in self.story.incidents if each.place == self.place]
         moments += [(_order(each), "error") for each in self._errors()]
-        for (now, _), what in sorted(moments, key=lambda each: (each[0], isinstance(each[1], Failed))):
+        for (now, _), what in sorted(
+            moments, key=lambda each: (each[0], isinstance(each[1], Failed))
+        ):
             self._lapse(now)
             if isinstance(what, Failed):
                 self._incident(what)
@@ -375,8 +388,7 @@ class _Climber:
         return [
             each
             for each in self.held
-            if each.time_us
-            > now - (self.window_us if each.harm or each.crashes else harmless_us)
+            if each.time_us > now - (self.window_us if each.harm or each.crashes else harmless_us)
         ]
 
     def _lapse(self, now: int) -> None:
@@ -466,7 +478,7 @@ class _Climber:
         return state, min(since or [0])
 
     def _asked_since(self) -> int | None:
-        """Since when the card needs a reset: it was lost, and neither a boot nor a word came since."""
+        """Since when the card needs a reset: it was lost, and no boot and no word came since."""
         lost = [
             each
             for each in self.story.events
@@ -502,11 +514,9 @@ class _Climber:
         shown = {gpu.pci: gpu.state for gpu in looks[-1].data.gpus}
         state = shown.get(self.place[1])
         missed = self.place in self.story.missed.get(self.place[0], [])
-        if state in _SILENT or (state is None and missed and self.story.up.get(self.place) is False):
-            lost = [
-                each
-                for each in self.story.incidents
-                if each.place == self.place and each.lost
-            ]
+        if state in _SILENT or (
+            state is None and missed and self.story.up.get(self.place) is False
+        ):
+            lost = [each for each in self.story.incidents if each.place == self.place and each.lost]
             return lost[-1].time_us if lost else looks[-1].time_us
         return None

@@ -321,17 +321,22 @@ class Recomputed:
         return [
             pci
             for place, pci in self.out
-            if short > 0 and place == node.name and pci not in shown and not self._is_gone(node, pci)
+            if short > 0
+            and place == node.name
+            and pci not in shown
+            and not self._is_gone(node, pci)
         ]
 
     def _dead(self, node: Node) -> list[str]:
         """The cards of a node that do not answer, or are missing, and do not sit out."""
         shown, short = self._shown(node)
-        silent = [pci for pci in shown if shown[pci] in _SILENT and (node.name, pci) not in self.out]
+        silent = [
+            pci for pci in shown if shown[pci] in _SILENT and (node.name, pci) not in self.out
+        ]
         return [*silent, *[""] * max(0, short - len(self._hidden(node)))]
 
     def _asking(self, node: Node, cards: list[str]) -> Iterator[str]:
-        """The cards that were lost since the node's boot, and of which nobody said they are back."""
+        """The cards lost since the node's boot of which nobody said that they are back."""
         for pci in cards:
             lost = [
                 each
