@@ -296,6 +296,10 @@ class Rig:
         """A tool that says nothing for this long."""
         return self.tool(name, f"sleep {seconds}")
 
+    def stubborn_tool(self, name: str) -> Rig:
+        """A tool that ignores every signal but KILL, and never ends by itself."""
+        return self.tool(name, "trap '' TERM HUP INT\nwhile :; do sleep 1; done")
+
     def unkillable_tool(self, name: str, seconds: float = 8) -> Rig:
         """As in state D: no kill reaches the tool, and ``timeout`` waits for it in vain.
 

@@ -18,6 +18,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, tzinfo
+from typing import Any
 
 import msgspec
 
@@ -28,7 +29,7 @@ from collectors.kernel_log.devices import Devices
 from collectors.kernel_log.line import Line
 from collectors.kernel_log.scanning import Found, Scanner
 from ledger.canonical import canonical
-from ledger.event import Event, new_event
+from ledger.event import Event, new_event, payload_text
 from ledger.identifiers import gpu_subject, node_subject
 from ledger.payloads import GpuFault, NodeFault, Payload, ProcessKilled, SmuError
 from ledger.text import characters
@@ -39,6 +40,7 @@ IMPORT_SOURCE = "import/kernel-log"
 
 _MAX_RAW = 16_384
 _MAX_KINDS = 1024
+_json = msgspec.json.Encoder()
 
 
 class Scan(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,19 +133,38 @@ class _Maker:
 
     A card that fails floods the log with lines of one kind, and a full check of
     an event costs far more than finding its line. What varies is sound by itself:
-    the id and the time are our own, and `storable` sees to the line.
+    the id and the time are our own, and the line is made fit to be stored.
     """
 
     def __init__(self, node: str, source: str) -> None:
         self._node, self._source = node, source
         self._checked: dict[tuple[Classification, str | None], Event] = {}
+        self._harmless: set[str] = set()
+
+    def _storable(self, line: Line) -> str:
+        """The raw line as a ledger can hold it, cut at 16,384 characters.
+
+        It is looked through for secrets once a text: the kernel's own frame has none.
+        """
+        raw = characters.storable(line.raw[:_MAX_RAW])
+        framed = line.certain and line.raw.endswith(line.text)
+        if framed and line.text in self._harmless:
+            return raw
+        redacted = redact(raw)
+        if framed and redacted == raw and len(self._harmless) < _MAX_KINDS:
+            self._harmless.add(line.text)
+        return redacted
 
     def event(self, found: Found, id: str, boot_id: str | None) -> Event:
-        raw = storable(found.line.raw)
+        raw = self._storable(found.line)
         known = self._checked.get((found.classification, boot_id))
         if known is not None:
             data = msgspec.structs.replace(known.data, raw=raw)
-            return _with(msgspec.structs.replace(known, id=id, time_us=found.time_us), data)
+            # Of the payload's text, which is costly to make, only the line differs.
+            text = payload_text(known).replace(_raw_in(known.data), _raw_in(data), 1)
+            return msgspec.structs.replace(
+                known, id=id, time_us=found.time_us, data=data, kept=(data, text)
+            )
         data = payload(found.classification, node=self._node, raw=raw, boot_id=boot_id)
         event = new_event(data, time_us=found.time_us, source=self._source, id=id)
         if len(self._checked) < _MAX_KINDS:
@@ -151,13 +172,13 @@ class _Maker:
         return event
 
 
-def storable(raw: str) -> str:
-    """``raw`` with what no ledger holds replaced, cut at 16,384 characters."""
-    return redact(characters.storable(raw[:_MAX_RAW]))
+def _raw_in(data: Any) -> str:
+    """The raw line of a payload as its canonical text has it."""
+    return f'"raw":{_json.encode(data.raw).decode()}'
 
 
 def payload(found: Classification, *, node: str, raw: str, boot_id: str | None) -> Payload:
-    """The payload for what a line reports; ``raw`` must be `storable`."""
+    """The payload for what a line reports; ``raw`` must be fit to be stored."""
     if found.event_type == "smu_error":
         return SmuError(
             node=node,

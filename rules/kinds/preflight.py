@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from ledger.payloads import Finding, PreflightDecided
+from ledger.payloads import Finding, Identifier, PreflightDecided
 from rules.facts.preflight import PreflightFacts
 from rules.folds.identity import place_key
 from rules.kinds.kind import Decided, Draft, Kind, Question, Stakes, findings
@@ -29,8 +29,8 @@ _VERDICTS: dict[Severity, str] = {"block": "no_go", "unknown": "unknown", "degra
 class PreflightQuestion(msgspec.Struct, frozen=True, kw_only=True):
     """May this step start?"""
 
-    step: str
-    run: str | None = None
+    step: Identifier
+    run: Identifier | None = None
     trials: Amount | None = None
     seed_count: Amount | None = None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -11,6 +12,10 @@ Commands = Any
 """What ``add_subparsers`` returns; argparse keeps its type to itself."""
 
 Run = Callable[[argparse.Namespace], int | None]
+
+
+_PATHS = ("FILE", "DIR", "URL-or-path", "STORAGE")
+"""What options that name a file, a folder or a ledger call their value."""
 
 
 class _Help(argparse.HelpFormatter):
@@ -29,6 +34,11 @@ class Parser(argparse.ArgumentParser):
         options.setdefault("formatter_class", _Help)
         super().__init__(allow_abbrev=False, **options)
 
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        if action.metavar in _PATHS:
+            _check_path(action, arg_string)
+        return super()._get_value(action, arg_string)
+
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
             known = [str(each) for each in action.choices]
@@ -41,6 +51,16 @@ class Parser(argparse.ArgumentParser):
         message = message.removeprefix("argument ")
         stop = "" if message.endswith("?") else ";"
         self.exit(2, f"{self.prog}: {message}{stop} see `{self.prog} --help`\n")
+
+
+def _check_path(action: argparse.Action, text: str) -> None:
+    from ledger.errors import BadInput
+    from ledger.input_files import check_path
+
+    try:
+        check_path(text)
+    except BadInput as error:
+        raise argparse.ArgumentError(action, str(error)) from None
 
 
 def command(
@@ -126,6 +146,18 @@ def moment(text: str) -> str:
         parse_time(text)
     except InvalidTime as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def name(text: str) -> str:
+    """A name of a run, a node, a step: as it stands in events, where it has no control character.
+
+    One that came out of a file with other line ends has a carriage return behind it.
+    """
+    from ledger.text.characters import WITHOUT_CONTROL
+
+    if re.search(WITHOUT_CONTROL, text) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} holds a character that no name has")
     return text
 
 

@@ -36,7 +36,6 @@ class Runledger:
     wants_events = True
 
     def __init__(self, machines: tuple[Machine, ...], settings: list[str]) -> None:
-        self._machines = machines
         self._judge = Judge(policy_with(settings), _fleet(machines))
         self._slots = {pci(slot): slot for slot in range(SLOTS)}
         self._numbers = {machine.name: machine.number for machine in machines}
