@@ -261,7 +261,7 @@ FACTS: dict[str, FactKind] = {
             "grounds": _count("How many limits of the policy its record reached when it was taken "
             "out; 0 where it is not."),
             "exclusions": _count("How often it was excluded by the rules, over all time."),
-            "reinstated": _yes("Whether it was brought back, and nothing that counts happened since."),
+            "reinstated": _yes("Whether it was brought back, and nothing that counts came since."),
             "back_s": _number("How long ago that was.", "s"),
             "in_series": _count("Incidents that count and were part of a series of its node."),
             "in_fleet_cause": _count("Incidents that count and were part of a fleet cause."),

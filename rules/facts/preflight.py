@@ -144,7 +144,10 @@ class PreflightFacts:
                 steps=len(fleet.steps),
                 **asked,
             ),
-            show={"step": self.step_name, "nearest": fleet.nearest_step(self.step_name)},
+            show={
+                "step": self.step_name,
+                "nearest": fleet.nearest_step(self.step_name) if self.step is None else "",
+            },
         )
 
     # -- nodes ---------------------------------------------------------------

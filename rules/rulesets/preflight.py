@@ -78,8 +78,8 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
         about="series",
         when=when("cards >= $gpu.series_cards"),
         severity="block",
-        message="{cards} cards of {node} failed one after another from {since} to {until}: the node "
-        "is to blame, not its cards",
+        message="{cards} cards of {node} failed one after another from {since} to {until}: the "
+        "node is to blame, not its cards",
         remedy="check the power supply, risers and cooling of {node} and reboot it; {looks} clean "
         "looks over an hour end it, too, or: "
         "runledger override {subject} reinstate --reason TEXT --by WHO",
@@ -89,8 +89,8 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
         about="fleet_cause",
         when=when("nodes >= $gpu.fleet_cause_nodes", "share >= 0.25"),
         severity="warn",
-        message="cards of {nodes} nodes failed within hours since {since} ({which}): power, heat or "
-        "the network",
+        message="cards of {nodes} nodes failed within hours since {since} ({which}): power, heat "
+        "or the network",
         remedy="find out what these nodes share; what their cards had counts toward no exclusion; "
         "lift it with: runledger override fleet reinstate --reason TEXT --by WHO",
     ),
@@ -124,8 +124,8 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
         when=when("since_boot == true"),
         severity="warn",
         message="{node} logged a fault of a card since its boot in a line that blames none: {what}",
-        remedy="see: runledger events --where type=gpu_fault,node={node}; runledger faults explains "
-        "codes",
+        remedy="see: runledger events --where type=gpu_fault,node={node}; runledger faults "
+        "explains codes",
     ),
     Rule(
         name="node_fault",
@@ -140,7 +140,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
         about="log",
         when=when("unread >= 1"),
         severity="warn",
-        message="{unread} of the kernel log of {node} hold words of trouble and could not be placed",
+        message="{unread} of the kernel log of {node} with words of trouble could not be placed",
         remedy="read them on {node}: journalctl -k -b; unread is not clean",
     ),
     Rule(
