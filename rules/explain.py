@@ -126,5 +126,5 @@ def _misses(spoken: Spoken, rules: Sequence[Rule]) -> Iterator[NearMiss]:
             limit=float(limit),
             distance=abs(float(limit) - float(value)),
             key=condition.key,
-            evidence=fact.evidence,
+            evidence=fact.rests_on(condition),
         )

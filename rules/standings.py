@@ -6,17 +6,24 @@ from typing import NamedTuple
 
 from rules.facts.failures import failure_facts, weighing
 from rules.facts.gpus import CardStanding, card_standing, gpu_facts
+from rules.facts.own import OwnFacts
+from rules.facts.own_standing import with_own
 from rules.ladder import Standing
+from rules.own.compiled import EXCLUSIONS
 from rules.rulebook import Rulebook
 from rules.ruleset import Fired
 from rules.state import State
 
 
 class Standings(NamedTuple):
-    """Every card that is not ok, by its key, and all the rules that fired for cards."""
+    """Every card that is not ok, by its key, and all the rules that fired for cards.
+
+    ``ladder`` is where cards stand without what own rules make of them.
+    """
 
     cards: dict[str, CardStanding]
     fired: list[Fired]
+    ladder: dict[str, CardStanding]
 
 
 def standings(rules: Rulebook, state: State, at_us: int) -> Standings:
@@ -41,4 +48,14 @@ def standings(rules: Rulebook, state: State, at_us: int) -> Standings:
         for key, (standing, fired) in found.items()
         if fired
     }
-    return Standings(cards, said)
+    if not rules.own.judges(EXCLUSIONS):
+        return Standings(cards, said, cards)
+    about = list(OwnFacts(rules.own, state, rules.context, at_us).exclusions(cards))
+    own_fired = rules.fired([fact for _, fact in about])
+    changed = {
+        key: with_own(cards.get(key), key, state, fired, at_us)
+        for (key, _), fired in zip(about, own_fired, strict=True)
+        if fired
+    }
+    said += [each for fired in own_fired for each in fired]
+    return Standings({**cards, **changed}, said, cards)

@@ -51,6 +51,8 @@ class Reach(Record, kw_only=True):
     reachable: bool
     error: str = ""
     detail: str = ""
+    mem_total_mib: float | None = None
+    mem_available_mib: float | None = None
 
 
 class Seen(Record, kw_only=True):
@@ -61,6 +63,11 @@ class Seen(Record, kw_only=True):
     card: str
     index: int | None = None
     uid: str | None = None
+    model: str | None = None
+    temp_c: float | None = None
+    busy_pct: float | None = None
+    vram_used_mib: float | None = None
+    vram_total_mib: float | None = None
 
 
 class Probe(Record, kw_only=True):
@@ -98,6 +105,13 @@ class File(Record, kw_only=True):
     size: int | None = None
     sha256: str | None = None
     expected_sha256: str | None = None
+
+
+class Free(Record, kw_only=True):
+    """What the newest look at a ramdisk found free."""
+
+    event: str
+    mib: float
 
 
 class Cleanup(Record, kw_only=True):
@@ -164,6 +178,19 @@ class Override(Dated, kw_only=True):
         return self.expires_us is None or at_us < self.expires_us
 
 
+class Kept(Record, kw_only=True):
+    """Events kept of one subject over a window, oldest first: by an own fact, or failed jobs.
+
+    ``values`` are there where a field is kept, ``events`` names the newest few.
+    ``beyond`` counts what was not kept, by part of the window.
+    """
+
+    times: list[int] = []
+    values: list[str | int | float | bool] = []
+    events: list[str] = []
+    beyond: list[tuple[int, int]] = []
+
+
 class NodeState(Record, kw_only=True):
     """Everything remembered of one node; the name "" is the controller's.
 
@@ -178,6 +205,8 @@ class NodeState(Record, kw_only=True):
     hung: list[Hung] = []
     scan: Scan | None = None
     ramdisk: dict[str, File] = {}
+    ramdisk_free: Free | None = None
+    failed: Kept | None = None
     inputs: dict[str, File] = {}
     cleanup: Cleanup | None = None
     smu: Scan | None = None
@@ -312,6 +341,7 @@ class State(Record, kw_only=True):
     runs: dict[str, Run] = {}
     trial_times: dict[str, list[float]] = {}
     trial_events: dict[str, list[str]] = {}
+    own: dict[str, dict[str, Kept]] = {}
     newest_us: int = 0
 
     def node(self, name: str) -> NodeState:

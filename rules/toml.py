@@ -26,7 +26,7 @@ def check(table: Any, cls: type[msgspec.Struct], where: str, problems: Problems)
     if not isinstance(table, dict):
         problems.append(f"{where or 'the file'}: not a table")
         return
-    fields = {field.name: field for field in msgspec.structs.fields(cls)}
+    fields = {field.encode_name: field for field in msgspec.structs.fields(cls)}
     inner = {name: field.type for name, field in fields.items() if _is_table(field.type)}
     for key, value in table.items():
         path = f"{where}.{key}" if where else key

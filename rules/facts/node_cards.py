@@ -14,13 +14,14 @@ import msgspec
 
 from ledger.identifiers import gpu_subject, node_subject
 from ledger.text import humanize
+from rules.conditions import Scalar
 from rules.facts.gpus import CardStanding, card_label
 from rules.fleet import Node
 from rules.folds.boots import since_boot
 from rules.folds.context import Context
 from rules.folds.identity import place_key
 from rules.ruleset import Fact, known
-from rules.state import Hung, NodeState, State
+from rules.state import Card, Hung, NodeState, Seen, State
 
 _DOWN = frozenset({"unresponsive", "missing"})
 """States in which a card does not answer."""
@@ -33,6 +34,7 @@ class _Place(msgspec.Struct, frozen=True):
     state: str
     key: str
     index: int | None = None
+    seen: Seen | None = None
 
 
 class CardFacts:
@@ -58,7 +60,7 @@ class CardFacts:
         """The cards, what is special about some, and how many are missing."""
         probe = self._seen.probe
         shown = [] if probe is None else probe.gpus
-        places = [_Place(each.pci, each.state, each.card, each.index) for each in shown]
+        places = [_Place(each.pci, each.state, each.card, each.index, each) for each in shown]
         expected = self._node.gpus
         if expected is None and probe is not None:
             expected = probe.expected
@@ -110,19 +112,10 @@ class CardFacts:
             show["reason"] = standing.reason
             evidence += standing.evidence
         card = self._state.cards.get(place.key)
-        known_incidents = card.incidents if card is not None else ()
-        incidents = [each for each in known_incidents if each.time_us > self._oldest_us]
         return Fact(
             kind="card",
             subject=gpu_subject(self._node.name, place.pci),
-            features=known(
-                state=place.state,
-                out=out,
-                down=place.state in _DOWN,
-                index=place.index,
-                incidents=len(incidents),
-                crashes=sum(each.crash for each in incidents),
-            ),
+            features=card_features(place.state, place.seen, card, self._oldest_us, out=out),
             show=show,
             evidence=tuple(dict.fromkeys(evidence)),
         )
@@ -204,6 +197,23 @@ class CardFacts:
     def _place(self, pci: str, there: Mapping[str, _Place]) -> _Place:
         key = self._state.places.get(place_key(self._node.name, pci), "")
         return there.get(pci) or _Place(pci, "not shown", key)
+
+
+def card_features(
+    state: str | None, seen: Seen | None, card: Card | None, oldest_us: int, *, out: bool
+) -> dict[str, Scalar]:
+    """What is known of a card: as the newest probe shows it, and its incidents of late."""
+    incidents = [each for each in (card.incidents if card else ()) if each.time_us > oldest_us]
+    measured = () if seen is None else ("index", "model", "temp_c", "busy_pct")
+    memory = () if seen is None else ("vram_used_mib", "vram_total_mib")
+    return known(
+        state=state,
+        out=out,
+        down=None if state is None else state in _DOWN,
+        incidents=len(incidents),
+        crashes=sum(each.crash for each in incidents),
+        **{name: getattr(seen, name) for name in (*measured, *memory)},
+    )
 
 
 def hung_fact(subject: str, what: str, hung: list[Hung], show: dict[str, Any], out: bool) -> Fact:

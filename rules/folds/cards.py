@@ -34,7 +34,7 @@ def gpu_probe(state: State, event: Event, data: GpuProbe, settings: FoldSettings
         key = keys[gpu.pci]
         card = state.cards[key]
         card.index, card.probed = gpu.index, True
-        seen.append(Seen(pci=gpu.pci, state=gpu.state, card=key, index=gpu.index, uid=gpu.card_uid))
+        seen.append(_seen(gpu, key))
         if gpu.state == "ok":
             clean.shown_ok(state, key, event, settings)
         else:
@@ -48,6 +48,21 @@ def gpu_probe(state: State, event: Event, data: GpuProbe, settings: FoldSettings
         blame_late(state, node, name, settings)
     for uid in gone:
         settle(state, uid)
+
+
+def _seen(gpu: ProbedGpu, key: str) -> Seen:
+    return Seen(
+        pci=gpu.pci,
+        state=gpu.state,
+        card=key,
+        index=gpu.index,
+        uid=gpu.card_uid,
+        model=gpu.model,
+        temp_c=gpu.temp_c,
+        busy_pct=gpu.busy_pct,
+        vram_used_mib=gpu.vram_used_mib,
+        vram_total_mib=gpu.vram_total_mib,
+    )
 
 
 def _missed(
@@ -72,6 +87,8 @@ def _forget_blank(state: State, before: Probe | None) -> None:
         failed = card.last_error_us is not None or any(each.card == key for each in state.failures)
         if not (failed or card.overrides):
             del state.cards[key]
+            for kept_of in state.own.values():
+                kept_of.pop(key, None)
             if card.uid is not None:
                 del state.card_of_uid[card.uid]
     # A card that had moved is missed on the node that it came from, too.

@@ -7,7 +7,8 @@ from ledger.payloads import JobFailedWithTraceback
 from rules.causes import says
 from rules.folds.context import FoldSettings
 from rules.folds.identity import card_at
-from rules.state import Failure, Mark, State
+from rules.folds.kept import keep
+from rules.state import Failure, Kept, Mark, State
 
 
 def job_failed(
@@ -29,6 +30,9 @@ def job_failed(
         _explain(failure, mark_, settings)
     state.failures.append(failure)
     if name:
+        node = state.node(name)
+        node.failed = node.failed or Kept()
+        keep(node.failed, event, settings.window_us)
         state.fingerprints.setdefault(data.fingerprint, {})[name] = event.time_us
     if len(state.failures) > 2 * state.failures_kept + 64:
         _forget(state, event.time_us, settings)

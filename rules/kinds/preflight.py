@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from ledger.payloads import Finding, PreflightDecided
 from rules.facts.gpus import CardStanding
+from rules.facts.own import OwnFacts
 from rules.facts.preflight import PreflightFacts
 from rules.kinds.kind import Decided, Draft, Kind, Question, Stakes, findings
 from rules.rulebook import Rulebook
@@ -43,9 +44,11 @@ class Preflight(Kind):
     question = PreflightQuestion
 
     def judge(self, rules: Rulebook, question: Question, state: State, at_us: int) -> Draft:
-        cards = standings(rules, state, at_us).cards
+        cards, _, ladder = standings(rules, state, at_us)
         about = PreflightFacts(state, rules.context, question, at_us, cards)
         facts = list(about.facts())
+        own = OwnFacts(rules.own, state, rules.context, at_us)
+        facts += own.preflight(question, list(facts), ladder)
         fired = rules.all_fired(facts)
         found = [_waived(finding, about) for finding in findings(fired)]
         blamed = {
@@ -63,7 +66,10 @@ class Preflight(Kind):
             elif about.usable(node.name):
                 usable.append(node.name)
         left = len(about.nodes) - len(excluded)
-        found += findings(rules.all_fired([about.fleet(left)]))
+        fleet = about.fleet(left)
+        found += findings(rules.all_fired([fleet]))
+        of_fleet = findings(rules.all_fired(list(own.fleet(fleet))))
+        found += [_waived(finding, about) for finding in of_fleet]
         found.sort(key=_finding_order)
         severities = {finding.severity for finding in found}
         return Draft(

@@ -18,7 +18,6 @@ from ledger.text.secrets import redact_value
 from ledger.times import format_time
 from rules.decide import Digests, Draft, Judge
 from rules.fleet import fleet_text
-from rules.fold import FOLDED_TYPES
 from rules.policy import policy_text
 from runledger.cases.case import CASE, EVENTS, FLEET, POLICY, folded, said
 from runledger.config.catalog import Catalog
@@ -124,7 +123,7 @@ class _Cutter:
             self._ledger.read(
                 upto=self._sequence,
                 until_us=self._at_us,
-                types=FOLDED_TYPES,
+                types=self._judge.fold.types,
                 where=() if since_us is None else (Filter("", since_us=since_us),),
             )
         )

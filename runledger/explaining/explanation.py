@@ -130,7 +130,7 @@ def _fired(rule: Rule, fact: Fact) -> FiredRule:
             )
             for each in rule.when
         ),
-        evidence=fact.evidence,
+        evidence=fact.rests_on(*rule.when),
     )
 
 
