@@ -7,7 +7,6 @@ a policy declares of its own (`rules.own`) is part of it.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from importlib import resources
@@ -18,7 +17,8 @@ from msgspec import Meta
 
 from ledger.canonical import canonical, digest
 from ledger.errors import BadInput
-from ledger.event_checks import nearest
+from ledger.event_checks import nearest, unknown_names
+from ledger.strict_json import shown
 from ledger.text.characters import WITHOUT_CONTROL
 from rules.conditions import Scalar
 from rules.own.checking import Policed, Raw, read_own
@@ -185,7 +185,7 @@ def default_policy() -> Policy:
 
 def _default_table() -> dict[str, Any]:
     text = resources.files("rules").joinpath("default_policy.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
+    return parse_toml(text)
 
 
 def parse_policy(
@@ -307,8 +307,8 @@ def _no_threshold(name: str, known: dict[str, Any]) -> str:
 
 def _toml_value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return parse_toml(f"value = {text}")["value"]
+    except ValueError:
         return text
 
 
@@ -368,9 +368,8 @@ def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 def _contradictions(policy: Policy) -> list[str]:
     names = RULE_NAMES | {rule.name for rule in policy.rules.own}
     problems = [
-        f"rules.disabled: no rule {name!r}; did you mean {nearest(name, names)}?"
-        for name in policy.rules.disabled
-        if name not in names
+        f"rules.disabled: no rule {shown(name)}; did you mean {meant}?"
+        for name, meant in unknown_names(policy.rules.disabled, names)
     ]
     limits = policy.proposal
     for key in ("trials", "seed_count"):

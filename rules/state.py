@@ -53,6 +53,12 @@ class Reach(Record, kw_only=True):
     detail: str = ""
     mem_total_mib: float | None = None
     mem_available_mib: float | None = None
+    remedy: str = ""
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether something answered that was not the probe, or not all of it."""
+        return self.reachable and self.error == "protocol"
 
 
 class Seen(Record, kw_only=True):

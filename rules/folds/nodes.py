@@ -31,7 +31,8 @@ def ssh_probe(state: State, event: Event, data: SshProbe, settings: FoldSettings
         event=event.id,
         reachable=data.reachable,
         error=data.error or "",
-        detail=data.detail or "",
+        detail=(data.detail or "").removesuffix(f"; {data.remedy}"),
+        remedy=data.remedy or "",
         mem_total_mib=data.mem_total_mib,
         mem_available_mib=data.mem_available_mib,
     )

@@ -40,7 +40,7 @@ from rules.own.fields import (
     readable_types,
 )
 from rules.own.texts import NAMES, BadText, is_key, parts
-from rules.toml import check
+from rules.toml import MOST_PROBLEMS, check
 
 Problems = list[str]
 Value = Callable[[str], Scalar | None]
@@ -187,6 +187,8 @@ def _shaped(raw: Raw, cls: type[Shape], problems: Problems) -> _Read[Shape]:
 def _check_facts(facts: Iterable[_Read[OwnFact]], policed: Policed, problems: Problems) -> None:
     taken: dict[str, str] = {}
     for read in facts:
+        if len(problems) > MOST_PROBLEMS:
+            break
         place, fact = read.place, read.shape
         if "name" in read.unsure:
             pass
@@ -298,6 +300,8 @@ def _check_rules(
     taken: dict[str, str] = {}
     compiled = 0
     for read in rules:
+        if len(problems) > MOST_PROBLEMS:
+            break
         place, rule = read.place, read.shape
         compiled += max(1, len(rule.steps))
         if rule.name in taken and "name" not in read.unsure:
