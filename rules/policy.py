@@ -299,6 +299,16 @@ def with_settings(policy: Policy, settings: list[str]) -> Policy:
     return _from_table(table, policy.name, _Places(), None)
 
 
+def is_own(setting: str) -> bool:
+    """Whether a setting is of a threshold of one's own."""
+    return setting.strip().startswith("own.")
+
+
+def sets_own(policy: Policy, setting: str) -> bool:
+    """Whether a setting is of a threshold of one's own that the policy has."""
+    return is_own(setting) and setting.partition("=")[0].strip().removeprefix("own.") in policy.own
+
+
 def _no_threshold(name: str, known: dict[str, Any]) -> str:
     if not known:
         return "the policy has no [own] thresholds"

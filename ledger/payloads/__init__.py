@@ -34,6 +34,14 @@ from ledger.payloads.nodes import (
     RemedyCompleted,
     SshProbe,
 )
+from ledger.payloads.own import (
+    OWN_PREFIX,
+    EventTypeDeclared,
+    OwnAbout,
+    OwnPayload,
+    is_own_type,
+    subject_is_about,
+)
 from ledger.payloads.runs import (
     JobFailedWithTraceback,
     JobFinished,
@@ -48,12 +56,14 @@ from ledger.payloads.runs import (
 )
 
 __all__ = [
+    "OWN_PREFIX",
     "AsOf",
     "CleanupAction",
     "CleanupCompleted",
     "CommandHung",
     "DecisionPayload",
     "EngineRef",
+    "EventTypeDeclared",
     "ExclusionsDecided",
     "Finding",
     "FleetConfigured",
@@ -69,6 +79,8 @@ __all__ = [
     "KernelLogScanned",
     "NodeFault",
     "OverrideSet",
+    "OwnAbout",
+    "OwnPayload",
     "ParametersDecided",
     "ParametersProposed",
     "Part",
@@ -91,4 +103,6 @@ __all__ = [
     "SurvivorsCounted",
     "TrialCompleted",
     "TrialStarted",
+    "is_own_type",
+    "subject_is_about",
 ]

@@ -14,6 +14,7 @@ import msgspec
 
 from ledger import Event
 from ledger.canonical import canonical, digest
+from ledger.payloads import OwnPayload
 from ledger.times import SECOND_US
 from rules.conditions import Condition, Scalar, parse_condition
 from rules.engine.plain import holds
@@ -108,9 +109,8 @@ class _Group:
 
 
 def _reader(data: Any, around: Any = None) -> Read:
-    values = getattr(data, "values", None)
-    if isinstance(values, dict):  # of a type that the ledger declares
-        return values.get
+    if isinstance(data, OwnPayload):
+        return data.values.get
     if around is None:
         return lambda field: getattr(data, field, None)
     return lambda field: getattr(data, field, getattr(around, field, None))

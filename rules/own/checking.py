@@ -15,6 +15,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, get_args
 import msgspec
 
 from ledger.event_checks import nearest
+from ledger.payloads import OWN_PREFIX
 from ledger.registry import PAYLOAD_TYPES
 from rules.conditions import Condition, Scalar, parse_condition
 from rules.features import FACTS, Feature, mismatch
@@ -32,7 +33,6 @@ from rules.own.declared import (
 )
 from rules.own.fields import (
     ABOUT_OF_OWN,
-    OWN_PREFIX,
     Fields,
     Types,
     abouts_of,

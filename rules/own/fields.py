@@ -6,19 +6,21 @@ Only single values are read: numbers, texts, booleans. A card's look in a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from msgspec import inspect
 
-from ledger.payloads import DecisionPayload, GpuProbe, Payload, ProbedGpu
+from ledger.payloads import (
+    DecisionPayload,
+    GpuProbe,
+    Payload,
+    ProbedGpu,
+)
 from ledger.registry import PAYLOAD_TYPES
 from rules.features import Feature, Type
 from rules.own.declared import About
-
-OWN_PREFIX = "x."
-"""Event types that a ledger declares begin so."""
 
 LOOKS = GpuProbe.event_type
 """The event type that shows many cards: a fact about cards takes each of them as one look."""
@@ -125,12 +127,3 @@ def _feature(name: str, kinds: list[inspect.Type]) -> Feature | None:
     if types <= {"integer", "number"}:
         return Feature("number" if "number" in types else "integer", says)
     return Feature(types.pop(), says) if len(types) == 1 else None
-
-
-def reader(field: str) -> Callable[[Any], Any]:
-    """What reads one field of a payload or of a card's look in one; None where it is absent."""
-
-    def read(data: Any) -> Any:
-        return getattr(data, field, None)
-
-    return read
