@@ -24,7 +24,7 @@ from rules.own.compiled import EXCLUSIONS, STEP, kind_of
 from rules.own.declared import OwnFact, RuleAbout
 from rules.own.texts import shown
 from rules.ruleset import Fact
-from rules.state import Card, Kept, Seen, State
+from rules.state import Card, Kept, NodeState, Run, Seen, State
 
 _LARGEST = 1e300
 """A sum is a finite number, however large what it adds up."""
@@ -58,7 +58,9 @@ class OwnFacts:
             if fact.kind == "card":
                 yield from self._card(fact, ladder)
             elif fact.kind == "node":
-                yield from self._of("node", fact.show["node"], fact.subject, fact)
+                name = fact.show["node"]
+                sources = _node_sources(fact, self._state.nodes.get(name) or NodeState())
+                yield from self._of("node", name, fact.subject, fact, sources=sources)
             elif fact.kind == "question":
                 yield from self._of("question", None, fact.subject, fact)
             elif fact.kind == "run":
@@ -66,8 +68,9 @@ class OwnFacts:
         asked = question.get("run")
         if asked is None:
             return
-        yield from self._of("run", str(asked), f"run/{asked}", run)
         known = self._state.runs.get(str(asked))
+        of_run = None if known is None else _run_sources(known)
+        yield from self._of("run", str(asked), f"run/{asked}", run, sources=of_run)
         if known is not None and known.study is not None:
             yield from self._of("study", known.study, f"study/{known.study}", None)
 
@@ -203,6 +206,29 @@ class OwnFacts:
 
 def _incidents(card: Card | None) -> tuple[str, ...]:
     return () if card is None else tuple(each.event for each in card.incidents[-NAMED:])
+
+
+def _node_sources(fact: Fact, seen: NodeState) -> _Sources:
+    """The events that what is known of a node rests on, by feature."""
+    reach = () if seen.reach is None else (seen.reach.event,)
+    return {
+        **dict.fromkeys(fact.features, fact.evidence),
+        **dict.fromkeys(("reachable", "mem_total_mib", "mem_available_mib"), reach),
+        "cards": () if seen.probe is None else (seen.probe.event,),
+        "uptime_s": () if seen.boot is None else (seen.boot.event,),
+        "ramdisk_free_mib": () if seen.ramdisk_free is None else (seen.ramdisk_free.event,),
+        "jobs_failed": () if seen.failed is None else tuple(seen.failed.events),
+    }
+
+
+def _run_sources(run: Run) -> _Sources:
+    """Likewise of a run."""
+    asked = () if run.started_event is None else (run.started_event,)
+    counted = () if run.counted is None else (run.counted.event,)
+    return {
+        **dict.fromkeys(("dropped", "trials", "seed_count"), asked),
+        **dict.fromkeys(("completed_trials", "survivors"), counted),
+    }
 
 
 def _span_us(fact: OwnFact) -> int | None:
