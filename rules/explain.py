@@ -47,6 +47,14 @@ class NearMiss(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[str, ...]
 
     @property
+    def words(self) -> str:
+        """The miss in a line."""
+        return (
+            f"{self.what} of {self.subject} is {self.value:g}; "
+            f"it fires at {self.operator} {self.limit:g}"
+        )
+
+    @property
     def closeness(self) -> float:
         """0 at the limit, 1 as far away as the limit is large, and beyond."""
         return self.distance / (abs(self.limit) or 1.0)

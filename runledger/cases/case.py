@@ -33,6 +33,7 @@ from rules.kinds import DECIDED_TYPES, KINDS, question_problems
 from rules.policy import Policy, default_policy
 from rules.state import State
 from rules.toml import check, parse_toml
+from runledger.cases.coverage import Coverage, Watcher
 from runledger.config.policy_files import read_policy_file
 from runledger.deciding.folding import order
 from runledger.errors import BadInput, Missing
@@ -66,6 +67,7 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     differences: tuple[Difference, ...]
+    coverage: Coverage = Coverage()
 
     def lines(self) -> list[str]:
         """The differences as a diff."""
@@ -95,7 +97,8 @@ def run_case(folder: Path, policy: Policy | None = None) -> CaseResult:
     """Run a case, by another policy where one is given; raises `BadInput` for a broken file."""
     decisions = _decisions(folder)
     events = _events(folder / EVENTS)
-    judge = Judge(policy or _policy(folder / POLICY), _fleet(folder / FLEET))
+    watcher = Watcher()
+    judge = Judge(policy or _policy(folder / POLICY), _fleet(folder / FLEET), watch=watcher)
     differences: list[Difference] = []
     for number, expected in enumerate(decisions, 1):
         state = folded(judge, events, expected.at_us)
@@ -106,7 +109,11 @@ def run_case(folder: Path, policy: Policy | None = None) -> CaseResult:
                 differences.append(
                     Difference(decision=number, field=field, expected=wanted, got=got)
                 )
-    return CaseResult(name=str(folder), differences=tuple(differences))
+    return CaseResult(
+        name=str(folder),
+        differences=tuple(differences),
+        coverage=watcher.coverage(judge.rules.in_force),
+    )
 
 
 def folded(judge: Judge, events: list[Event], at_us: int) -> State:

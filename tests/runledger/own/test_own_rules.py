@@ -340,3 +340,33 @@ def test_includes_are_read_and_what_is_wrong_with_them_is_named(type_: Type, fol
     assert "'none/*.toml' matches no file" in told
     assert "gone.toml: cannot be read: No such file or directory" in told
     assert "names the policy itself" in told
+
+
+def test_cases_tell_which_own_rules_they_fire(made: Type, folder: Path) -> None:
+    made("record", stdin=rig(7_900, 94, 60).replace(T, SOON))
+    decision = made("preflight", "--step", "1", "--no-probe", "--at", SOON, "--json").json
+    cut = made("case", decision["decision"], "--output", "cases/jobs", "--json")
+    assert cut.json["events"] <= 4
+    tested = made("test", "cases", "--json").json
+    assert tested["failed"] == []
+    assert tested["coverage"]["own"] == {
+        "branches": 2,
+        "fired": 1,
+        "rules_not_fired": ["own.hot_card"],
+        "not_fired": [{"rule": "own.hot_card", "when": ["temp_c > $own.max_temp_c"]}],
+    }
+    assert "no case fires own.hot_card: temp_c > $own.max_temp_c" in made("test", "cases").out
+    assert made("test", "cases", "--cover").code == 12
+
+
+def test_a_case_is_cut_for_a_rule_that_nearly_fired(made: Type) -> None:
+    made("record", stdin=rig(7_900, 94, 60).replace(T, SOON))
+    decision = made("preflight", "--step", "1", "--no-probe", "--at", SOON, "--json").json[
+        "decision"
+    ]
+    near = made("case", decision, "--near", "--output", "cases/near", "--json").json["near"]
+    assert (near["rule"], near["value"], near["limit"]) == ("own.hot_card", 94, 95)
+    assert made("test", "cases").code == 0
+    none = made("case", decision, "--near", "own.none", "--output", "cases/none")
+    assert none.code == 3
+    assert "those that did: own.hot_card" in none.err
