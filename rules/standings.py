@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from rules.facts.failures import failure_facts, weighing
+from rules.facts.failures import Weighing, failure_facts
 from rules.facts.gpus import CardStanding, card_standing, gpu_facts
 from rules.facts.own import OwnFacts
 from rules.facts.own_standing import with_own
@@ -18,11 +18,13 @@ from rules.state import State
 class Standings(NamedTuple):
     """Every card that is not ok, by its key, and all the rules that fired for cards.
 
-    ``ladder`` is where cards stand without what own rules make of them.
+    ``climbed`` is where each card with a record stands on the ladder, ok or not.
+    ``ladder`` is where cards that are not ok stand without what own rules make of them.
     """
 
     cards: dict[str, CardStanding]
     fired: list[Fired]
+    climbed: dict[str, Standing]
     ladder: dict[str, CardStanding]
 
 
@@ -34,23 +36,22 @@ def standings(rules: Rulebook, state: State, at_us: int) -> Standings:
         failures, rules.fired([fact for _, fact in failures]), strict=True
     ):
         causes.append((failure, fired[0].rule.name if fired else "unknown"))
-    own = weighing(state, rules.context, at_us, causes)
-    facts = gpu_facts(state, rules.context, at_us, own)
+    weighing = Weighing(state, rules.context, at_us, causes)
+    facts, climbed = gpu_facts(state, rules.context, at_us, weighing)
     said: list[Fired] = []
     found: dict[str, tuple[Standing, list[Fired]]] = {}
-    for (key, standing, _), fired in zip(
-        facts, rules.fired([fact for _, _, fact in facts]), strict=True
-    ):
+    for each, fired in zip(facts, rules.fired([each.fact for each in facts]), strict=True):
         said += fired
-        found.setdefault(key, (standing, []))[1].extend(fired)
-    cards = {
-        key: card_standing(key, state.cards[key], standing, fired)
-        for key, (standing, fired) in found.items()
-        if fired
-    }
+        found.setdefault(each.key, (each.standing, []))[1].extend(fired)
+    cards: dict[str, CardStanding] = {}
+    for key, (standing, fired) in found.items():
+        placed = card_standing(key, state.cards[key], standing, fired)
+        if placed is not None:
+            cards[key] = placed
     if not rules.own.judges(EXCLUSIONS):
-        return Standings(cards, said, cards)
-    about = list(OwnFacts(rules.own, state, rules.context, at_us).exclusions(cards))
+        return Standings(cards, said, climbed, cards)
+    own = OwnFacts(rules.own, state, rules.context, at_us)
+    about = list(own.exclusions(cards, climbed))
     own_fired = rules.fired([fact for _, fact in about])
     changed = {
         key: with_own(cards.get(key), key, state, fired, at_us)
@@ -58,4 +59,4 @@ def standings(rules: Rulebook, state: State, at_us: int) -> Standings:
         if fired
     }
     said += [each for fired in own_fired for each in fired]
-    return Standings({**cards, **changed}, said, cards)
+    return Standings({**cards, **changed}, said, climbed, cards)

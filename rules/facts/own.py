@@ -12,19 +12,21 @@ from typing import Any
 
 from ledger.identifiers import gpu_subject
 from ledger.times import SECOND_US
+from rules.card import Card
 from rules.conditions import Scalar
 from rules.facts.gpus import CardStanding, card_label, is_gone
-from rules.facts.node_cards import card_features
+from rules.facts.node_cards import measured
 from rules.folds.context import Context
 from rules.folds.identity import place_key
 from rules.folds.kept import NAMED, Window, within
-from rules.ladder import SITS_OUT
+from rules.folds.looks import DOWN
+from rules.ladder import Standing, counting
 from rules.own.book import OwnBook
 from rules.own.compiled import EXCLUSIONS, STEP, kind_of
 from rules.own.declared import OwnFact, RuleAbout
 from rules.own.texts import shown
-from rules.ruleset import Fact
-from rules.state import Card, Kept, NodeState, Run, Seen, State
+from rules.ruleset import Fact, known
+from rules.state import Kept, NodeState, Run, Seen, State
 
 _LARGEST = 1e300
 """A sum is a finite number, however large what it adds up."""
@@ -89,7 +91,9 @@ class OwnFacts:
 
     # -- exclusions --------------------------------------------------------------
 
-    def exclusions(self, ladder: Mapping[str, CardStanding]) -> Iterator[tuple[str, Fact]]:
+    def exclusions(
+        self, ladder: Mapping[str, CardStanding], climbed: Mapping[str, Standing]
+    ) -> Iterator[tuple[str, Fact]]:
         """Key and fact of every card there is: where it stands by the ladder, and what it does."""
         state = self._state
         shown_as: dict[str, Seen] = {
@@ -97,16 +101,19 @@ class OwnFacts:
             for node in state.nodes.values()
             for seen in (node.probe.gpus if node.probe else ())
         }
-        oldest_us = self._at_us - self._context.window_us
         in_order = sorted(state.cards.items(), key=lambda each: (each[1].node, each[1].pci))
         for key, card in in_order:
             seen, standing = shown_as.get(key), ladder.get(key)
-            features = card_features(
-                None if seen is None else seen.state,
-                seen,
-                card,
-                oldest_us,
-                out=standing is not None and standing.state in SITS_OUT,
+            stands = climbed.get(key)
+            incidents = () if stands is None else counting(stands.held, self._at_us, self._context)
+            features = known(
+                state=None if seen is None else seen.state,
+                out=standing is not None and standing.sits_out,
+                down=None if seen is None else seen.state in DOWN,
+                index=None if seen is None else seen.index,
+                incidents=len(incidents),
+                crashes=0 if stands is None else len(stands.crashes),
+                **measured(None if seen is None else card),
             )
             yield (
                 key,

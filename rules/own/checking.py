@@ -68,6 +68,9 @@ class Policed(NamedTuple):
     types: Types | None
 
 
+PREFLIGHT_ONLY = frozenset({"dead_cards"})
+"""Features of cards that are of a step's, and so of no exclusion."""
+
 _TAKEN = frozenset(name for names in NAMES.values() for name in names) | {
     "step", "own", "exists", "missing", "true", "false",
 }  # fmt: skip
@@ -342,6 +345,8 @@ def _when_problems(
 ) -> Iterator[str]:
     condition = yield from _condition(place, text, policed)
     if condition is not None:
+        if rule.decides == "exclusions" and condition.feature in PREFLIGHT_ONLY:
+            yield f"{place}: {condition.feature} is of a preflight; exclusions do not know it"
         yield from _against(place, condition, rule.about, features, policed, "feature")
 
 
