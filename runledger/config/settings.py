@@ -36,7 +36,7 @@ from runledger.errors import BadInput, Missing
 
 DEFAULT_LEDGER = "runledger.db"
 
-_KEYS = ("ledger", "policy", "spool", "nodes", "steps", "probe")
+_KEYS = ("ledger", "policy", "shadows", "spool", "nodes", "steps", "probe")
 _Positive = Annotated[int, Meta(gt=0)] | Annotated[float, Meta(gt=0)]
 _Seconds = Annotated[int, Meta(ge=0)] | Annotated[float, Meta(ge=0)]
 
@@ -81,6 +81,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     fleet: Fleet | None = None
     policy: Policy | None = None
     policy_file: Path | None = None
+    shadow_files: tuple[Path, ...] = ()
+    """Policies that decide nothing: what they would have decided is compared."""
     probe: ProbeSettings = ProbeSettings()
 
     @property
@@ -166,6 +168,10 @@ def load_settings(
         if key in table and (wrong := _path_problem(table[key]))
     ]
     problems += _location_problem(table.get("ledger"))
+    shadows = table.get("shadows", [])
+    if not isinstance(shadows, list) or any(map(_path_problem, shadows)):
+        problems.append('shadows: write a list of policy files, as ["strict.toml"]')
+        shadows = []
     check(table.get("probe", {}), ProbeSettings, "probe", problems)
     fleet = Fleet()
     try:
@@ -182,6 +188,7 @@ def load_settings(
         fleet=fleet,
         policy=default_policy(),
         policy_file=path.parent / table["policy"] if "policy" in table else None,
+        shadow_files=tuple(path.parent / each for each in shadows),
         probe=msgspec.convert(table.get("probe", {}), ProbeSettings),
     )
 

@@ -370,3 +370,26 @@ def test_a_case_is_cut_for_a_rule_that_nearly_fired(made: Type) -> None:
     none = made("case", decision, "--near", "own.none", "--output", "cases/none")
     assert none.code == 3
     assert "those that did: own.hot_card" in none.err
+
+
+def test_shadows_say_in_which_decisions_they_would_differ(made: Type, folder: Path) -> None:
+    (folder / "runledger.toml").write_text(
+        CONFIG.replace("ledger =", 'shadows = ["strict.toml"]\nledger =')
+    )
+    (folder / "strict.toml").write_text(
+        HOT.replace("$own.max_temp_c", "50").replace("{own.max_temp_c}", "50")
+    )
+    made("record", stdin=rig(9_000, 94, 40).replace(T, SOON))
+    later = made(
+        "preflight", "--step", "1", "--no-probe", "--at", "2026-01-24T12:02:00Z", "--json"
+    ).json
+    assert later["verdict"] == "go"
+    made("preflight", "--step", "1", "--no-probe", "--at", T)
+    before = made("verify", "--json").json["head"]
+    (shadow,) = made("context", "--json").json["shadows"]
+    assert (shadow["policy"], shadow["decisions"], shadow["differ"]) == ("strict", 2, 1)
+    assert shadow["in"] == [later["decision"]]
+    assert made("verify", "--json").json["head"] == before
+    (folder / "strict.toml").write_text("[gpu]\nwindow = 3\n")
+    (shadow,) = made("context", "--json").json["shadows"]
+    assert "did you mean" in shadow["problem"]
