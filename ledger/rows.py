@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from ledger.errors import Conflict, Damaged
 from ledger.event import Event, payload_text
+from ledger.payloads import OwnPayload
 from ledger.registry import PAYLOAD_TYPES, decode_payload
 from ledger.times import FIRST_US, LAST_US
 
@@ -66,7 +67,7 @@ def to_event(row: Row | tuple[Any, ...]) -> Event:
         raise Damaged(f"position {sequence} has a time beyond the years 1 to 9999", sequence)
     try:
         payload = decode_payload(type_, version, data)
-        current = version == payload.version
+        current = version == payload.version and not isinstance(payload, OwnPayload)
     except (KeyError, ValueError, TypeError) as error:
         if type_ not in PAYLOAD_TYPES:
             raise Damaged(f"position {sequence} has the unknown type {type_!r}", sequence) from None

@@ -125,6 +125,12 @@ class Fleet(_Table, frozen=True, kw_only=True):
             return found
         return next((step for step in self.steps.values() if name in step.aliases), None)
 
+    def step_name(self, name: str) -> str:
+        """What a step is configured as, where it is asked for by an alias; else its name."""
+        if name in self.steps:
+            return name
+        return next((own for own, step in self.steps.items() if name in step.aliases), name)
+
     def nearest_step(self, name: str) -> str:
         """The configured step whose name or alias is most like this one; "" where there is none."""
         owners = {alias: own for own, step in self.steps.items() for alias in step.aliases}

@@ -39,6 +39,8 @@ class Reach(Record, kw_only=True):
     reachable: bool
     error: str = ""
     detail: str = ""
+    mem_total_mib: float | None = None
+    mem_available_mib: float | None = None
     remedy: str = ""
 
     @property
@@ -105,6 +107,13 @@ class File(Record, kw_only=True):
     size: int | None = None
     sha256: str | None = None
     expected_sha256: str | None = None
+
+
+class Free(Record, kw_only=True):
+    """What the newest look at a ramdisk found free."""
+
+    event: str
+    mib: float
 
 
 class Cleanup(Record, kw_only=True):
@@ -186,6 +195,19 @@ class Failure(Dated, kw_only=True):
     alike: bool = False
 
 
+class Kept(Record, kw_only=True):
+    """Events kept of one subject over a window, oldest first: by an own fact, or failed jobs.
+
+    ``values`` are there where a field is kept, ``events`` names the newest few.
+    ``beyond`` counts what was not kept, by part of the window.
+    """
+
+    times: list[int] = []
+    values: list[str | int | float | bool] = []
+    events: list[str] = []
+    beyond: list[tuple[int, int]] = []
+
+
 class NodeState(Record, kw_only=True):
     """Everything remembered of one node; the name "" is the controller's.
 
@@ -203,6 +225,8 @@ class NodeState(Record, kw_only=True):
     hung: list[Hung] = []
     scan: Scan | None = None
     ramdisk: dict[str, File] = {}
+    ramdisk_free: Free | None = None
+    failed: Kept | None = None
     inputs: dict[str, File] = {}
     cleanup: Cleanup | None = None
     smu: Noted | None = None
@@ -306,6 +330,7 @@ class State(Record, kw_only=True):
     witnesses: dict[str, Witness] = {}
     witnesses_accepted_us: int | None = None
     sealed: list[str] = []
+    own: dict[str, dict[str, Kept]] = {}
     newest_us: int = 0
 
     def node(self, name: str) -> NodeState:

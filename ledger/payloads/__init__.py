@@ -41,6 +41,14 @@ from ledger.payloads.nodes import (
     RemedyCompleted,
     SshProbe,
 )
+from ledger.payloads.own import (
+    OWN_PREFIX,
+    EventTypeDeclared,
+    OwnAbout,
+    OwnPayload,
+    is_own_type,
+    subject_is_about,
+)
 from ledger.payloads.runs import (
     JobFailedWithTraceback,
     JobFinished,
@@ -55,12 +63,14 @@ from ledger.payloads.runs import (
 )
 
 __all__ = [
+    "OWN_PREFIX",
     "AsOf",
     "CleanupAction",
     "CleanupCompleted",
     "CommandHung",
     "DecisionPayload",
     "EngineRef",
+    "EventTypeDeclared",
     "ExclusionsDecided",
     "Finding",
     "FleetConfigured",
@@ -78,6 +88,8 @@ __all__ = [
     "KernelLogScanned",
     "NodeFault",
     "OverrideSet",
+    "OwnAbout",
+    "OwnPayload",
     "ParametersDecided",
     "ParametersProposed",
     "Part",
@@ -104,4 +116,6 @@ __all__ = [
     "WitnessAccepted",
     "WitnessRead",
     "WitnessedHead",
+    "is_own_type",
+    "subject_is_about",
 ]

@@ -28,6 +28,8 @@ _GROUPS = (
     "report",
     "query",
     "faults",
+    "types",
+    "policy",
     "ledger",
     "verify",
 )

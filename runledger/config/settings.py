@@ -24,8 +24,10 @@ from ledger.location import shown as shown_location
 from ledger.strict_json import shown, shown_key
 from ledger.text.characters import WITHOUT_CONTROL
 from rules.fleet import Fleet, InvalidFleet, Node, fleet_from_table
-from rules.policy import InvalidPolicy, Policy, default_policy, parse_policy
+from rules.own.fields import Types
+from rules.policy import Policy, default_policy
 from rules.toml import check, parse_toml
+from runledger.config.policy_files import read_policy_file
 from runledger.config.trusted import (
     CONFIG_NAME,
     find_config,
@@ -36,7 +38,7 @@ from runledger.errors import BadInput, Missing
 
 DEFAULT_LEDGER = "runledger.db"
 
-_KEYS = ("ledger", "policy", "spool", "nodes", "steps", "probe", "witnesses")
+_KEYS = ("ledger", "policy", "shadows", "spool", "nodes", "steps", "probe", "witnesses")
 _Positive = Annotated[int, Meta(gt=0)] | Annotated[float, Meta(gt=0)]
 _Seconds = Annotated[int, Meta(ge=0)] | Annotated[float, Meta(ge=0)]
 
@@ -87,6 +89,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     fleet: Fleet | None = None
     policy: Policy | None = None
     policy_file: Path | None = None
+    shadow_files: tuple[Path, ...] = ()
+    """Policies that decide nothing: what they would have decided is compared."""
     probe: ProbeSettings = ProbeSettings()
     witness_files: tuple[Path, ...] = ()
     """Files that remember the ledger's heads, beside the nodes that do."""
@@ -112,21 +116,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         sqlite = locate(self.ledger).get_backend_name() == "sqlite"
         return f"{socket.gethostname()} {self.shown_ledger}" if sqlite else self.shown_ledger
 
-    def read_policy(self) -> Policy | None:
-        """The policy configured; raises `InvalidPolicy`, or `InvalidSettings` without its file."""
+    def read_policy(self, types: Types | None = None) -> Policy | None:
+        """The policy configured; raises `InvalidPolicy`, or `InvalidSettings` without its file.
+
+        ``types`` are the event types that the ledger declares.
+        """
         file = self.policy_file
         if file is None:
             return self.policy
-        require_trusted(file)
         try:
-            text = read_text(file)
-        except (OSError, UnicodeDecodeError, BadInput) as error:
+            return read_policy_file(file, types=types, trust=require_trusted)
+        except OSError as error:
             config = self.config_path or file
             raise InvalidSettings(config, [f"policy = {str(file)!r}: {_why(error)}"]) from None
-        try:
-            return parse_policy(text, name=file.stem)
-        except InvalidPolicy as error:
-            raise InvalidPolicy(str(file), list(error.problems)) from None
 
 
 def fleet_to_reach(settings: Settings) -> Fleet:
@@ -182,6 +184,10 @@ def load_settings(
         if key in table and (wrong := _path_problem(table[key]))
     ]
     problems += _location_problem(table.get("ledger"))
+    shadows = table.get("shadows", [])
+    if not isinstance(shadows, list) or any(map(_path_problem, shadows)):
+        problems.append('shadows: write a list of policy files, as ["strict.toml"]')
+        shadows = []
     check(table.get("probe", {}), ProbeSettings, "probe", problems)
     witnesses = table.get("witnesses", [])
     if not isinstance(witnesses, list):
@@ -204,6 +210,7 @@ def load_settings(
         fleet=fleet,
         policy=default_policy(),
         policy_file=path.parent / table["policy"] if "policy" in table else None,
+        shadow_files=tuple(path.parent / each for each in shadows),
         probe=msgspec.convert(table.get("probe", {}), ProbeSettings),
         witness_files=tuple(path.parent / Path(each["path"]).expanduser() for each in witnesses),
     )

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ledger import Event, Ledger
-from rules.fold import FOLDED_TYPES, Fold
+from rules.fold import Fold
 from rules.state import State, dump_state, load_state
 from runledger.deciding.checkpoints import (
     Checkpoint,
@@ -104,7 +104,7 @@ class History:
             return False  # something folded lies beyond the question's cut
         if from_sequence == sequence:
             return True
-        news: dict[str, Any] = {"after": from_sequence, "upto": sequence, "types": FOLDED_TYPES}
+        news: dict[str, Any] = {"after": from_sequence, "upto": sequence, "types": self._fold.types}
         if self._ledger.exists(**news, until_us=min(newest_us - 1, at_us)):
             return False
         # One that supersedes another comes at the time of that one, which must then not
@@ -117,7 +117,7 @@ class History:
     def _news(self, base: Folded, sequence: int, at_us: int) -> Iterator[Event]:
         """Events that ``base`` has not seen, in the order of (time, position)."""
         later = self._ledger.read(
-            after=base.sequence, upto=sequence, until_us=at_us, types=FOLDED_TYPES, order="time"
+            after=base.sequence, upto=sequence, until_us=at_us, types=self._fold.types, order="time"
         )
         skipped: Iterable[Event] = ()
         if base.sequence and base.at_us < at_us:
@@ -126,7 +126,7 @@ class History:
                 upto=base.sequence,
                 since_us=base.at_us + 1,
                 until_us=at_us,
-                types=FOLDED_TYPES,
+                types=self._fold.types,
                 order="time",
             )
         streams: list[Iterable[Event]] = [later, skipped]
