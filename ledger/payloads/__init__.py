@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ledger.payloads._base import Json, Part, Payload
+from ledger.payloads._base import Identifier, Json, Part, Payload
 from ledger.payloads.decisions import (
     AsOf,
     DecisionPayload,
@@ -62,6 +62,7 @@ __all__ = [
     "GpuFault",
     "GpuProbe",
     "HistoryRedacted",
+    "Identifier",
     "InputFile",
     "InputsChecked",
     "JobFailedWithTraceback",

@@ -68,10 +68,9 @@ class OverrideSet(Payload, frozen=True, kw_only=True):
 
 
 class RepairDone(Payload, frozen=True, kw_only=True):
-    """An operator's word about a repair: what was wrong with a card or node.
+    """An operator's word about what was wrong with a card or node, and whether another is there.
 
-    ``found`` is what was to blame, ``swapped`` whether the part was exchanged for
-    another; ``reason`` says what led to it.
+    ``found`` is what was to blame; ``swapped`` that the card is another one now.
     """
 
     event_type = "repair_done"
@@ -84,9 +83,8 @@ class RepairDone(Payload, frozen=True, kw_only=True):
 
     @classmethod
     def normalize(cls, data: Json) -> None:
-        subject = data.get("subject")
-        if isinstance(subject, str):
-            data["subject"] = normalize_subject(subject)
+        if isinstance(data.get("subject"), str):
+            data["subject"] = normalize_subject(data["subject"])
 
     def default_subject(self) -> str | None:
         return self.subject
@@ -102,7 +100,7 @@ class RepairDone(Payload, frozen=True, kw_only=True):
             yield (
                 "data.subject",
                 f"{self.subject!r} is neither a card nor a node",
-                "name what was repaired, for example gpu/rig-6600/0000:22:00.0",
+                "write gpu/NODE/PCI or node/NAME",
             )
 
 

@@ -317,7 +317,7 @@ def test_drift_is_named_and_not_blamed_on_the_change(tmp_path: Path) -> None:
         forged = msgspec.structs.replace(
             decision, decision="forged", outcome={"gpus": []}, verdict="ok"
         )
-        opened.record(msgspec.structs.replace(event, id="forged", data=forged, sequence=0))
+        opened.ledger.append(msgspec.structs.replace(event, id="forged", data=forged, sequence=0))
         result = _ask(opened, Change(settings=["gpu.retire_after_exclusions=9"]))
         assert result.drifted == ["forged"]
         assert result.changed == []
@@ -329,7 +329,7 @@ def test_a_decision_that_cannot_be_made_again_is_a_problem_of_its_own(tmp_path: 
         event = opened.ledger.get(decision.decision)
         policy = msgspec.structs.replace(decision.policy, digest="f" * 64)
         forged = msgspec.structs.replace(decision, decision="forged", policy=policy)
-        opened.record(msgspec.structs.replace(event, id="forged", data=forged, sequence=0))
+        opened.ledger.append(msgspec.structs.replace(event, id="forged", data=forged, sequence=0))
         result = _ask(opened, Change())
         assert list(result.problems) == ["forged"]
         assert "policy" in result.problems["forged"]
