@@ -16,14 +16,16 @@ from ledger.canonical import canonical
 from ledger.errors import InvalidEvents, Problem
 from ledger.event_checks import Wrong, check_attributes, check_text_attribute, instead
 from ledger.identifiers import new_event_id, normalize_subject
-from ledger.payload_checks import check_payload, check_values
-from ledger.payloads import Json, Payload
+from ledger.payload_checks import check_own_payload, check_payload, check_values
+from ledger.payloads import Json, Payload, is_own_type
 from ledger.registry import PAYLOAD_TYPES
 from ledger.strict_json import BadJson, load_json
 from ledger.times import InvalidTime, format_time, parse_time
 
 MAX_PAYLOAD_BYTES = 1024 * 1024
 """Default limit for one canonical payload (1 MiB)."""
+MOST_PROBLEMS = 1000
+"""After so many problems the rest of a batch is not looked at."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -134,7 +136,8 @@ def parse_ndjson(
 ) -> list[Event]:
     """The events of NDJSON lines; blank lines are passed over.
 
-    Raises one `InvalidEvents` that names the problems of every line.
+    Raises one `InvalidEvents` that names the problems of every line, up to the
+    line at which they are more than `MOST_PROBLEMS`.
     """
     events: list[Event] = []
     problems: list[Problem] = []
@@ -148,6 +151,8 @@ def parse_ndjson(
             event = parse_line(number, line, problems, stored=stored, max_bytes=max_bytes)
             if event is not None:
                 events.append(event)
+            elif len(problems) > MOST_PROBLEMS:
+                break
     if problems:
         raise InvalidEvents(problems)
     return events
@@ -250,13 +255,15 @@ def _check_data(
         wrong("data", "missing", "give the payload as an object (it may be empty: {})")
     elif not isinstance(data, dict):
         wrong("data", instead(data, "an object"), "give the payload as an object")
+    elif is_own_type(event_type) and type(version) is int:
+        return check_own_payload(data, wrong, max_bytes=max_bytes)
     elif isinstance(event_type, str) and event_type in PAYLOAD_TYPES and type(version) is int:
         if version >= 1:
             return check_payload(
                 event_type, version, data, wrong, max_bytes=max_bytes, stored=stored
             )
     else:  # of what type it is cannot be told: its values can still be looked at
-        for problem in check_values(data, stored=stored):
+        for problem in check_values(data):
             wrong(*problem)
     return None
 
@@ -286,4 +293,4 @@ def payload_text(event: Event) -> str:
     """The canonical JSON text of an event's payload, as it is stored."""
     if event.kept is not None and event.kept[0] is event.data:
         return event.kept[1]
-    return canonical(event.data).decode()
+    return canonical(event.data.as_json()).decode()

@@ -19,6 +19,7 @@ from ledger.event import Event
 from ledger.event_checks import nearest
 from ledger.identifiers import normalize_pci, normalize_subject
 from ledger.sql import events
+from ledger.text.characters import UNSTORABLE
 from ledger.times import InvalidTime, parse_time
 
 KEYS = ("id", "type", "subject", "source", "run", "step", "node", "pci", "since", "until", "seq")
@@ -87,6 +88,8 @@ def parse_filter(text: str, *, time: Callable[[str], int] = parse_time) -> Filte
 
     ``time`` reads the values of ``since`` and ``until``, and raises `InvalidTime`.
     """
+    if UNSTORABLE.search(text):
+        raise InvalidFilter(f"filter {text!a} holds what no event can: NUL, or no UTF-8 text")
     patterns: list[tuple[str, str]] = []
     bounds: dict[str, list[int]] = {"since": [], "until": []}
     ranges: list[_Range] = []

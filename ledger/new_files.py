@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ledger.errors import AlreadyThere, NotFound
+from ledger.input_files import check_path
 
 
 def check_free(path: Path, what: str) -> None:
@@ -21,6 +22,7 @@ def check_free(path: Path, what: str) -> None:
     ``what`` says in messages what the file is to hold. Raises `AlreadyThere`,
     or `NotFound` for a missing folder.
     """
+    check_path(path)
     if path.exists() or path.is_symlink():
         raise AlreadyThere(f"{path} exists already", remedy=f"name a new file for the {what}")
     if not path.parent.is_dir():
@@ -82,6 +84,17 @@ def new_file(path: Path, what: str) -> Iterator[Path]:
     try:
         yield part
         publish(part, path, what)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """A path to write to, which takes the place of ``path`` where the context ends well."""
+    part = part_of(path)
+    try:
+        yield part
+        part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 

@@ -2,7 +2,8 @@
 
 The state is bounded by the fleet and the policy's windows, not by the length
 of the history. Every record keeps the ids of the events it rests on. Times are
-microseconds since the epoch. Only `rules.fold` changes a state.
+microseconds since the epoch. Only `rules.fold` changes a state. Longer than most:
+a state is one thing, and is read from top to bottom.
 """
 
 from __future__ import annotations
@@ -11,28 +12,14 @@ from typing import Any
 
 import msgspec
 
-
-class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """Base of everything below."""
-
-
-class Dated(Record, kw_only=True):
-    """Something that has its place in a history: ``sequence`` tells apart what is of one time."""
-
-    time_us: int
-    sequence: int
-
-    @property
-    def when(self) -> tuple[int, int]:
-        """Its place in the order that folds go by."""
-        return self.time_us, self.sequence
+from rules.card import Card, Dated, Override, Record
 
 
 class Boot(Record, kw_only=True):
     """The boot a node is in: ``since_us`` when first seen, ``started_us`` by its uptime.
 
     ``first`` marks the first boot ever seen of the node: what came before it
-    happened in an unknown boot.
+    happened in an unknown boot. ``before`` are the ids of earlier ones, the newest last.
     """
 
     id: str | None = None
@@ -41,6 +28,7 @@ class Boot(Record, kw_only=True):
     last_seen_us: int
     first: bool = False
     event: str
+    before: list[str] = []
 
 
 class Reach(Record, kw_only=True):
@@ -51,6 +39,14 @@ class Reach(Record, kw_only=True):
     reachable: bool
     error: str = ""
     detail: str = ""
+    mem_total_mib: float | None = None
+    mem_available_mib: float | None = None
+    remedy: str = ""
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether something answered that was not the probe, or not all of it."""
+        return self.reachable and self.error == "protocol"
 
 
 class Seen(Record, kw_only=True):
@@ -61,14 +57,17 @@ class Seen(Record, kw_only=True):
     card: str
     index: int | None = None
     uid: str | None = None
+    way: str | None = None
+    detail: str = ""
 
 
 class Probe(Record, kw_only=True):
-    """The newest GPU probe."""
+    """The newest GPU probe; ``detail`` says why it shows too few cards, where a tool told."""
 
     time_us: int
     event: str
     expected: int | None = None
+    detail: str = ""
     gpus: list[Seen]
 
 
@@ -82,11 +81,21 @@ class Hung(Record, kw_only=True):
 
 
 class Scan(Record, kw_only=True):
-    """The newest scan of the kernel log."""
+    """The newest scan of the kernel log; ``unread`` lines of trouble could not be placed."""
 
     time_us: int
     event: str
     readable: bool
+    boot: str | None = None
+    unread: int = 0
+
+
+class Noted(Record, kw_only=True):
+    """The newest of one kind of line that blames no card."""
+
+    time_us: int
+    event: str
+    boot: str | None = None
 
 
 class File(Record, kw_only=True):
@@ -100,6 +109,13 @@ class File(Record, kw_only=True):
     expected_sha256: str | None = None
 
 
+class Free(Record, kw_only=True):
+    """What the newest look at a ramdisk found free."""
+
+    event: str
+    mib: float
+
+
 class Cleanup(Record, kw_only=True):
     """The newest clean-up."""
 
@@ -110,21 +126,50 @@ class Cleanup(Record, kw_only=True):
 
 
 class CardError(Dated, kw_only=True):
-    """An error of a card, remembered while it may turn out to be the node's."""
+    """A line about a card, remembered while it may turn out to be its node's, or another card's.
+
+    ``pci`` is where the line says the card is; "" where a uid names it. What it weighs:
+    ``counts`` by itself, ``ambiguous`` only beside others; ``gone`` marks kinds by which a
+    card is gone, ``asks`` for what it needs.
+    """
 
     card: str
     event: str
+    kind: str = ""
+    pci: str = ""
+    boot: str | None = None
+    counts: bool = True
+    ambiguous: bool = False
+    gone: bool = False
+    asks: str = ""
+    rma: bool = False
+
+
+class CleanLooks(Record, kw_only=True):
+    """Looks in a row that showed all cards of a node ok but the same few (``but``)."""
+
+    first_us: int
+    looks: int
+    but: list[str] = []
 
 
 class CommonCause(Record, kw_only=True):
-    """Many cards, ``share`` of its node's, failed together until ``last_us``: it is to blame."""
+    """Many cards of a node failed together, or one after another, until ``last_us``.
+
+    ``share`` is that of the node's cards, ``boot`` the boot of its last error, where it
+    is known. ``looks`` are the clean ones since; ``quiet_but`` holds the sets of cards
+    such that it is over where these sit out.
+    """
 
     since_us: int
     last_us: int
     sequence: int
     cards: int
-    share: float
+    share: float = 0.0
+    boot: str | None = None
     evidence: list[str]
+    looks: CleanLooks | None = None
+    quiet_but: list[list[str]] = []
 
 
 class Mark(Record, kw_only=True):
@@ -138,7 +183,7 @@ class Mark(Record, kw_only=True):
 class Failure(Dated, kw_only=True):
     """A failed job, with what its text says and what happened around it.
 
-    ``clean_us`` is when the first clean run of its card that began after it was complete.
+    ``alike`` marks one that failed as so many others of its node did at the same time.
     """
 
     event: str
@@ -147,21 +192,20 @@ class Failure(Dated, kw_only=True):
     fingerprint: str
     says: str
     near: list[str] = []
-    clean_us: int | None = None
+    alike: bool = False
 
 
-class Override(Dated, kw_only=True):
-    """An operator's word."""
+class Kept(Record, kw_only=True):
+    """Events kept of one subject over a window, oldest first: by an own fact, or failed jobs.
 
-    event: str
-    action: str
-    by: str
-    reason: str
-    expires_us: int | None = None
+    ``values`` are there where a field is kept, ``events`` names the newest few.
+    ``beyond`` counts what was not kept, by part of the window.
+    """
 
-    def active(self, at_us: int) -> bool:
-        """Whether it still holds: the judging time is before its expiry."""
-        return self.expires_us is None or at_us < self.expires_us
+    times: list[int] = []
+    values: list[str | int | float | bool] = []
+    events: list[str] = []
+    beyond: list[tuple[int, int]] = []
 
 
 class NodeState(Record, kw_only=True):
@@ -169,6 +213,9 @@ class NodeState(Record, kw_only=True):
 
     ``missed`` are the cards that its probes have shown, and the newest does not; once
     a probe shows as many cards as there should be, those that it misses are gone.
+    ``lost_us`` is when it stopped answering; ``fresh`` are the lines about cards since
+    the newest probe; ``before`` is where cards were in the boot before, by address.
+    ``common``, ``series`` and ``fleet`` are the common causes that go on.
     """
 
     reach: Reach | None = None
@@ -178,65 +225,22 @@ class NodeState(Record, kw_only=True):
     hung: list[Hung] = []
     scan: Scan | None = None
     ramdisk: dict[str, File] = {}
+    ramdisk_free: Free | None = None
+    failed: Kept | None = None
     inputs: dict[str, File] = {}
     cleanup: Cleanup | None = None
-    smu: Scan | None = None
+    smu: Noted | None = None
+    faults: dict[str, Noted] = {}
+    gpu_faults: dict[str, Noted] = {}
+    lost_us: int | None = None
+    fresh: list[CardError] = []
+    before: dict[str, str] = {}
+    before_boot: str | None = None
     errors: list[CardError] = []
     common: CommonCause | None = None
+    series: CommonCause | None = None
+    fleet: CommonCause | None = None
     marks: list[Mark] = []
-
-
-class Incident(Dated, kw_only=True):
-    """A burst of errors of one card: its time is that of its first error, its boot of its last."""
-
-    last_us: int
-    event: str
-    kind: str
-    boot: str | None = None
-    errors: int = 1
-    crash: bool = False
-
-
-class CleanRun(Dated, kw_only=True):
-    """Enough probes in a row, over enough time, showed the card ok."""
-
-    first_us: int
-    event: str
-
-
-class OkCount(Record, kw_only=True):
-    """Probes in a row that showed a card ok, on their way to a clean run."""
-
-    first_us: int
-    probes: int
-
-
-class Doubt(Record, kw_only=True):
-    """A count that an error ended, and how it goes on if the error turns out to be the node's."""
-
-    time_us: int
-    count: OkCount | None
-    runs: list[CleanRun] = []
-
-
-class Card(Record, kw_only=True):
-    """A card's record: where it is, and what its ladder is computed from.
-
-    ``burst_us`` is when the newest burst of errors began, whoever was to blame.
-    """
-
-    node: str
-    pci: str
-    uid: str | None = None
-    index: int | None = None
-    probed: bool = False
-    last_error_us: int | None = None
-    burst_us: int = 0
-    incidents: list[Incident] = []
-    clean: list[CleanRun] = []
-    ok: OkCount | None = None
-    doubts: list[Doubt] = []
-    overrides: list[Override] = []
 
 
 class Counted(Dated, kw_only=True):
@@ -297,12 +301,23 @@ class Run(Record, kw_only=True):
         return [loss for loss in self.lost if end_us is None or loss.time_us <= end_us]
 
 
+class Witness(Record, kw_only=True):
+    """The heads (``SEQUENCE:HASH``) that a witness remembers and the ledger did not hold.
+
+    Each with the time at which the witness was shown it.
+    """
+
+    event: str
+    heads: dict[str, int]
+
+
 class State(Record, kw_only=True):
     """A history folded: the whole of what decisions look at."""
 
     nodes: dict[str, NodeState] = {}
     cards: dict[str, Card] = {}
     places: dict[str, str] = {}
+    ways: dict[str, str] = {}
     sightings: dict[str, dict[str, int]] = {}
     card_of_uid: dict[str, str] = {}
     overrides: dict[str, list[Override]] = {}
@@ -312,6 +327,10 @@ class State(Record, kw_only=True):
     runs: dict[str, Run] = {}
     trial_times: dict[str, list[float]] = {}
     trial_events: dict[str, list[str]] = {}
+    witnesses: dict[str, Witness] = {}
+    witnesses_accepted_us: int | None = None
+    sealed: list[str] = []
+    own: dict[str, dict[str, Kept]] = {}
     newest_us: int = 0
 
     def node(self, name: str) -> NodeState:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ledger.payloads._base import Json, Part, Payload
+from ledger.payloads._base import Identifier, Json, Part, Payload
 from ledger.payloads.decisions import (
     AsOf,
     DecisionPayload,
@@ -17,9 +17,16 @@ from ledger.payloads.decisions import (
     PolicyActivated,
     PolicyRef,
     PreflightDecided,
+    RepairDone,
 )
 from ledger.payloads.gpus import GpuFault, GpuProbe, ProbedGpu, SmuError
-from ledger.payloads.history import HistoryRedacted
+from ledger.payloads.history import (
+    HeadSealed,
+    HistoryRedacted,
+    WitnessAccepted,
+    WitnessedHead,
+    WitnessRead,
+)
 from ledger.payloads.nodes import (
     CleanupAction,
     CleanupCompleted,
@@ -33,6 +40,14 @@ from ledger.payloads.nodes import (
     RamdiskFile,
     RemedyCompleted,
     SshProbe,
+)
+from ledger.payloads.own import (
+    OWN_PREFIX,
+    EventTypeDeclared,
+    OwnAbout,
+    OwnPayload,
+    is_own_type,
+    subject_is_about,
 )
 from ledger.payloads.runs import (
     JobFailedWithTraceback,
@@ -48,19 +63,23 @@ from ledger.payloads.runs import (
 )
 
 __all__ = [
+    "OWN_PREFIX",
     "AsOf",
     "CleanupAction",
     "CleanupCompleted",
     "CommandHung",
     "DecisionPayload",
     "EngineRef",
+    "EventTypeDeclared",
     "ExclusionsDecided",
     "Finding",
     "FleetConfigured",
     "FleetRef",
     "GpuFault",
     "GpuProbe",
+    "HeadSealed",
     "HistoryRedacted",
+    "Identifier",
     "InputFile",
     "InputsChecked",
     "JobFailedWithTraceback",
@@ -69,6 +88,8 @@ __all__ = [
     "KernelLogScanned",
     "NodeFault",
     "OverrideSet",
+    "OwnAbout",
+    "OwnPayload",
     "ParametersDecided",
     "ParametersProposed",
     "Part",
@@ -81,6 +102,7 @@ __all__ = [
     "RamdiskChecked",
     "RamdiskFile",
     "RemedyCompleted",
+    "RepairDone",
     "RunFinished",
     "RunStarted",
     "SmuError",
@@ -91,4 +113,9 @@ __all__ = [
     "SurvivorsCounted",
     "TrialCompleted",
     "TrialStarted",
+    "WitnessAccepted",
+    "WitnessRead",
+    "WitnessedHead",
+    "is_own_type",
+    "subject_is_about",
 ]

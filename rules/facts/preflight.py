@@ -8,18 +8,22 @@ from typing import Any
 from ledger.identifiers import node_subject
 from ledger.text import humanize
 from ledger.times import SECOND_US
+from rules.card import Override
 from rules.facts import files
 from rules.facts.budget import budget_fact
+from rules.facts.common import fleet_facts, node_facts
 from rules.facts.evidence import Asked
 from rules.facts.gpus import CardStanding, operator_says
 from rules.facts.node_cards import CardFacts, hung_fact
+from rules.facts.witnesses import witness_fact
 from rules.fleet import Node, Step
 from rules.folds.boots import since_boot
 from rules.folds.context import Context
 from rules.folds.identity import place_key
-from rules.folds.incidents import common_cause, share_of
+from rules.folds.kept import within
+from rules.ladder import Standing
 from rules.ruleset import Fact, known
-from rules.state import NodeState, Override, Reach, State
+from rules.state import Kept, NodeState, Noted, Reach, State
 
 Question = dict[str, Any]
 
@@ -37,6 +41,9 @@ _UNREADABLE = (
 )
 """What is wrong with a scan of a kernel log that could not be read, and what to do."""
 
+_NODE_FAULTS = frozenset({"readonly_fs", "machine_check", "lockup", "storage", "fabric"})
+"""The faults of a node that are told; the others explain jobs at most."""
+
 
 class PreflightFacts:
     """Builds the facts of one preflight; each method is one kind of fact."""
@@ -48,6 +55,7 @@ class PreflightFacts:
         question: Question,
         at_us: int,
         standings: dict[str, CardStanding],
+        climbed: dict[str, Standing],
     ) -> None:
         self.state = state
         self.context = context
@@ -64,6 +72,13 @@ class PreflightFacts:
             self.reachable(node.name) is False and self.sits_out(node.name) is None
             for node in self.nodes
         )
+        self._out = {key for key, each in standings.items() if each.sits_out}
+        self._cards = {
+            node.name: CardFacts(state, context, at_us, node, standings, climbed, self.step_name)
+            for node in self.nodes
+            if self.reachable(node.name) is not False and self.sits_out(node.name) is None
+        }
+        self._dead = sum(cards.dead for cards in self._cards.values())
 
     def node_state(self, name: str) -> NodeState:
         """What is remembered of a node; nothing, where it was never seen."""
@@ -87,16 +102,15 @@ class PreflightFacts:
             yield self._node(node)
             if self.sits_out(node.name) is not None:
                 continue
-            yield from self._common(node)
+            yield from node_facts(
+                self.state, self.context, node, self._out, self.at_us, self._show(node)
+            )
             if self.reachable(node.name) is False:
                 continue
             seen = self.node_state(node.name)
             yield from self._evidence(node)
             yield from self._troubles(node)
-            cards = CardFacts(
-                self.state, self.context, self.at_us, node, self.standings, self.step_name
-            )
-            yield from cards.facts()
+            yield from self._cards[node.name].facts(self._dead)
             if node.ramdisk:
                 yield from files.ramdisk(self._asked, self.step, node.name, seen)
             if node.name != self.context.controller:
@@ -116,6 +130,8 @@ class PreflightFacts:
             self.question.get("seed_count"),
         )
         yield from self._run()
+        yield from fleet_facts(self.state, self._out, self.at_us)
+        yield from witness_fact(self.state)
 
     def _question(self) -> Fact:
         asked = {name: self.question.get(name) for name in ("trials", "seed_count")}
@@ -129,7 +145,10 @@ class PreflightFacts:
                 steps=len(fleet.steps),
                 **asked,
             ),
-            show={"step": self.step_name, "nearest": fleet.nearest_step(self.step_name)},
+            show={
+                "step": self.step_name,
+                "nearest": fleet.nearest_step(self.step_name) if self.step is None else "",
+            },
         )
 
     # -- nodes ---------------------------------------------------------------
@@ -158,6 +177,10 @@ class PreflightFacts:
                 unreachable_nodes=self._unreachable,
                 cards=None if seen.probe is None else len(seen.probe.gpus),
                 uptime_s=None if started_us is None else (self.at_us - started_us) / SECOND_US,
+                mem_total_mib=None if reach is None else reach.mem_total_mib,
+                mem_available_mib=None if reach is None else reach.mem_available_mib,
+                ramdisk_free_mib=None if seen.ramdisk_free is None else seen.ramdisk_free.mib,
+                jobs_failed=self._jobs_failed(seen),
             ),
             show=self._show(node)
             | {
@@ -170,6 +193,10 @@ class PreflightFacts:
             evidence=tuple(evidence),
         )
 
+    def _jobs_failed(self, seen: NodeState) -> int:
+        failed = seen.failed or Kept()
+        return len(within(failed, self.context.window_us, self.at_us).times)
+
     def _show(self, node: Node) -> dict[str, Any]:
         return {
             "node": node.name,
@@ -178,51 +205,13 @@ class PreflightFacts:
             "step": self.step_name,
         }
 
-    def _common(self, node: Node) -> Iterator[Fact]:
-        """Many cards of the node failed together, and nobody has reinstated it since."""
-        common = self.node_state(node.name).common
-        if common is None:
-            yield from self._nearly_common(node)
-            return
-        for word in self.state.overrides.get(node_subject(node.name), ()):
-            later = word.when > (common.last_us, common.sequence)
-            if word.action == "reinstate" and later and word.active(self.at_us):
-                return
-        yield Fact(
-            kind="common",
-            subject=node_subject(node.name),
-            features={"cards": common.cards, "share": common.share},
-            show=self._show(node)
-            | {"cards": common.cards, "since": humanize.moment(common.since_us)},
-            evidence=tuple(common.evidence),
-        )
-
-    def _nearly_common(self, node: Node) -> Iterator[Fact]:
-        """A few cards of the node failed together of late: too few for it to be to blame."""
-        seen = self.node_state(node.name)
-        shown = 0 if seen.probe is None else len(seen.probe.gpus)
-        cards = shown if node.gpus is None else node.gpus
-        newest_us = max((each.time_us for each in seen.errors), default=None)
-        if newest_us is None or self.at_us - newest_us >= self.context.incident_gap_us:
-            return
-        if cards and common_cause(seen.errors, cards, self.context):
-            return  # a newer boot ended it, or the node shows fewer cards than it did then
-        failing = len({each.card for each in seen.errors})
-        yield Fact(
-            kind="common",
-            subject=node_subject(node.name),
-            features=known(cards=failing, share=share_of(failing, cards) if cards else None),
-            show=self._show(node),
-            evidence=tuple(each.event for each in seen.errors),
-        )
-
     def _troubles(self, node: Node) -> Iterator[Fact]:
         """What is known against a node that answers, beside its cards and files."""
         seen, subject, show = self.node_state(node.name), node_subject(node.name), self._show(node)
         hung = [each for each in seen.hung if each.pci is None]
         if hung:
             yield hung_fact(subject, node.name, hung, show, out=False)
-        cleanup, smu = seen.cleanup, seen.smu
+        cleanup, scan = seen.cleanup, seen.scan
         if cleanup is not None and since_boot(seen, cleanup.time_us):
             yield Fact(
                 kind="cleanup",
@@ -231,13 +220,38 @@ class PreflightFacts:
                 show=show | {"warnings": humanize.listed(cleanup.warnings)},
                 evidence=(cleanup.event,),
             )
-        if smu is not None:
+        if scan is not None and since_boot(seen, scan.time_us, scan.boot):
             yield Fact(
-                kind="node_smu",
+                kind="log",
                 subject=subject,
-                features={"since_boot": since_boot(seen, smu.time_us)},
-                show=show,
-                evidence=(smu.event,),
+                features={"unread": scan.unread},
+                show=show | {"unread": humanize.counted(scan.unread, "line")},
+                evidence=(scan.event,),
+            )
+        smu = {} if seen.smu is None else {"SMU error": seen.smu}
+        for kind, noted in (
+            ("node_smu", smu),
+            ("node_gpu_fault", seen.gpu_faults),
+            ("node_fault", {what.replace("_", " "): held for what, held in seen.faults.items()}),
+        ):
+            yield from self._noted(kind, node, noted)
+
+    def _noted(self, kind: str, node: Node, noted: dict[str, Noted]) -> Iterator[Fact]:
+        """Lines of a node that blame no card: those since its boot."""
+        seen = self.node_state(node.name)
+        counted = {
+            what: held
+            for what, held in sorted(noted.items())
+            if since_boot(seen, held.time_us, held.boot)
+            and (kind != "node_fault" or what.replace(" ", "_") in _NODE_FAULTS)
+        }
+        if noted:
+            yield Fact(
+                kind=kind,
+                subject=node_subject(node.name),
+                features={"since_boot": bool(counted)},
+                show=self._show(node) | {"what": humanize.listed(list(counted))},
+                evidence=tuple(held.event for held in (counted or noted).values()),
             )
 
     # -- evidence ------------------------------------------------------------
@@ -245,19 +259,24 @@ class PreflightFacts:
     def _evidence(self, node: Node) -> Iterator[Fact]:
         seen = self.node_state(node.name)
         looked = {"ssh_probe": seen.reach, "gpu_probe": seen.probe, "kernel_log_scanned": seen.scan}
-        for what in dict.fromkeys(self.preflight.required_evidence):
+        wrong = seen.reach if seen.reach is not None and seen.reach.is_wrong else None
+        required = self.preflight.required_evidence
+        for what in dict.fromkeys(["ssh_probe", *required] if wrong else required):
             if what in ("ramdisk_checked", "inputs_checked"):
                 continue  # required by the step, wherever it lists such files
             newest = looked.get(what)
             unreadable = what == "kernel_log_scanned" and seen.scan and not seen.scan.readable
             problem, mend = _UNREADABLE if unreadable else ("", "")
+            if what == "ssh_probe" and wrong is not None:
+                # What was known before cannot stand in for what was asked now.
+                problem, mend = f"says: {wrong.detail}", _remedy(wrong)
             yield self._asked.evidence(
                 node.name,
                 what,
                 None if newest is None else newest.time_us,
                 () if newest is None else (newest.event,),
                 problem,
-                mend.format(node=node.name),
+                mend.replace("{node}", node.name),
             )
 
     # -- the run and the fleet -------------------------------------------------
@@ -307,6 +326,13 @@ def _why(lost: Reach) -> str:
 
 
 def _mend(node: Node, lost: Reach | None) -> str:
+    if lost is not None and lost.remedy:
+        return _remedy(lost)
     error = "" if lost is None else lost.error
     advice = _MEND.get(error, "check the power and network of {node} ({address})")
     return advice.format(node=node.name, address=node.address)
+
+
+def _remedy(reach: Reach) -> str:
+    """What whoever looked says to do; that one then looks again goes without saying."""
+    return reach.remedy.removesuffix(", then rerun")

@@ -23,14 +23,18 @@ from typing import Any
 import msgspec
 
 from ledger import Conflict, Event, InvalidEvents, once_each, parse_ndjson
-from ledger.event_checks import nearest
+from ledger.event_checks import unknown_names
+from ledger.input_files import open_lines, read_text
+from ledger.strict_json import shown, shown_key
 from ledger.times import InvalidTime, parse_time
 from rules.decide import Draft, Judge
 from rules.fleet import Fleet, InvalidFleet, parse_fleet
 from rules.kinds import DECIDED_TYPES, KINDS, question_problems
-from rules.policy import InvalidPolicy, Policy, default_policy, parse_policy
+from rules.policy import Policy, default_policy
 from rules.state import State
 from rules.toml import check, parse_toml
+from runledger.cases.coverage import Coverage, Watcher
+from runledger.config.policy_files import read_policy_file
 from runledger.deciding.folding import order
 from runledger.errors import BadInput, Missing
 from runledger.kinds import SHOWN
@@ -63,6 +67,7 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     differences: tuple[Difference, ...]
+    coverage: Coverage = Coverage()
 
     def lines(self) -> list[str]:
         """The differences as a diff."""
@@ -92,7 +97,8 @@ def run_case(folder: Path, policy: Policy | None = None) -> CaseResult:
     """Run a case, by another policy where one is given; raises `BadInput` for a broken file."""
     decisions = _decisions(folder)
     events = _events(folder / EVENTS)
-    judge = Judge(policy or _policy(folder / POLICY), _fleet(folder / FLEET))
+    watcher = Watcher()
+    judge = Judge(policy or _policy(folder / POLICY), _fleet(folder / FLEET), watch=watcher)
     differences: list[Difference] = []
     for number, expected in enumerate(decisions, 1):
         state = folded(judge, events, expected.at_us)
@@ -103,7 +109,11 @@ def run_case(folder: Path, policy: Policy | None = None) -> CaseResult:
                 differences.append(
                     Difference(decision=number, field=field, expected=wanted, got=got)
                 )
-    return CaseResult(name=str(folder), differences=tuple(differences))
+    return CaseResult(
+        name=str(folder),
+        differences=tuple(differences),
+        coverage=watcher.coverage(judge.rules.in_force),
+    )
 
 
 def folded(judge: Judge, events: list[Event], at_us: int) -> State:
@@ -163,13 +173,12 @@ def _expected(table: Any, where: str, problems: list[str]) -> Expected | None:
         problems.append(f"{where}: not a table")
         return None
     problems += [
-        f"{where}.{key}: unknown key; did you mean {nearest(key, _KEYS)}?"
-        for key in table
-        if key not in _KEYS
+        f"{where}.{shown_key(key)}: unknown key; did you mean {meant}?"
+        for key, meant in unknown_names(table, _KEYS)
     ]
     kind = table.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
-        problems.append(f"{where}.kind is {kind!r}: write one of {', '.join(KINDS)}")
+        problems.append(f"{where}.kind is {shown(kind)}: write one of {', '.join(KINDS)}")
         return None
     question, expect = table.get("question", {}), table.get("expect") or {}
     problems += question_problems(kind, question, f"{where}.question")
@@ -196,7 +205,7 @@ def _toml(path: Path) -> dict[str, Any]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_text(path, "utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: cannot be read ({error})") from None
 
@@ -205,7 +214,7 @@ def _events(path: Path) -> list[Event]:
     if not path.exists():
         raise BadInput(f"{path}: no such file; a case needs its events")
     try:
-        with path.open("rb") as lines:
+        with open_lines(path) as lines:
             read = (each for each in parse_ndjson(lines) if each.type not in DECIDED_TYPES)
             events = once_each(read)
     except InvalidEvents as error:
@@ -222,9 +231,9 @@ def _policy(path: Path) -> Policy:
     if not path.exists():
         return default_policy()
     try:
-        return parse_policy(_text(path), name=path.stem)
-    except InvalidPolicy as error:
-        raise BadInput("\n".join(f"{path}: {each}" for each in error.problems)) from None
+        return read_policy_file(path)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read ({error})") from None
 
 
 def _fleet(path: Path) -> Fleet:

@@ -32,7 +32,10 @@ _GROUPS = (
     "report",
     "query",
     "faults",
+    "types",
+    "policy",
     "ledger",
+    "verify",
     "completion",
 )
 

@@ -7,7 +7,16 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from runledger.cli import exits
-from runledger.cli.parser import Commands, command, count, deciding, moment, moment_ahead, scope
+from runledger.cli.parser import (
+    Commands,
+    command,
+    count,
+    deciding,
+    moment,
+    moment_ahead,
+    name,
+    scope,
+)
 
 if TYPE_CHECKING:
     from runledger.api.facade import Runledger
@@ -25,9 +34,11 @@ def add(commands: Commands) -> None:
         examples=["runledger preflight --step 3 --run R-20260124 --trials 50 --seed-count 100000"],
     )
     parser.add_argument(
-        "--step", required=True, metavar="S", help="the pipeline step, for example 3"
+        "--step", type=name, required=True, metavar="S", help="the pipeline step, for example 3"
     )
-    parser.add_argument("--run", dest="run_id", metavar="ID", help="the run it belongs to")
+    parser.add_argument(
+        "--run", type=name, dest="run_id", metavar="ID", help="the run it belongs to"
+    )
     parser.add_argument("--trials", type=count, metavar="N", help="trials the step will run")
     parser.add_argument("--seed-count", type=count, metavar="N", help="seeds a trial")
     # What is to be mended, a probe finds out.
@@ -121,10 +132,13 @@ def _to_judge(
 
 def narrowing(parser: argparse.ArgumentParser) -> None:
     """The options that say which runs are compared."""
-    parser.add_argument("--study", metavar="NAME", help="runs of this study only")
+    parser.add_argument("--study", type=name, metavar="NAME", help="runs of this study only")
     scope(parser, "runs of this scope only")
     parser.add_argument(
-        "--step", metavar="S", help="warn where the numbers do not fit this step's timeout"
+        "--step",
+        type=name,
+        metavar="S",
+        help="warn where the numbers do not fit this step's timeout",
     )
 
 
@@ -170,6 +184,7 @@ def _about_now(arguments: argparse.Namespace) -> bool:
 
 
 def _exclusions(arguments: argparse.Namespace) -> int:
+    from ledger.input_files import open_input
     from runledger.terminal.output import print_json, talk
 
     with _to_judge(arguments) as runledger:
@@ -185,8 +200,8 @@ def _exclusions(arguments: argparse.Namespace) -> int:
     if arguments.merge is None:
         print_json(nodes)
         return exits.DONE
-    with open(arguments.merge, encoding="utf-8", newline="") as file:
-        text = file.read()
+    with open_input(arguments.merge) as file:
+        text = file.read().decode("utf-8")
     sys.stdout.write(merge(text, nodes))
     return exits.DONE
 

@@ -15,7 +15,8 @@ BAD_INPUT = 2
 NOT_FOUND = 3
 CONFLICT = 5
 NO_GO = 10
-NO_EVIDENCE = 11
+NEEDS_PERSON = 11
+"""A person is needed, or evidence is missing."""
 DRIFT = 12
 TRY_LATER = 75
 INTERRUPTED = 130
@@ -132,8 +133,8 @@ def code_of(error: Exception) -> int:
         return TRY_LATER
     if isinstance(error, OSError) and error.errno in _FULL:
         return TRY_LATER
-    if isinstance(error, IsADirectoryError | NotADirectoryError | PermissionError):
-        return BAD_INPUT
+    if isinstance(error, OSError) and error.filename is not None:
+        return BAD_INPUT  # a name that somebody gave: a folder, a loop, too long, not allowed
     if isinstance(error, UnicodeDecodeError):
         return BAD_INPUT
     return OWN_FAILURE

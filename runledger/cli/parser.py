@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -13,6 +14,10 @@ Commands = Any
 """What ``add_subparsers`` returns; argparse keeps its type to itself."""
 
 Run = Callable[[argparse.Namespace], int | None]
+
+
+_PATHS = ("FILE", "DIR", "URL-or-path", "STORAGE")
+"""What options that name a file, a folder or a ledger call their value."""
 
 
 class _Help(argparse.HelpFormatter):
@@ -30,6 +35,11 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **options: Any) -> None:
         options.setdefault("formatter_class", _Help)
         super().__init__(allow_abbrev=False, **options)
+
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        if action.metavar in _PATHS:
+            _check_path(action, arg_string)
+        return super()._get_value(action, arg_string)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
@@ -51,6 +61,16 @@ def subparsers_of(parser: argparse.ArgumentParser) -> list[argparse.ArgumentPars
         if isinstance(action, argparse._SubParsersAction)
         for inner in action.choices.values()
     ]
+
+
+def _check_path(action: argparse.Action, text: str) -> None:
+    from ledger.errors import BadInput
+    from ledger.input_files import check_path
+
+    try:
+        check_path(text)
+    except BadInput as error:
+        raise argparse.ArgumentError(action, str(error)) from None
 
 
 def command(
@@ -175,6 +195,18 @@ def _typed(text: str, *, ahead: bool = False) -> Typed:
     typed = Typed(text)
     typed.ahead = ahead
     return typed
+
+
+def name(text: str) -> str:
+    """A name of a run, a node, a step: as it stands in events, where it has no control character.
+
+    One that came out of a file with other line ends has a carriage return behind it.
+    """
+    from ledger.text.characters import WITHOUT_CONTROL
+
+    if re.search(WITHOUT_CONTROL, text) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} holds a character that no name has")
+    return text
 
 
 def position(text: str) -> int:

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from runledger.cli import exits
-from runledger.cli.parser import Commands, command
+from runledger.cli.parser import Commands, command, name
 
 if TYPE_CHECKING:
     from runledger.api.facade import Runledger
@@ -53,7 +53,7 @@ def add(commands: Commands) -> None:
 
 def _nodes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--node", action="extend", nargs="+", metavar="N", dest="nodes",
+        "--node", type=name, action="extend", nargs="+", metavar="N", dest="nodes",
         help="these nodes only; default: all",
     )  # fmt: skip
 
@@ -81,7 +81,7 @@ def _probe(arguments: argparse.Namespace) -> int:
         progress("nodes looked at") as advance,
     ):
         probed = runledger.probe(arguments.nodes, progress=advance)
-    code = exits.DONE if probed.answered else exits.NO_EVIDENCE
+    code = exits.DONE if probed.answered else exits.NEEDS_PERSON
     if arguments.json:
         print_json(probed.as_json())
         return code

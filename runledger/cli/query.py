@@ -14,7 +14,8 @@ from runledger.cli.parser import Commands, command, count
 if TYPE_CHECKING:
     from runledger.querying import Budget, Rows
 
-_HEAP_BYTES = 256 << 20
+_HEAP_MIB = 256
+_LEAST_MIB, _MOST_MIB = 16, 1 << 20
 _GRACE_S = 3.0
 _TABLE_ROWS = 1000
 
@@ -37,11 +38,24 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument(
         "--limit", type=count, metavar="N",
-        help=f"rows to print at most; default: {_TABLE_ROWS} in a table, else all",
+        help=f"rows to print at most; default: {_TABLE_ROWS} in text, else all",
     )  # fmt: skip
     parser.add_argument(
-        "--format", choices=["table", "csv", "json", "ndjson"], help="default: table"
+        "--memory", type=_mib, default=_HEAP_MIB, metavar="MIB",
+        help=f"memory it may take; default: {_HEAP_MIB}",
+    )  # fmt: skip
+    parser.add_argument(
+        "--format",
+        choices=["table", "vertical", "csv", "json", "ndjson"],
+        help="default: table; on a terminal that is too narrow for it, vertical: a line a column",
     )
+
+
+def _mib(text: str) -> int:
+    mib = count(text)
+    if not _LEAST_MIB <= mib <= _MOST_MIB:
+        raise argparse.ArgumentTypeError(f"{text} MiB: give from {_LEAST_MIB} to {_MOST_MIB}")
+    return mib
 
 
 def _query(arguments: argparse.Namespace) -> int:
@@ -53,13 +67,15 @@ def _query(arguments: argparse.Namespace) -> int:
     format_ = arguments.format or ("json" if arguments.json else "table")
     sql = arguments.sql if arguments.sql != "-" else sys.stdin.read()
     limit = arguments.limit
-    if limit is None and format_ == "table":
+    if limit is None and format_ in ("table", "vertical"):
         limit = _TABLE_ROWS
     budget = Budget(arguments.timeout)
     settings = settings_of(arguments)
     with open_ledger(settings.ledger, create=False, readonly=True) as ledger:
         _watch(budget, as_json=arguments.json)
-        with query(ledger, sql, budget=budget, limit=limit, heap_bytes=_HEAP_BYTES) as rows:
+        with query(
+            ledger, sql, budget=budget, limit=limit, heap_bytes=arguments.memory << 20
+        ) as rows:
             _print(rows, format_)
             if rows.truncated:
                 talk(f"only the first {limit:,} rows are shown (--limit)")
@@ -68,10 +84,13 @@ def _query(arguments: argparse.Namespace) -> int:
 
 def _print(rows: Rows, format_: str) -> None:
     from runledger.cli import row_formats as printing
+    from runledger.terminal.output import width
 
     sys.stdout.flush()
     if format_ == "table":
-        printing.print_table(rows, sys.stdout)
+        printing.print_table(rows, sys.stdout, width())
+    elif format_ == "vertical":
+        printing.print_vertical(rows, sys.stdout)
     else:
         writers = {
             "csv": printing.write_csv,

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from ledger import Event, InvalidEvents, parse_filters, parse_ndjson
+from ledger.input_files import open_lines
 from ledger.times import parse_time
-from rules.policy import InvalidPolicy, Policy, parse_policy
+from rules.policy import Policy
 from runledger.cli import exits
 from runledger.cli.ledger_options import opened
 from runledger.cli.progress import progress
+from runledger.config.policy_files import read_policy_file
 from runledger.errors import BadInput
 from runledger.kinds import SHOWN
+from runledger.replaying.summary import grouped
 from runledger.replaying.whatif import Change, WhatIf, changed_json, what_if
 from runledger.terminal.output import print_json, talk
 from runledger.terminal.whatif_text import changed_reasons, show_whatif
@@ -34,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
         print_json(
             {
                 "decisions": result.decisions,
-                "changed": [changed_json(each) for each in result.changed],
+                **_changes(result, summary=arguments.summary),
                 "drifted": result.drifted,
                 "problems": result.problems,
                 "left_out": result.left_out,
@@ -43,8 +49,15 @@ def run(arguments: argparse.Namespace) -> int:
             }
         )
     else:
-        show_whatif(result)
+        show_whatif(result, summary=arguments.summary)
     return exits.DRIFT if arguments.fail_on_change and result.changed else exits.DONE
+
+
+def _changes(result: WhatIf, *, summary: bool) -> dict[str, Any]:
+    if not summary:
+        return {"changed": [changed_json(each) for each in result.changed]}
+    groups = msgspec.to_builtins(grouped(result.changed))
+    return {"changes": len(result.changed), "groups": groups}
 
 
 def _junit(path: Path, result: WhatIf, decided: list[Event]) -> None:
@@ -79,7 +92,7 @@ def _change(arguments: argparse.Namespace) -> Change:
 
 def _read_events(path: Path) -> list[Event]:
     try:
-        with path.open("rb") as lines:
+        with open_lines(path) as lines:
             return parse_ndjson(lines)
     except InvalidEvents as error:
         raise BadInput("\n".join(f"{path}: {problem}" for problem in error.problems)) from None
@@ -87,11 +100,4 @@ def _read_events(path: Path) -> list[Event]:
 
 def read_policy(path: Path) -> Policy:
     """The policy in a file; raises `BadInput`, or ``OSError`` where it cannot be read."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise BadInput(f"policy {path}: not UTF-8 text") from None
-    try:
-        return parse_policy(text, name=path.stem)
-    except InvalidPolicy as error:
-        raise InvalidPolicy(str(path), list(error.problems)) from None
+    return read_policy_file(path)

@@ -29,7 +29,7 @@ def excerpt(
     by_node: dict[str, list[dict[str, Any]]] = {}
     unplaced: list[dict[str, Any]] = []
     for gpu in gpus:
-        if gpu["state"] not in SITS_OUT:
+        if not must_be_left_out(gpu):
             continue
         if gpu.get("index") is None or gpu.get("gone"):
             unplaced.append(gpu)
@@ -47,6 +47,11 @@ def excerpt(
             }
         )
     return found, unplaced
+
+
+def must_be_left_out(gpu: dict[str, Any]) -> bool:
+    """Whether a card of an exclusions decision is out, does not answer, or needs a reset first."""
+    return gpu["state"] in SITS_OUT or bool(gpu.get("down") or gpu.get("needs_reset"))
 
 
 def merge(text: str, nodes: list[dict[str, Any]]) -> str:
@@ -75,6 +80,8 @@ def _node_spans(text: str) -> list[tuple[str, int, int]]:
         document = json.loads(text)
     except json.JSONDecodeError as error:
         raise BadInput(f"the node file is not JSON: {error.msg} (line {error.lineno})") from None
+    except (ValueError, RecursionError):  # Python's own limits on digits and depth
+        raise BadInput("the node file is nested too deeply, or has a number without end") from None
     if not isinstance(document, dict) or not isinstance(document.get("nodes"), list):
         raise BadInput("the node file has no list under 'nodes'")
     at = _value_of(text, 0, "nodes")

@@ -15,6 +15,7 @@ from rules.fleet import Fleet
 from rules.policy import Policy
 from runledger.config.catalog import Catalog
 from runledger.config.moments import parse_moment
+from runledger.config.own_types import OwnTypes
 from runledger.config.settings import Settings
 
 Time = int | str | None
@@ -28,6 +29,7 @@ class Session:
         self.ledger = ledger
         self.settings = settings
         self.catalog = Catalog(ledger)
+        self.own_types = OwnTypes(ledger)
         self.now = clock
 
     @property
@@ -37,7 +39,9 @@ class Session:
 
     @cached_property
     def _own_policy(self) -> Policy | None:
-        return self.settings.read_policy()
+        if self.settings.policy_file is None:
+            return self.settings.read_policy()
+        return self.settings.read_policy(self.own_types.types())
 
     @property
     def fleet(self) -> Fleet:

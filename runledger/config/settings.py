@@ -9,6 +9,7 @@ caller, by ``RUNLEDGER_LEDGER``, by the file, and else is ``./runledger.db``.
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Mapping
 from datetime import tzinfo
 from pathlib import Path
@@ -17,12 +18,18 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 from msgspec import Meta
 
-from ledger.event_checks import nearest
-from ledger.location import has_password, locate, shown
+from ledger.event_checks import unknown_names
+from ledger.input_files import check_path, read_text
+from ledger.location import has_password, locate
+from ledger.location import shown as shown_location
+from ledger.strict_json import shown, shown_key
+from ledger.text.characters import WITHOUT_CONTROL
 from rules.fleet import Fleet, InvalidFleet, Node, fleet_from_table
-from rules.policy import InvalidPolicy, Policy, default_policy, parse_policy
+from rules.own.fields import Types
+from rules.policy import Policy, default_policy
 from rules.toml import check, parse_toml
 from runledger.config.node_defaults import with_defaults
+from runledger.config.policy_files import read_policy_file
 from runledger.config.trusted import (
     CONFIG_NAME,
     find_config,
@@ -34,7 +41,10 @@ from runledger.errors import BadInput, Missing
 
 DEFAULT_LEDGER = "runledger.db"
 
-_KEYS = ("ledger", "policy", "spool", "tz", "defaults", "nodes", "steps", "probe")
+_KEYS = (
+    *("ledger", "policy", "shadows", "spool", "tz", "defaults", "nodes", "steps", "probe"),
+    "witnesses",
+)
 _Positive = Annotated[int, Meta(gt=0)] | Annotated[float, Meta(gt=0)]
 _Seconds = Annotated[int, Meta(ge=0)] | Annotated[float, Meta(ge=0)]
 
@@ -77,6 +87,12 @@ class Zone(NamedTuple):
             raise BadInput(f"the zone {self.by}: {error.what}", remedy=error.remedy) from None
 
 
+class WitnessFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file that remembers the ledger's heads: best on another machine's disk."""
+
+    path: Annotated[str, Meta(min_length=1, max_length=4096, pattern=WITHOUT_CONTROL)]
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What is configured. ``fleet`` and ``policy`` are None where there is no file.
 
@@ -93,9 +109,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     fleet: Fleet | None = None
     policy: Policy | None = None
     policy_file: Path | None = None
+    shadow_files: tuple[Path, ...] = ()
+    """Policies that decide nothing: what they would have decided is compared."""
     probe: ProbeSettings = ProbeSettings()
     tz: Zone = Zone()
     """The zone of times that say none."""
+    witness_files: tuple[Path, ...] = ()
+    """Files that remember the ledger's heads, beside the nodes that do."""
 
     @property
     def folder(self) -> Path:
@@ -106,23 +126,31 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def shown_ledger(self) -> str:
         """The ledger as people are told of it: its whole path, or its URL without a password."""
         url = locate(self.ledger)
-        return os.path.abspath(shown(url)) if url.get_backend_name() == "sqlite" else shown(url)
+        return (
+            os.path.abspath(shown_location(url))
+            if url.get_backend_name() == "sqlite"
+            else shown_location(url)
+        )
 
-    def read_policy(self) -> Policy | None:
-        """The policy configured; raises `InvalidPolicy`, or `InvalidSettings` without its file."""
+    @property
+    def place(self) -> str:
+        """Where the ledger is kept, in words that no other ledger's place has."""
+        sqlite = locate(self.ledger).get_backend_name() == "sqlite"
+        return f"{socket.gethostname()} {self.shown_ledger}" if sqlite else self.shown_ledger
+
+    def read_policy(self, types: Types | None = None) -> Policy | None:
+        """The policy configured; raises `InvalidPolicy`, or `InvalidSettings` without its file.
+
+        ``types`` are the event types that the ledger declares.
+        """
         file = self.policy_file
         if file is None:
             return self.policy
-        require_trusted(file)
         try:
-            text = file.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
+            return read_policy_file(file, types=types, trust=require_trusted)
+        except OSError as error:
             config = self.config_path or file
             raise InvalidSettings(config, [f"policy = {str(file)!r}: {_why(error)}"]) from None
-        try:
-            return parse_policy(text, name=file.stem)
-        except InvalidPolicy as error:
-            raise InvalidPolicy(str(file), list(error.problems)) from None
 
 
 def fleet_to_reach(settings: Settings) -> Fleet:
@@ -164,6 +192,8 @@ def load_settings(
     location = ledger or environ.get("RUNLEDGER_LEDGER")
     zone = Zone(environ["RUNLEDGER_TZ"], "by RUNLEDGER_TZ") if environ.get("RUNLEDGER_TZ") else None
     config = config or environ.get("RUNLEDGER_CONFIG")
+    if config:
+        check_path(config)
     path = find_config(cwd, environ) if not config else cwd / config
     if path is None:
         return Settings(ledger=location or str(cwd / DEFAULT_LEDGER), tz=zone or Zone())
@@ -173,17 +203,27 @@ def load_settings(
         )
     require_trusted(path)
     table = _read(path)
-    problems = [_unknown(key) for key in table if key not in _KEYS]
+    problems = [_unknown(key, meant) for key, meant in unknown_names(table, _KEYS)]
     problems += [
-        f"{key} = {table[key]!r}: write it as text"
+        f"{key} = {shown(table[key])}: {wrong}"
         for key in ("ledger", "policy", "spool", "tz")
-        if key in table and (not isinstance(table[key], str) or not table[key])
+        if key in table and (wrong := _path_problem(table[key]))
     ]
     problems += _location_problem(table.get("ledger"))
     problems += _zone_problem(table.get("tz"))
     if zone is None and "tz" in table:
-        zone = Zone(table["tz"], f"by {path.name}")
+        zone = Zone(str(table["tz"]), f"by {path.name}")
+    shadows = table.get("shadows", [])
+    if not isinstance(shadows, list) or any(map(_path_problem, shadows)):
+        problems.append('shadows: write a list of policy files, as ["strict.toml"]')
+        shadows = []
     check(table.get("probe", {}), ProbeSettings, "probe", problems)
+    witnesses = table.get("witnesses", [])
+    if not isinstance(witnesses, list):
+        witnesses = []
+        problems.append("witnesses: write [[witnesses]] for each of them")
+    for at, witness in enumerate(witnesses, 1):
+        check(witness, WitnessFile, f"witnesses[{at}]", problems)
     fleet = Fleet()
     table = with_defaults(table, problems)
     try:
@@ -200,27 +240,41 @@ def load_settings(
         fleet=fleet,
         policy=default_policy(),
         policy_file=path.parent / table["policy"] if "policy" in table else None,
+        shadow_files=tuple(path.parent / each for each in shadows),
         probe=msgspec.convert(table.get("probe", {}), ProbeSettings),
         tz=zone or Zone(),
+        witness_files=tuple(path.parent / Path(each["path"]).expanduser() for each in witnesses),
     )
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return parse_toml(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as error:
+        return parse_toml(read_text(path))
+    except (OSError, UnicodeDecodeError, BadInput) as error:
         raise InvalidSettings(path, [_why(error)]) from None
     except ValueError as error:
         raise InvalidSettings(path, [str(error)]) from None
 
 
-def _unknown(key: str) -> str:
+def _path_problem(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        return "write it as text"
+    try:
+        check_path(value)
+    except BadInput:
+        return "no path: it holds a control character"
+    return ""
+
+
+def _unknown(key: str, meant: str) -> str:
     if key in Policy.__struct_fields__:
         return f'{key}: a key of the policy; write it in a file, and policy = "policy.toml" here'
-    return f"{key}: unknown key; did you mean {nearest(key, _KEYS)}?"
+    return f"{shown_key(key)}: unknown key; did you mean {meant}?"
 
 
-def _why(error: OSError | UnicodeDecodeError) -> str:
+def _why(error: OSError | UnicodeDecodeError | BadInput) -> str:
+    if isinstance(error, BadInput):
+        return str(error)
     if isinstance(error, UnicodeDecodeError):
         return f"not UTF-8 (byte {error.start})"
     return f"cannot be read: {error.strerror}"
@@ -240,7 +294,7 @@ def _zone_problem(zone: object) -> list[str]:
 
 
 def _location_problem(location: object) -> list[str]:
-    if not isinstance(location, str):
+    if not isinstance(location, str) or _path_problem(location):
         return []
     try:
         if not has_password(locate(location)):

@@ -25,6 +25,7 @@ from rules.state import Run, State
 from runledger.config.session import Session, Time
 from runledger.deciding.folding import History
 from runledger.llm.untrusted import name, untrusted, wrapped
+from runledger.replaying.shadows import shadow_reports
 from runledger.studies.json_values import scope_texts
 
 RUNS_SHOWN = 10
@@ -63,6 +64,7 @@ def proposal_context(
     cards = standings(judge.rules, state, at_us).cards
     decided = judge.decide(PARAMETERS.name, question, state, at_us)
     runs = ended_runs(state, study, asked, at_us)
+    shadows = [each.as_json() for each in shadow_reports(session)]
     return {
         "about": ABOUT,
         "as_of": {"sequence": sequence, "time": format_time(at_us)},
@@ -72,6 +74,7 @@ def proposal_context(
             "step": name(step),
         },
         "limits": _limits(judge, state, study, asked, at_us, decided),
+        **({"shadows": shadows} if shadows else {}),
         "next": {key: decided.outcome[key] for key in ("trials", "seed_count", "rule")},
         "data": {
             "runs": [_run(run) for run in runs[:RUNS_SHOWN]],
@@ -207,18 +210,18 @@ def _incidents(
                     "pci": standing.card.pci,
                     "since": format_time(incident.time_us),
                     "errors": incident.errors,
-                    "crash": incident.crash,
+                    "crash": bool(incident.crashes),
                     "going_on": at_us - incident.last_us < gap_us,
                     "event": name(incident.event),
                 },
             )
-            for incident in standing.standing.counting
+            for incident in standing.standing.held
         ]
     for node_name, node in state.nodes.items():
-        if node.common is not None:
-            entry = {"kind": "common_cause", "node": name(node_name), "cards": node.common.cards}
-            since_us = node.common.since_us
-            found.append((since_us, {**entry, "since": format_time(since_us)}))
+        for cause in (node.common, node.series):
+            if cause is not None:
+                entry = {"kind": "common_cause", "node": name(node_name), "cards": cause.cards}
+                found.append((cause.since_us, {**entry, "since": format_time(cause.since_us)}))
         if node.reach is not None and not node.reach.reachable:
             entry = {"kind": "node_unreachable", "node": name(node_name)}
             since_us = node.reach.time_us
@@ -233,7 +236,7 @@ def _exclusions(judge: Judge, state: State, at_us: int) -> list[dict[str, Any]]:
         {
             "node": name(gpu["node"]),
             "pci": gpu["pci"],
-            **{key: gpu[key] for key in ("index", "gone") if key in gpu},
+            **{key: gpu[key] for key in ("index", "gone", "down", "needs_reset") if key in gpu},
             "state": gpu["state"],
             "since": gpu["since"],
             "reason": untrusted(gpu["reason"]),

@@ -22,6 +22,7 @@ from collectors.probe import (
     parse_probe,
     report_to_payloads,
 )
+from collectors.probe.witness import RememberedHead
 from collectors.reach import NodeResult, ssh_probe
 from ledger import Event, InvalidEvents, new_event
 from ledger.payloads import (
@@ -46,6 +47,8 @@ class Answer:
 
     events: tuple[Event, ...]
     look: NodeLook
+    heads: tuple[RememberedHead, ...] | None = None
+    """What the node remembers of this ledger, where it was asked."""
 
 
 def answer(
@@ -77,20 +80,23 @@ class _Reading:
         self.events: list[Event] = []
 
     def answer(self, own_fault: str | None = None) -> Answer:
-        result = self.result
-        if result.failure is not None:
-            self.problems.append(f"{result.failure.detail}; {result.failure.remedy}")
+        report = ProbeReport()
+        if self.result.reachable and own_fault is None:
+            report = _with_carried(parse_probe(self.result.stdout, self.ask.request), self.ask)
+            if not report.started:
+                self.result = self.result.answered_wrongly(report.errors[0])
+        failure = self.result.failure
+        if failure is not None:
+            self.problems.append(f"{failure.detail}; {failure.remedy}")
         if own_fault is not None:
             self.problems.append(f"runledger could not read the answer: {own_fault}")
-        report = ProbeReport()
-        if result.reachable and own_fault is None:
-            report = _with_carried(parse_probe(result.stdout, self.ask.request), self.ask)
+        if report.started:
             self.problems += report.errors
         if self.target.node is None:
             self._inputs(report)
         else:
             self._node(report)
-        return Answer(tuple(self.events), self._look(report))
+        return Answer(tuple(self.events), self._look(report), report.heads)
 
     # -- a node ----------------------------------------------------------------
 
@@ -136,7 +142,7 @@ class _Reading:
         self._inputs(report)
         on_node = [each for each in hung if each.pci is None]
         missing = self._missing(report, added)
-        if missing and not on_node:
+        if missing and not on_node and not self._ended_early(report):
             why = "; ".join(self.problems) or "the answer broke off"
             limit_s = float(self.ask.request.longest_s)
             on_node.append(
@@ -148,6 +154,12 @@ class _Reading:
                 )
             )
         self._add_all(on_node)
+
+    def _ended_early(self, report: ProbeReport) -> bool:
+        """Whether the answer is wrong or was cut short in a way that ``ssh_probe`` tells."""
+        failure = self.result.failure
+        told = failure is not None and failure.error == "protocol"
+        return told and (not report.started or self.result.signal is not None)
 
     def _missing(self, report: ProbeReport, added: Sequence[Payload]) -> list[str]:
         request = self.ask.request
