@@ -164,6 +164,17 @@ def moment(text: str) -> Typed:
     return _typed(text)
 
 
+def moment_with_offset(text: str) -> str:
+    """A time that events will have: RFC 3339 with an offset, for its zone would be a guess."""
+    from ledger.times import InvalidTime, parse_time
+
+    try:
+        parse_time(text)
+    except InvalidTime as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
 def moment_ahead(text: str) -> Typed:
     """A time of which an age or a clock time lies ahead."""
     return _typed(text, ahead=True)

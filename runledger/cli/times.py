@@ -78,7 +78,8 @@ class _Reader:
 
     def _by_settings(self) -> tzinfo:
         if self._zone is None:
-            from runledger.config.settings import Zone, load_settings
+            from runledger.config.settings import load_settings
+            from runledger.config.zones import Zone
 
             named = self._arguments.tz
             chosen = (

@@ -11,9 +11,8 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping
-from datetime import tzinfo
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -36,7 +35,7 @@ from runledger.config.trusted import (
     require_trusted,
     require_trusted_ssh,
 )
-from runledger.config.zones import parse_zone
+from runledger.config.zones import Zone, parse_zone
 from runledger.errors import BadInput, Missing
 
 DEFAULT_LEDGER = "runledger.db"
@@ -71,20 +70,6 @@ class ProbeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     probe_min_interval_s: _Seconds = 10
     smu_backoff_s: _Seconds = 300
     remedy_timeout_s: _Positive = 600
-
-
-class Zone(NamedTuple):
-    """A time zone as it was written, and who named it, in words."""
-
-    name: str = "UTC"
-    by: str = "by default"
-
-    def read(self) -> tzinfo:
-        """The zone; raises `BadInput` where it was named wrongly."""
-        try:
-            return parse_zone(self.name)
-        except BadInput as error:
-            raise BadInput(f"the zone {self.by}: {error.what}", remedy=error.remedy) from None
 
 
 class WitnessFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -190,13 +175,12 @@ def load_settings(
     environ = os.environ if environ is None else environ
     cwd = Path.cwd() if cwd is None else cwd
     location = ledger or environ.get("RUNLEDGER_LEDGER")
-    zone = Zone(environ["RUNLEDGER_TZ"], "by RUNLEDGER_TZ") if environ.get("RUNLEDGER_TZ") else None
     config = config or environ.get("RUNLEDGER_CONFIG")
     if config:
         check_path(config)
     path = find_config(cwd, environ) if not config else cwd / config
     if path is None:
-        return Settings(ledger=location or str(cwd / DEFAULT_LEDGER), tz=zone or Zone())
+        return Settings(ledger=location or str(cwd / DEFAULT_LEDGER), tz=_zone({}, path, environ))
     if config and not path.exists():
         raise Missing(
             f"{path}: no such file", remedy=f"`runledger init --config {config}` makes one"
@@ -209,21 +193,13 @@ def load_settings(
         for key in ("ledger", "policy", "spool", "tz")
         if key in table and (wrong := _path_problem(table[key]))
     ]
-    problems += _location_problem(table.get("ledger"))
-    problems += _zone_problem(table.get("tz"))
-    if zone is None and "tz" in table:
-        zone = Zone(str(table["tz"]), f"by {path.name}")
+    problems += _location_problem(table.get("ledger")) + _zone_problem(table.get("tz"))
     shadows = table.get("shadows", [])
     if not isinstance(shadows, list) or any(map(_path_problem, shadows)):
         problems.append('shadows: write a list of policy files, as ["strict.toml"]')
         shadows = []
     check(table.get("probe", {}), ProbeSettings, "probe", problems)
-    witnesses = table.get("witnesses", [])
-    if not isinstance(witnesses, list):
-        witnesses = []
-        problems.append("witnesses: write [[witnesses]] for each of them")
-    for at, witness in enumerate(witnesses, 1):
-        check(witness, WitnessFile, f"witnesses[{at}]", problems)
+    witnesses = _witnesses(table, problems)
     fleet = Fleet()
     table = with_defaults(table, problems)
     try:
@@ -242,9 +218,19 @@ def load_settings(
         policy_file=path.parent / table["policy"] if "policy" in table else None,
         shadow_files=tuple(path.parent / each for each in shadows),
         probe=msgspec.convert(table.get("probe", {}), ProbeSettings),
-        tz=zone or Zone(),
+        tz=_zone(table, path, environ),
         witness_files=tuple(path.parent / Path(each["path"]).expanduser() for each in witnesses),
     )
+
+
+def _witnesses(table: dict[str, Any], problems: list[str]) -> list[Any]:
+    witnesses = table.get("witnesses", [])
+    if not isinstance(witnesses, list):
+        problems.append("witnesses: write [[witnesses]] for each of them")
+        return []
+    for at, witness in enumerate(witnesses, 1):
+        check(witness, WitnessFile, f"witnesses[{at}]", problems)
+    return witnesses
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -283,6 +269,13 @@ def _why(error: OSError | UnicodeDecodeError | BadInput) -> str:
 def _beside(path: Path, location: str) -> str:
     """A relative path in the file is relative to the file's folder."""
     return location if "://" in location else str(path.parent / location)
+
+
+def _zone(table: dict[str, Any], path: Path | None, environ: Mapping[str, str]) -> Zone:
+    """The zone that the environment names, else the file."""
+    if environ.get("RUNLEDGER_TZ"):
+        return Zone(environ["RUNLEDGER_TZ"], "by RUNLEDGER_TZ")
+    return Zone(str(table["tz"]), f"by {path.name}") if path and "tz" in table else Zone()
 
 
 def _zone_problem(zone: object) -> list[str]:
