@@ -571,7 +571,12 @@ def test_a_map_of_two_keys_as_typed(type_: Type, folder: Path) -> None:
     type_("record", stdin=told(Story().healthy().error(0).error(H)))
     type_("exclusions", "--at", "2026-01-24T14:00:00Z")
     type_("exclusions", "--at", "2026-01-24T20:00:00Z")
-    sweep = ("--sweep", "gpu.exclude_after_incidents=1..2", "--sweep", "gpu.harmless_window_s=600,7200")
+    sweep = (
+        "--sweep",
+        "gpu.exclude_after_incidents=1..2",
+        "--sweep",
+        "gpu.harmless_window_s=600,7200",
+    )
     found = type_("backtest", *sweep, "--json").json
     assert [each["settings"] for each in found["policies"]] == [
         {},
