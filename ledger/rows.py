@@ -44,7 +44,7 @@ class StoredCheckpoint(NamedTuple):
     """A fold's state up to a position, the columns of ``checkpoints`` in their order.
 
     Whether it can be trusted is for its owner to say, who knows what ``digest``
-    is of.
+    is of, and has the key that ``key_id`` names.
     """
 
     fold: str
@@ -54,6 +54,7 @@ class StoredCheckpoint(NamedTuple):
     chain_hash: str
     state: str
     digest: str
+    key_id: str
 
 
 def to_event(row: Row | tuple[Any, ...]) -> Event:

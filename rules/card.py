@@ -127,11 +127,11 @@ class Card(Record, kw_only=True):
     """A card's record: which it is, where it is, and what its ladder is computed from.
 
     ``way`` is the place that its probe gave; what was measured is of the newest look.
-    ``burst_us`` is when the newest burst of errors began, whoever was to blame. ``up``
-    tells whether the newest look that could tell showed it ok.
-    ``faults`` (ambiguous ones, a burst being one) and ``hangs`` are times, with the
-    events in ``fault_events`` and ``hang_events``; ``corrected`` counts its link's
-    corrected errors by day. ``counted_from`` is when its failed jobs were last forgiven.
+    ``burst_us`` is when the newest burst of errors began, whoever was to blame. ``up`` tells
+    whether the newest look that could tell showed it ok. ``faults`` (ambiguous ones, a burst
+    being one) and ``hangs`` are times, with the events in ``fault_events`` and ``hang_events``;
+    ``corrected`` counts its link's corrected errors by day. ``counted_from`` is when its failed
+    jobs were last forgiven.
     """
 
     node: str

@@ -245,6 +245,15 @@ FACTS: dict[str, FactKind] = {
             "survivors": _count("Survivors, where it was counted."),
         },
     ),
+    "witness": FactKind(
+        title="Preflight: witnesses",
+        says="One fact where witnesses remember heads that the ledger does not hold.",
+        features={
+            "behind": _count("Witnesses that remember such a head."),
+            "agreeing": _count("The most of them that remember the same one."),
+            "sealed": _yes("Whether such a head is one that was sealed."),
+        },
+    ),
     "fleet": FactKind(
         title="Preflight: the fleet",
         says="One fact, after all others.",
@@ -265,7 +274,7 @@ FACTS: dict[str, FactKind] = {
             "grounds": _count("How many limits of the policy its record reached when it was taken "
             "out; 0 where it is not."),
             "exclusions": _count("How often it was excluded by the rules, over all time."),
-            "reinstated": _yes("Whether it was brought back, and nothing that counts happened since."),
+            "reinstated": _yes("Whether it was brought back, and nothing that counts came since."),
             "back_s": _number("How long ago that was.", "s"),
             "in_series": _count("Incidents that count and were part of a series of its node."),
             "in_fleet_cause": _count("Incidents that count and were part of a fleet cause."),

@@ -56,7 +56,8 @@ class _Table(
 class Node(_Table, frozen=True, kw_only=True):
     """One machine. ``gpus`` is how many cards it should show.
 
-    ``ramdisk`` says whether the ramdisk files of steps are expected on it.
+    ``ramdisk`` says whether the ramdisk files of steps are expected on it, ``witness``
+    whether it remembers the ledger's heads.
     """
 
     name: Name
@@ -65,6 +66,7 @@ class Node(_Table, frozen=True, kw_only=True):
     port: Annotated[int, Meta(ge=1, le=65535)] | None = None
     gpus: Annotated[int, Meta(ge=0, le=1024)] | None = None
     ramdisk: bool = True
+    witness: bool = False
     ramdisk_path: Path | None = None
     ssh_config: Path | None = None
     known_hosts: Path | None = None

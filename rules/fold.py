@@ -15,7 +15,7 @@ from typing import Any
 from ledger import Event
 from ledger.canonical import digest
 from rules.fleet import Fleet
-from rules.folds import jobs, lines, looks, nodes, runs, words
+from rules.folds import jobs, lines, looks, nodes, runs, witnesses, words
 from rules.folds.context import FoldSettings
 from rules.folds.own import OwnFolds
 from rules.in_force import with_limit
@@ -45,6 +45,9 @@ _HANDLERS: dict[str, Handler] = {
     "run_finished": runs.run_finished,
     "survivors_counted": runs.survivors_counted,
     "trial_completed": runs.trial_completed,
+    "head_sealed": witnesses.head_sealed,
+    "witness_read": witnesses.witness_read,
+    "witness_accepted": witnesses.witness_accepted,
 }
 
 FOLDED_TYPES = frozenset(_HANDLERS)

@@ -125,12 +125,6 @@ class Backtest(_Section, frozen=True, kw_only=True):
     needless_within_s: Seconds
 
 
-class Backtest(_Section, frozen=True, kw_only=True):
-    """How a policy is scored against what really happened."""
-
-    needless_within_s: Seconds
-
-
 class SecondOpinion(_Section, frozen=True, kw_only=True):
     """Priors of the second opinion: see `rules.second_opinion`."""
 

@@ -2,7 +2,8 @@
 
 The state is bounded by the fleet and the policy's windows, not by the length
 of the history. Every record keeps the ids of the events it rests on. Times are
-microseconds since the epoch. Only `rules.fold` changes a state.
+microseconds since the epoch. Only `rules.fold` changes a state. Longer than most:
+a state is one thing, and is read from top to bottom.
 """
 
 from __future__ import annotations
@@ -300,6 +301,16 @@ class Run(Record, kw_only=True):
         return [loss for loss in self.lost if end_us is None or loss.time_us <= end_us]
 
 
+class Witness(Record, kw_only=True):
+    """The heads (``SEQUENCE:HASH``) that a witness remembers and the ledger did not hold.
+
+    Each with the time at which the witness was shown it.
+    """
+
+    event: str
+    heads: dict[str, int]
+
+
 class State(Record, kw_only=True):
     """A history folded: the whole of what decisions look at."""
 
@@ -316,6 +327,9 @@ class State(Record, kw_only=True):
     runs: dict[str, Run] = {}
     trial_times: dict[str, list[float]] = {}
     trial_events: dict[str, list[str]] = {}
+    witnesses: dict[str, Witness] = {}
+    witnesses_accepted_us: int | None = None
+    sealed: list[str] = []
     own: dict[str, dict[str, Kept]] = {}
     newest_us: int = 0
 

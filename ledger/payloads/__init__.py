@@ -20,7 +20,13 @@ from ledger.payloads.decisions import (
     RepairDone,
 )
 from ledger.payloads.gpus import GpuFault, GpuProbe, ProbedGpu, SmuError
-from ledger.payloads.history import HistoryRedacted
+from ledger.payloads.history import (
+    HeadSealed,
+    HistoryRedacted,
+    WitnessAccepted,
+    WitnessedHead,
+    WitnessRead,
+)
 from ledger.payloads.nodes import (
     CleanupAction,
     CleanupCompleted,
@@ -71,6 +77,7 @@ __all__ = [
     "FleetRef",
     "GpuFault",
     "GpuProbe",
+    "HeadSealed",
     "HistoryRedacted",
     "Identifier",
     "InputFile",
@@ -106,6 +113,9 @@ __all__ = [
     "SurvivorsCounted",
     "TrialCompleted",
     "TrialStarted",
+    "WitnessAccepted",
+    "WitnessRead",
+    "WitnessedHead",
     "is_own_type",
     "subject_is_about",
 ]

@@ -61,11 +61,12 @@ class CardFacts:
         self._seen = state.nodes.get(node.name) or NodeState()
         self._standings = standings
         self._step = step
+        self._placed = self._places()
 
     @property
     def dead(self) -> int:
         """How many cards do not answer, or are missing, and do not sit out."""
-        shown, short, places = self._places()
+        shown, short, places = self._placed
         silent = sum(each.state in DOWN and not self._is_out(each) for each in places)
         return silent + max(0, short - (len(places) - shown))
 
@@ -90,7 +91,7 @@ class CardFacts:
 
         ``dead`` is how many cards of all the step's nodes do not answer and do not sit out.
         """
-        shown, short, places = self._places()
+        shown, short, places = self._placed
         for place in places:
             yield self._card(place, dead)
             yield from self._incidents(place)
@@ -150,7 +151,7 @@ class CardFacts:
                 state=place.state,
                 out=out,
                 down=place.state in DOWN,
-                dead_cards=dead,
+                dead_cards=dead if place.state in DOWN else None,
                 index=place.index,
                 incidents=len(incidents),
                 crashes=0 if stands is None else len(stands.crashes),
@@ -299,7 +300,7 @@ _MENDING: tuple[tuple[tuple[str, ...], str], ...] = (
         "install it",
     ),
     (
-        ("couldn't communicate", "could not communicate", "no driver", "driver is not", "not loaded"),
+        ("couldn't communicate", "could not communicate", "no driver", "not loaded"),
         "load the driver on {node}, or install the one for its kernel",
     ),
     (("permission", "not permitted"), "let the user who probes {node} open its cards"),

@@ -15,6 +15,7 @@ from rules.facts.common import fleet_facts, node_facts
 from rules.facts.evidence import Asked
 from rules.facts.gpus import CardStanding, operator_says
 from rules.facts.node_cards import CardFacts, hung_fact
+from rules.facts.witnesses import witness_fact
 from rules.fleet import Node, Step
 from rules.folds.boots import since_boot
 from rules.folds.context import Context
@@ -130,6 +131,7 @@ class PreflightFacts:
         )
         yield from self._run()
         yield from fleet_facts(self.state, self._out, self.at_us)
+        yield from witness_fact(self.state)
 
     def _question(self) -> Fact:
         asked = {name: self.question.get(name) for name in ("trials", "seed_count")}
@@ -143,7 +145,10 @@ class PreflightFacts:
                 steps=len(fleet.steps),
                 **asked,
             ),
-            show={"step": self.step_name, "nearest": fleet.nearest_step(self.step_name)},
+            show={
+                "step": self.step_name,
+                "nearest": fleet.nearest_step(self.step_name) if self.step is None else "",
+            },
         )
 
     # -- nodes ---------------------------------------------------------------

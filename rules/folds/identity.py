@@ -228,7 +228,7 @@ def remember_places(node: NodeState) -> None:
 
 
 def forget_blank(state: State, keys: Iterable[str]) -> None:
-    """Drop those of some cards that are nowhere any more, if nothing is to be remembered of them."""
+    """Drop those of some cards that are nowhere any more, and of which nothing is to be kept."""
     blank = [
         key
         for key in dict.fromkeys(keys)

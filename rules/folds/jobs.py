@@ -7,6 +7,8 @@ card does not stand out in it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ledger import Event
 from ledger.payloads import JobFailedWithTraceback, JobFinished
 from rules.card import Charge
@@ -141,7 +143,7 @@ def harmed(state: State, key: str, time_us: int, settings: FoldSettings) -> bool
 
 
 def _weigh(state: State, failure: Failure, now_us: int, settings: FoldSettings) -> None:
-    """A failure of the card's own doing: incidents around it did harm, and it may be one too many."""
+    """A failure of the card's own doing: incidents around it did harm; it may be one too many."""
     if not is_weighing(failure, settings):
         return
     card = state.cards[failure.card]
@@ -196,15 +198,16 @@ def weighing_counts(state: State, now_us: int, settings: FoldSettings) -> dict[s
     oldest = now_us - settings.harmless_window_us
     by_fingerprint: dict[str, dict[str, int]] = {}
     for failure in state.failures:
-        if failure.time_us > oldest and is_weighing(failure, settings):
-            if failure.when > state.cards[failure.card].counted_from:
-                counts = by_fingerprint.setdefault(failure.fingerprint, {})
-                counts[failure.card] = counts.get(failure.card, 0) + 1
+        if failure.time_us <= oldest or not is_weighing(failure, settings):
+            continue
+        if failure.when > state.cards[failure.card].counted_from:
+            counts = by_fingerprint.setdefault(failure.fingerprint, {})
+            counts[failure.card] = counts.get(failure.card, 0) + 1
     total: dict[str, int] = {}
     for fingerprint, counts in by_fingerprint.items():
-        own = counts.keys()
+        own: Iterable[str] = counts
         if is_common(state, fingerprint, now_us, settings):
-            own = standing_out(state, counts, now_us, settings).keys()
+            own = standing_out(state, counts, now_us, settings)
         for key in own:
             total[key] = total.get(key, 0) + counts[key]
     return total

@@ -31,6 +31,7 @@ _GROUPS = (
     "types",
     "policy",
     "ledger",
+    "verify",
 )
 
 

@@ -9,6 +9,7 @@ caller, by ``RUNLEDGER_LEDGER``, by the file, and else is ``./runledger.db``.
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +22,7 @@ from ledger.input_files import check_path, read_text
 from ledger.location import has_password, locate
 from ledger.location import shown as shown_location
 from ledger.strict_json import shown, shown_key
+from ledger.text.characters import WITHOUT_CONTROL
 from rules.fleet import Fleet, InvalidFleet, Node, fleet_from_table
 from rules.own.fields import Types
 from rules.policy import Policy, default_policy
@@ -36,7 +38,7 @@ from runledger.errors import BadInput, Missing
 
 DEFAULT_LEDGER = "runledger.db"
 
-_KEYS = ("ledger", "policy", "shadows", "spool", "nodes", "steps", "probe")
+_KEYS = ("ledger", "policy", "shadows", "spool", "nodes", "steps", "probe", "witnesses")
 _Positive = Annotated[int, Meta(gt=0)] | Annotated[float, Meta(gt=0)]
 _Seconds = Annotated[int, Meta(ge=0)] | Annotated[float, Meta(ge=0)]
 
@@ -65,6 +67,12 @@ class ProbeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     remedy_timeout_s: _Positive = 600
 
 
+class WitnessFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file that remembers the ledger's heads: best on another machine's disk."""
+
+    path: Annotated[str, Meta(min_length=1, max_length=4096, pattern=WITHOUT_CONTROL)]
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What is configured. ``fleet`` and ``policy`` are None where there is no file.
 
@@ -84,6 +92,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     shadow_files: tuple[Path, ...] = ()
     """Policies that decide nothing: what they would have decided is compared."""
     probe: ProbeSettings = ProbeSettings()
+    witness_files: tuple[Path, ...] = ()
+    """Files that remember the ledger's heads, beside the nodes that do."""
 
     @property
     def folder(self) -> Path:
@@ -99,6 +109,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             if url.get_backend_name() == "sqlite"
             else shown_location(url)
         )
+
+    @property
+    def place(self) -> str:
+        """Where the ledger is kept, in words that no other ledger's place has."""
+        sqlite = locate(self.ledger).get_backend_name() == "sqlite"
+        return f"{socket.gethostname()} {self.shown_ledger}" if sqlite else self.shown_ledger
 
     def read_policy(self, types: Types | None = None) -> Policy | None:
         """The policy configured; raises `InvalidPolicy`, or `InvalidSettings` without its file.
@@ -173,6 +189,12 @@ def load_settings(
         problems.append('shadows: write a list of policy files, as ["strict.toml"]')
         shadows = []
     check(table.get("probe", {}), ProbeSettings, "probe", problems)
+    witnesses = table.get("witnesses", [])
+    if not isinstance(witnesses, list):
+        witnesses = []
+        problems.append("witnesses: write [[witnesses]] for each of them")
+    for at, witness in enumerate(witnesses, 1):
+        check(witness, WitnessFile, f"witnesses[{at}]", problems)
     fleet = Fleet()
     try:
         fleet = fleet_from_table({key: table[key] for key in ("nodes", "steps") if key in table})
@@ -190,6 +212,7 @@ def load_settings(
         policy_file=path.parent / table["policy"] if "policy" in table else None,
         shadow_files=tuple(path.parent / each for each in shadows),
         probe=msgspec.convert(table.get("probe", {}), ProbeSettings),
+        witness_files=tuple(path.parent / Path(each["path"]).expanduser() for each in witnesses),
     )
 
 

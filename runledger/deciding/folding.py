@@ -17,6 +17,7 @@ from rules.fold import Fold
 from rules.state import State, dump_state, load_state
 from runledger.deciding.checkpoints import (
     Checkpoint,
+    checked_checkpoints,
     load_checkpoints,
     save_checkpoint,
     thinned,
@@ -175,8 +176,10 @@ def order(event: Event) -> tuple[int, int]:
 
 
 def check_checkpoints(ledger: Ledger, fold: Fold) -> tuple[int, int]:
-    """Rebuild every checkpoint of a fold from the events: how many differ, of how many."""
-    rows = ledger.checkpoints.of(fold.key)
+    """Rebuild this user's checkpoints of a fold from the events: how many differ, of how many."""
+    whole, changed = checked_checkpoints(ledger, fold.key)
     rebuilt = History(ledger, fold, persist=False)
-    bad = sum(dump_state(rebuilt.state_at(row.sequence, row.at_us)) != row.state for row in rows)
-    return bad, len(rows)
+    differ = sum(
+        dump_state(rebuilt.state_at(each.sequence, each.at_us)) != each.state for each in whole
+    )
+    return changed + differ, len(whole) + changed
