@@ -169,6 +169,7 @@ FACTS: dict[str, FactKind] = {
             "bytes": _count("Its size, where it was told."),
             "as_expected": _yes("Whether its SHA-256 is the expected one, where both are known."),
             "since_boot": _yes("Whether it was looked for since the node's last boot."),
+            "filled_by_step": _yes("Whether the step puts it there itself."),
         },
     ),
     "budget": FactKind(

@@ -304,9 +304,10 @@ class Recomputed:
                 self._say("evidence_missing", "unknown", f"node/{node}")
             if event is None:
                 continue
+            filled = self.step.ramdisk_filled_by_step
             if not file.present or file.bytes == 0:
-                self._say("ramdisk_missing", "block", f"node/{node}")
-            if not self._since_boot(node, event):
+                self._say("ramdisk_missing", "warn" if filled else "block", f"node/{node}")
+            if not filled and not self._since_boot(node, event):
                 self._say("rebooted_since_check", "unknown", f"node/{node}")
 
     def _inputs(self, node: str, *, asked: bool) -> None:

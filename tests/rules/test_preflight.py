@@ -393,6 +393,23 @@ def test_a_missing_or_empty_ramdisk_file_blocks(present: bool, size: int | None)
     assert "rig" in draft.findings[0].message
 
 
+@pytest.mark.parametrize(("present", "size"), [(False, None), (True, 0)])
+def test_a_ramdisk_that_the_step_fills_itself_is_a_warning(present: bool, size: int | None) -> None:
+    steps = '[steps."3"]\nramdisk = ["/dev/shm/train.json"]\nramdisk_filled_by_step = true\n'
+    story = Story(parse_fleet('[[nodes]]\nname = "rig"\ngpus = 4\n' + steps)).healthy()
+    draft = deepcopy(story).add(ramdisk(present, size)).preflight("3")
+    assert (draft.verdict, found(draft)) == ("go", {("ramdisk_missing", "warn")})
+    assert "step 3" in draft.findings[0].remedy
+    assert story.add(ramdisk()).preflight("3").findings == ()
+
+
+def test_a_reboot_empties_no_ramdisk_that_the_step_fills_itself() -> None:
+    steps = '[steps."3"]\nramdisk = ["/dev/shm/train.json"]\nramdisk_filled_by_step = true\n'
+    fleet = parse_fleet('[[nodes]]\nname = "rig"\ngpus = 4\n' + steps)
+    story = Story(fleet).ssh(at=-H, boot_id="b0").add(ramdisk(), -2 * M).healthy(boot="b1")
+    assert story.preflight("3").findings == ()
+
+
 @pytest.mark.parametrize("node", [None, "zeus", "rig"])
 def test_a_missing_input_blocks_wherever_it_was_looked_for(node: str | None) -> None:
     story = Story().healthy().files().add(inputs(node, present=False), S)

@@ -51,6 +51,10 @@ inputs = ["survivors.json"]
 [steps."3"]
 timeout_s = 1000
 nodes = ["rig", "spare"]
+[steps."2"]
+timeout_s = 1000
+ramdisk = ["/dev/shm/a", "/dev/shm/b"]
+ramdisk_filled_by_step = true
 """
 )
 
@@ -85,7 +89,7 @@ _settings = st.lists(
     max_size=2,
 )
 _questions = st.fixed_dictionaries(
-    {"step": st.sampled_from(["2.5", "2.5", "3", "not configured"])},
+    {"step": st.sampled_from(["2.5", "2.5", "2", "3", "not configured"])},
     optional={
         "trials": st.sampled_from([5, 10, 11, 20]),
         "seed_count": st.sampled_from([1_000, 2_000]),
