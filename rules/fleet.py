@@ -126,6 +126,11 @@ class Fleet(_Table, frozen=True, kw_only=True):
             return found
         return next((step for step in self.steps.values() if name in step.aliases), None)
 
+    def step_name(self, name: str) -> str:
+        """The configured name of a step given by name or alias; its own where it is not."""
+        owners = (own for own, step in self.steps.items() if name in step.aliases)
+        return name if name in self.steps else next(owners, name)
+
     def nearest_step(self, name: str) -> str:
         """The configured step whose name or alias is most like this one; "" where there is none."""
         owners = {alias: own for own, step in self.steps.items() for alias in step.aliases}

@@ -358,7 +358,7 @@ class Recomputed:
         data: Any = starts[-1].data if starts else None
         if data is None or None in (data.requested, data.effective):
             return
-        if data.requested != data.effective:
+        if any(data.effective.get(key) != value for key, value in data.requested.items()):
             self._say("parameters_dropped", "warn", f"run/{run}")
 
     def _waive(self) -> None:
