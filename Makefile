@@ -7,7 +7,7 @@ RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt docs bench truth torture mutants clean
+.PHONY: help demo test check fmt docs bench truth torture fuzz mutants clean
 
 help: ## show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,6 +51,9 @@ truth: $(DEV) ## worlds whose truth is known: who is taken out, when, at what pr
 
 torture: $(DEV) ## kill -9, power loss, full disks: the long version
 	$(BIN)/python -m tests.torture $(ARGS)
+
+fuzz: $(DEV) ## a million odd inputs to everything that reads: the long version
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 mutants: $(DEV) ## faults put into a sample of the rules: how many the tests notice
 	$(BIN)/python -m tests.mutants $(ARGS)

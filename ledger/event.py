@@ -24,6 +24,8 @@ from ledger.times import InvalidTime, format_time, parse_time
 
 MAX_PAYLOAD_BYTES = 1024 * 1024
 """Default limit for one canonical payload (1 MiB)."""
+MOST_PROBLEMS = 1000
+"""After so many problems the rest of a batch is not looked at."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -134,7 +136,8 @@ def parse_ndjson(
 ) -> list[Event]:
     """The events of NDJSON lines; blank lines are passed over.
 
-    Raises one `InvalidEvents` that names the problems of every line.
+    Raises one `InvalidEvents` that names the problems of every line, up to the
+    line at which they are more than `MOST_PROBLEMS`.
     """
     events: list[Event] = []
     problems: list[Problem] = []
@@ -148,6 +151,8 @@ def parse_ndjson(
             event = parse_line(number, line, problems, stored=stored, max_bytes=max_bytes)
             if event is not None:
                 events.append(event)
+            elif len(problems) > MOST_PROBLEMS:
+                break
     if problems:
         raise InvalidEvents(problems)
     return events
@@ -256,7 +261,7 @@ def _check_data(
                 event_type, version, data, wrong, max_bytes=max_bytes, stored=stored
             )
     else:  # of what type it is cannot be told: its values can still be looked at
-        for problem in check_values(data, stored=stored):
+        for problem in check_values(data):
             wrong(*problem)
     return None
 

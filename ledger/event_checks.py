@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from ledger.canonical import CANONICAL_FORM
@@ -42,6 +42,7 @@ ATTRIBUTES = (
 )
 
 _MAX_ATTRIBUTE_BYTES = 1024
+_MOST_NAMED = 50
 _HEX_HASH = re.compile(r"[0-9a-f]{64}\Z")
 _TEXT_ATTRIBUTES = ("id", "source", "subject", "runid", "step", "correlationid", "causationid")
 
@@ -53,15 +54,24 @@ def nearest(word: object, known: Iterable[str]) -> str:
     return words[close[0]] if close else "?"
 
 
+def unknown_names(given: Iterable[object], known: Collection[str]) -> Iterator[tuple[str, str]]:
+    """(name, the known word it was meant to be) of what is not known.
+
+    Of very many, the first are named and one more tells how many are left: to
+    find the nearest word takes its time.
+    """
+    unknown = [name for name in given if name not in known]
+    for name in unknown[:_MOST_NAMED]:
+        yield str(name), nearest(name, known)
+    left = len(unknown) - _MOST_NAMED
+    if left > 0:
+        yield f"({left:,} more unknown names)", "one of those named before"
+
+
 def check_attributes(wire: Json, wrong: Wrong, *, stored: bool) -> None:
     """The CloudEvents attributes, times and payload aside; nulls count as left out."""
-    for name in wire:
-        if name not in ATTRIBUTES:
-            wrong(
-                shown_key(name),
-                "unknown attribute",
-                f"remove it, or did you mean {nearest(name, ATTRIBUTES)}?",
-            )
+    for name, meant in unknown_names(wire, ATTRIBUTES):
+        wrong(shown_key(name), "unknown attribute", f"remove it, or did you mean {meant}?")
     if _given(wire, "specversion", "1.0") != "1.0":
         wrong(
             "specversion",

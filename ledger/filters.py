@@ -19,6 +19,7 @@ from ledger.event import Event
 from ledger.event_checks import nearest
 from ledger.identifiers import normalize_pci, normalize_subject
 from ledger.sql import events
+from ledger.text.characters import UNSTORABLE
 from ledger.times import InvalidTime, parse_time
 
 KEYS = ("id", "type", "subject", "source", "run", "step", "node", "pci", "since", "until", "seq")
@@ -84,6 +85,8 @@ class Filter:
 
 def parse_filter(text: str) -> Filter:
     """The filter in ``text``; raises `InvalidFilter` naming the term that is wrong."""
+    if UNSTORABLE.search(text):
+        raise InvalidFilter(f"filter {text!a} holds what no event can: NUL, or no UTF-8 text")
     patterns: list[tuple[str, str]] = []
     bounds: dict[str, list[int]] = {"since": [], "until": []}
     ranges: list[_Range] = []

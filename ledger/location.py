@@ -13,6 +13,7 @@ from ledger.errors import InvalidLocation
 _POSTGRES = ("postgresql", "postgres")
 _MEANT_AS_URL = re.compile(r"(?:postgres(?:ql)?|sqlite)(?:\+\w+)?:(?!//)", re.IGNORECASE)
 _HIDDEN = "***"
+_UNUSABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def locate(location: str | Path) -> URL:
@@ -25,6 +26,11 @@ def locate(location: str | Path) -> URL:
     'runs/ledger.db'
     """
     text = str(location)
+    if _UNUSABLE.search(text):
+        raise InvalidLocation(
+            "the ledger's path or URL holds a control character, or bytes that are not UTF-8: "
+            "correct it"
+        )
     if "://" not in text:
         if _MEANT_AS_URL.match(text):
             raise InvalidLocation(

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ledger.errors import AlreadyThere, NotFound
+from ledger.input_files import check_path
 
 
 def check_free(path: Path, what: str) -> None:
@@ -21,6 +22,7 @@ def check_free(path: Path, what: str) -> None:
     ``what`` says in messages what the file is to hold. Raises `AlreadyThere`,
     or `NotFound` for a missing folder.
     """
+    check_path(path)
     if path.exists() or path.is_symlink():
         raise AlreadyThere(f"{path} exists already: name a new file for the {what}")
     if not path.parent.is_dir():

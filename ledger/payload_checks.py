@@ -16,7 +16,7 @@ import msgspec
 from msgspec import inspect
 
 from ledger.canonical import canonical, written_out
-from ledger.event_checks import Wrong, nearest
+from ledger.event_checks import Wrong, unknown_names
 from ledger.payloads import Json, Payload
 from ledger.registry import PAYLOAD_TYPES, decode_payload
 from ledger.strict_json import shown_key
@@ -28,26 +28,24 @@ _MAX_DEPTH = 64
 _Found = list[tuple[str, str, str]]
 
 
-def check_values(data: Json, *, stored: bool) -> _Found:
+def check_values(data: Json) -> _Found:
     """(field, problem, remedy) of numbers and text that not everything can keep apart or store.
 
-    ``stored`` lets through the integers that the canonical form made of great
-    floats.
+    Integers that the canonical form makes of great floats pass: what an export
+    spells so, comes back. A field that counts refuses them by its type.
     """
     found: _Found = []
-    _walk(data, "data", 0, found, stored)
+    _walk(data, "data", 0, found)
     return found
 
 
-def _walk(value: Any, path: str, depth: int, found: _Found, stored: bool) -> None:
+def _walk(value: Any, path: str, depth: int, found: _Found) -> None:
     kind = type(value)
     if kind is str:
         if UNSTORABLE.search(value):
             found.append((path, "contains NUL or a lone surrogate", "remove or replace it"))
     elif kind is int:
-        if not -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER and not (
-            stored and written_out(value) is not None
-        ):
+        if not -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER and written_out(value) is None:
             found.append(
                 (path, "an integer beyond 2**53", "write it as text where the field allows")
             )
@@ -68,10 +66,10 @@ def _walk(value: Any, path: str, depth: int, found: _Found, stored: bool) -> Non
                 at = f"{path}.{shown_key(key)}"
                 if not isinstance(key, str) or CONTROL.search(key) or UNSTORABLE.search(key):
                     found.append((at, "a key with a character that is not printable", "rename it"))
-                _walk(item, at, depth + 1, found, stored)
+                _walk(item, at, depth + 1, found)
         else:
             for position, item in enumerate(value):
-                _walk(item, f"{path}[{position}]", depth + 1, found, stored)
+                _walk(item, f"{path}[{position}]", depth + 1, found)
     elif value is not None and kind is not bool:
         found.append((path, f"a {kind.__name__} is not JSON", "convert it first"))
 
@@ -88,7 +86,7 @@ def check_payload(
     if version > cls.version:
         return None  # named with the attributes
     current = version == cls.version
-    found = check_values(data, stored=stored)
+    found = check_values(data)
     if found:
         for problem in found:
             wrong(*problem)
@@ -124,13 +122,8 @@ def _within(field: str, named: set[str]) -> bool:
 def name_problems(cls: Any, data: Json, wrong: Wrong, path: str = "data") -> None:
     """Report every field that keeps ``data`` from being a ``cls``."""
     fields = {field.name: field for field in msgspec.structs.fields(cls)}
-    for key in data:
-        if key not in fields:
-            wrong(
-                f"{path}.{shown_key(key)}",
-                "unknown field",
-                f"remove it, or did you mean {nearest(key, fields)}?",
-            )
+    for key, meant in unknown_names(data, fields):
+        wrong(f"{path}.{shown_key(key)}", "unknown field", f"remove it, or did you mean {meant}?")
     for name, field in fields.items():
         if name not in data or (data[name] is None and path == "data"):
             if field.required:

@@ -32,6 +32,7 @@ def restore(
     called with positions. Raises `NotEmpty`, or `InvalidEvents` naming the
     lines that are no events, or the first that does not continue the chain.
     """
+    ledger.make()
     with translated("restoring"), ledger._writer.transaction() as transaction:
         head = transaction.head()
         if head.sequence:

@@ -12,7 +12,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -66,10 +66,7 @@ def open_ledger(
     (no ledger there), `SchemaMismatch` (run ``runledger upgrade``) or
     `Unavailable`.
     """
-
-    def backend(create: bool) -> Backend:
-        return opened(location, create=create, readonly=readonly, older=older)
-
+    backend = partial(opened, location, readonly=readonly, older=older)
     ledger = Ledger(backend, clock=clock)
     if create is None and not readonly:
         with contextlib.suppress(NotFound):
@@ -82,7 +79,7 @@ def open_ledger(
 class Ledger:
     """One open ledger. Safe to share between threads; forked children start afresh."""
 
-    def __init__(self, backend: Callable[[bool], Backend], *, clock: Callable[[], int]) -> None:
+    def __init__(self, backend: Callable[..., Backend], *, clock: Callable[[], int]) -> None:
         self._open_backend = backend
         self._opened: Backend | None = None
         self._opening = threading.Lock()
@@ -118,13 +115,10 @@ class Ledger:
         self._connect(create=True)
 
     def _connect(self, *, create: bool) -> Backend:
-        """Connect where that has not been done; with ``create``, make a missing ledger first.
-
-        Raises as `open_ledger`.
-        """
+        """Connect where that has not been done; with ``create``, make a missing ledger first."""
         with self._opening:
             if self._opened is None:
-                self._opened = self._open_backend(create)
+                self._opened = self._open_backend(create=create)
             return self._opened
 
     # -- appending ---------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -10,7 +11,8 @@ from msgspec import Meta
 
 from ledger.canonical import canonical, digest
 from ledger.errors import BadInput
-from ledger.event_checks import nearest
+from ledger.event_checks import nearest, unknown_names
+from ledger.strict_json import shown
 from ledger.text.characters import WITHOUT_CONTROL
 from rules.toml import check, parse_toml
 
@@ -169,16 +171,16 @@ def fleet_from_table(table: dict[str, Any]) -> Fleet:
         configured = {}
     for name, step in configured.items():
         steps[name] = _step(name, step, problems)
-    names = [str(node.get("name")) for node in nodes if isinstance(node, dict)]
-    for name in sorted({name for name in names if names.count(name) > 1}):
+    names = Counter(str(node.get("name")) for node in nodes if isinstance(node, dict))
+    for name in sorted(name for name, times in names.items() if times > 1):
         problems.append(f"nodes: {name!r} is there twice; names must differ")
     for name, step in steps.items():
         wanted = step.get("nodes") if isinstance(step, dict) else None
-        for node in wanted if isinstance(wanted, list) else ():
-            if node not in names:
-                near = f"did you mean {nearest(node, names)}?"
-                hint = near if names else "add it under [[nodes]]"
-                problems.append(f'steps."{name}".nodes: no node {node!r}; {hint}')
+        given = wanted if isinstance(wanted, list) else []
+        listed = [each for each in given if isinstance(each, str)]
+        for node, near in unknown_names(listed, names):
+            hint = f"did you mean {near}?" if names else "add it under [[nodes]]"
+            problems.append(f'steps."{name}".nodes: no node {shown(node)}; {hint}')
     problems += _ambiguous_aliases(steps)
     if problems:
         raise InvalidFleet(problems)

@@ -6,7 +6,6 @@ the whole, so that a ledger explains itself even when defaults change later.
 
 from __future__ import annotations
 
-import tomllib
 from functools import lru_cache
 from importlib import resources
 from typing import Annotated, Any, Literal
@@ -16,7 +15,8 @@ from msgspec import Meta
 
 from ledger.canonical import digest
 from ledger.errors import BadInput
-from ledger.event_checks import nearest
+from ledger.event_checks import nearest, unknown_names
+from ledger.strict_json import shown
 from ledger.text.characters import WITHOUT_CONTROL
 from rules.rulesets import RULE_NAMES
 from rules.toml import check, parse_toml
@@ -149,7 +149,7 @@ def default_policy() -> Policy:
 
 def _default_table() -> dict[str, Any]:
     text = resources.files("rules").joinpath("default_policy.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
+    return parse_toml(text)
 
 
 def parse_policy(text: str, name: str = "policy") -> Policy:
@@ -191,8 +191,8 @@ def with_settings(policy: Policy, settings: list[str]) -> Policy:
 
 def _toml_value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return parse_toml(f"value = {text}")["value"]
+    except ValueError:
         return text
 
 
@@ -219,9 +219,8 @@ def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 def _contradictions(policy: Policy) -> list[str]:
     problems = [
-        f"rules.disabled: no rule {name!r}; did you mean {nearest(name, RULE_NAMES)}?"
-        for name in policy.rules.disabled
-        if name not in RULE_NAMES
+        f"rules.disabled: no rule {shown(name)}; did you mean {meant}?"
+        for name, meant in unknown_names(policy.rules.disabled, RULE_NAMES)
     ]
     limits = policy.proposal
     for key in ("trials", "seed_count"):

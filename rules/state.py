@@ -51,6 +51,12 @@ class Reach(Record, kw_only=True):
     reachable: bool
     error: str = ""
     detail: str = ""
+    remedy: str = ""
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether something answered that was not the probe, or not all of it."""
+        return self.reachable and self.error == "protocol"
 
 
 class Seen(Record, kw_only=True):

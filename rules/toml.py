@@ -3,22 +3,59 @@
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
-from ledger.event_checks import nearest
+from ledger.event_checks import unknown_names
+from ledger.strict_json import shown, shown_key
 
 Problems = list[str]
+
+_MOST_LEVELS = 32
+_MOST_PROBLEMS = 200
+_LONGEST = 2 << 20
+_QUOTED = re.compile(r'"(?:[^"\\\n]|\\.)*+"|\'[^\'\n]*+\'')
+_LONG_KEY = re.compile(rf'(?<![\w-])(?:(?:[\w-]++|"")\s*+\.\s*+){{{_MOST_LEVELS},}}')
+_TOO_DEEP = f"tables or lists within each other more than {_MOST_LEVELS} deep: flatten them"
+_TOO_GREAT = "an integer beyond 64 bits, the most that TOML has: write a smaller one"
 
 
 def parse_toml(text: str) -> dict[str, Any]:
     """The table in a TOML text; raises `ValueError` with the line that is wrong."""
+    if len(text) > _LONGEST:
+        raise ValueError(f"more than {_LONGEST >> 20} MiB: that is no such file")
+    # The parser's time goes with the square of a dotted key's parts.
+    if _LONG_KEY.search(_QUOTED.sub('""', text)):
+        raise ValueError(_TOO_DEEP)
     try:
-        return tomllib.loads(text)
+        table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"not TOML: {error}") from None
+    except ValueError:  # Python's limit on the digits of an integer
+        raise ValueError(_TOO_GREAT) from None
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    _check_bounds(table)
+    return table
+
+
+def _check_bounds(table: dict[str, Any]) -> None:
+    """Refuse what TOML itself does not promise: integers beyond 64 bits, nesting without end."""
+    level: list[Any] = [table]
+    for _ in range(_MOST_LEVELS):
+        inner: list[Any] = []
+        for value in level:
+            if isinstance(value, dict | list):
+                inner += value.values() if isinstance(value, dict) else value
+            elif type(value) is int and not -(2**63) <= value < 2**63:
+                raise ValueError(_TOO_GREAT)
+        level = inner
+        if not level:
+            return
+    raise ValueError(_TOO_DEEP)
 
 
 def check(table: Any, cls: type[msgspec.Struct], where: str, problems: Problems) -> None:
@@ -26,19 +63,23 @@ def check(table: Any, cls: type[msgspec.Struct], where: str, problems: Problems)
     if not isinstance(table, dict):
         problems.append(f"{where or 'the file'}: not a table")
         return
+    if len(problems) > _MOST_PROBLEMS:
+        return
     fields = {field.name: field for field in msgspec.structs.fields(cls)}
     inner = {name: field.type for name, field in fields.items() if _is_table(field.type)}
-    for key, value in table.items():
-        path = f"{where}.{key}" if where else key
-        field = fields.get(key)
-        if field is None:
-            homes = [name for name, each in inner.items() if key in each.__struct_fields__]
-            meant = f"{homes[0]}.{key}" if homes else nearest(key, fields)
-            problems.append(f"{path}: unknown key; did you mean {meant}?")
-        elif _is_table(field.type):
+    before = f"{where}." if where else ""
+    for key, meant in unknown_names(table, fields):
+        home = next((name for name, each in inner.items() if key in each.__struct_fields__), None)
+        hint = meant if home is None else f"{home}.{key}"
+        problems.append(f"{before}{shown_key(key)}: unknown key; did you mean {hint}?")
+    for key, field in fields.items():
+        if key not in table:
+            continue
+        path, value = f"{before}{key}", table[key]
+        if _is_table(field.type):
             check(value, field.type, path, problems)
         elif problem := _problem(value, field.type):
-            problems.append(f"{path} = {value!r}: {problem}")
+            problems.append(f"{path} = {shown(value)}: {problem}")
     for name, field in fields.items():
         if field.required and name not in table:
             problems.append(f"{where}.{name}: missing" if where else f"{name}: missing")
@@ -54,16 +95,21 @@ def _problem(value: Any, type_: Any) -> str:
         return "must be a finite number"
     try:
         msgspec.convert(value, type_)
+    except UnicodeEncodeError:
+        return "not UTF-8 text"
     except msgspec.ValidationError as error:
         message = str(error).partition(" - at ")[0].replace("`", "")
         if message.startswith("Invalid enum value"):
             known = _choices(type_)
             wrong = [each for each in [value, *_items(value)] if isinstance(each, str)]
-            meant = [nearest(each, known) for each in wrong if each not in known]
-            return f"no such value; did you mean {meant[0]}? (known: {', '.join(known)})"
+            _, meant = next(unknown_names(wrong, known))
+            return f"no such value; did you mean {meant}? (known: {', '.join(known)})"
         if type(value) is int and message.startswith("Expected int"):
             # Where fractions are allowed, too, the limit is a fraction's.
-            fraction = _problem(float(value), type_)
+            try:
+                fraction = _problem(float(value), type_)
+            except OverflowError:
+                fraction = ""
             message = fraction if fraction.startswith("expected float") else message
         if "matching regex" in message:
             message = f"expected {' or '.join(dict.fromkeys(_descriptions(type_)))}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -18,6 +18,7 @@ from benchmarks.truth.running import Run
 from benchmarks.truth.scoring import Episode, Score
 
 Results = Mapping[Run, Score]
+ALL_KINDS = (*CARD_KINDS, *COMMON_KINDS)
 NOT_OF_A_FAULT = ("blip", "machine")
 """What no fault is behind: a single hiccup of a well card, a machine's own crash."""
 
@@ -39,11 +40,9 @@ class Pooled:
     def total(self, field: str) -> float:
         return math.fsum(getattr(score, field) for score in self.scores)
 
-    def lost_to_faults(self, kind: str | None = None) -> int:
-        """Jobs lost to a kind of fault, or to all."""
-        if kind is not None:
-            return self.lost[kind]
-        return sum(count for each, count in self.lost.items() if each not in NOT_OF_A_FAULT)
+    def lost_to(self, kinds: Iterable[str]) -> int:
+        """Jobs lost to these kinds of fault."""
+        return sum(self.lost[kind] for kind in kinds)
 
 
 def figures(pooled: Pooled, nothing: Pooled | None, oracle: Pooled | None) -> dict[str, Any]:
@@ -64,17 +63,18 @@ def figures(pooled: Pooled, nothing: Pooled | None, oracle: Pooled | None) -> di
         "wrong_exclusions_in_sick_nodes": pooled.total("wrong_in_sick_node"),
         "wrong_exclusions_per_50_card_years": _share(pooled.total("wrong") * 50, card_years),
         "jobs": pooled.total("jobs"),
-        "jobs_lost": pooled.lost_to_faults(),
+        "jobs_lost": pooled.lost_to(ALL_KINDS),
         "jobs_lost_to_none": {kind: pooled.lost[kind] for kind in NOT_OF_A_FAULT},
-        "jobs_saved": _saved(pooled, nothing, oracle, None),
+        "jobs_saved": _saved(pooled, nothing, oracle, ALL_KINDS),
+        "jobs_saved_from_cards": _saved(pooled, nothing, oracle, CARD_KINDS),
         "seconds": pooled.total("seconds"),
         "by_kind": {},
     }
-    for kind in (*CARD_KINDS, *COMMON_KINDS):
+    for kind in ALL_KINDS:
         found["by_kind"][kind] = {
             **_of_episodes([each for each in pooled.episodes if each.kind == kind]),
-            "jobs_lost": pooled.lost_to_faults(kind),
-            "jobs_saved": _saved(pooled, nothing, oracle, kind),
+            "jobs_lost": pooled.lost_to([kind]),
+            "jobs_saved": _saved(pooled, nothing, oracle, [kind]),
         }
     return found
 
@@ -109,12 +109,14 @@ def _median(days: list[float | None]) -> float | None:
 
 
 def _saved(
-    pooled: Pooled, nothing: Pooled | None, oracle: Pooled | None, kind: str | None
+    pooled: Pooled, nothing: Pooled | None, oracle: Pooled | None, kinds: Collection[str]
 ) -> float | None:
+    """None where the oracle saves next to nothing: then the share says nothing."""
     if nothing is None or oracle is None:
         return None
-    most = nothing.lost_to_faults(kind) - oracle.lost_to_faults(kind)
-    return _share(nothing.lost_to_faults(kind) - pooled.lost_to_faults(kind), most)
+    least = nothing.lost_to(kinds)
+    most = least - oracle.lost_to(kinds)
+    return (least - pooled.lost_to(kinds)) / most if most > 0.1 * least else None
 
 
 def collected(results: Results) -> dict[str, dict[str, dict[str, Any]]]:
@@ -146,7 +148,7 @@ def as_json(results: Results) -> list[dict[str, Any]]:
 _HEAD = (
     "system | episodes excluded / kept off | days to it, median | bad hours excluded / kept off "
     "| healthy GPU-hours lost a year: excluded / blocked | of all healthy | wrong exclusions "
-    "in 50 card-years | jobs lost a year | jobs saved"
+    "in 50 card-years | jobs lost a year | jobs saved: all / those lost to cards' own faults"
 )
 
 
@@ -189,7 +191,7 @@ def _overall(systems: Mapping[str, dict[str, Any]], names: list[str]) -> str:
             percent(each["healthy_share_lost"], 1),
             f"{each['wrong_exclusions_per_50_card_years']:.1f}",
             f"{each['jobs_lost'] / years:,.0f}",
-            _ratio(each["jobs_saved"]),
+            f"{_ratio(each['jobs_saved'])} / {_ratio(each['jobs_saved_from_cards'])}",
         ]
 
     return _table(_HEAD, map(row, names))
@@ -243,4 +245,4 @@ def _days(value: float | None) -> str:
 
 
 def _ratio(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
+    return "–" if value is None else f"{value:.2f}".replace("-0.00", "0.00")

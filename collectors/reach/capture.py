@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 
 from collectors.reach.node import Limits, NodeSpec
 from collectors.reach.result import Failure, NodeResult
+
+
+def signal_name(number: int) -> str | None:
+    """The name of a signal as SSH spells it, None where there is no such signal.
+
+    >>> signal_name(9), signal_name(0)
+    ('KILL', None)
+    """
+    try:
+        return signal.Signals(number).name.removeprefix("SIG")
+    except ValueError:
+        return None
 
 
 class Capture:
@@ -26,13 +39,14 @@ class Capture:
         self._ended = False
         self._grace: asyncio.TimerHandle | None = None
         self.exit_status: int | None = None
+        self.signal: str | None = None
         self.overflowed = False
         self.done: asyncio.Future[None] = self._loop.create_future()
 
     @property
     def saw_shell(self) -> bool:
         """Whether anything shows that a shell ran at the other end."""
-        return bool(self._stdout or self._stderr or self.exit_status is not None)
+        return bool(self._stdout or self._stderr or self._ended)
 
     @property
     def ended(self) -> bool:
@@ -54,9 +68,9 @@ class Capture:
             self.overflowed = True
             self.finish()
 
-    def shell_ended(self, status: int | None) -> None:
-        """The shell is gone; its output may still be on the way."""
-        self.exit_status, self._ended = status, True
+    def shell_ended(self, status: int | None, killed_by: str | None = None) -> None:
+        """The shell is gone, by itself or by a signal; its output may still be on the way."""
+        self.exit_status, self.signal, self._ended = status, killed_by, True
         if self._closed:
             self.finish()
         else:
@@ -91,6 +105,12 @@ class Capture:
                 "the session was closed before the shell ended",
                 "see whether the node went down or its sshd was restarted, then rerun",
             )
+        if failure is None and self.signal is not None:
+            failure = Failure(
+                "protocol",
+                f"the shell was killed there (signal {self.signal}) before the script was done",
+                "see whether its memory ran out (journalctl -k), or who ended it, then rerun",
+            )
         return NodeResult(
             node=node,
             reachable=self.saw_shell,
@@ -99,6 +119,7 @@ class Capture:
             stdout=bytes(self._stdout),
             stderr=bytes(self._stderr),
             exit_status=self.exit_status,
+            signal=self.signal,
         )
 
     def _await_silence(self) -> None:

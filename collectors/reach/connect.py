@@ -13,8 +13,9 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from collectors.reach.dial import dial
-from collectors.reach.failures import Attempt, Unusable, explain, timed_out
+from collectors.reach.failures import Attempt, Unusable, explain, timed_out, unread_in_time
 from collectors.reach.node import SSH_PORT, Limits, NodeSpec, unsafe_name
+from collectors.reach.offloop import off_loop
 from collectors.reach.result import Failure
 from collectors.reach.session import Link
 from collectors.reach.settings import Settings, SettingsReader
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 _HOP = re.compile(
     r"(?:ssh://)?(?:(?P<user>[^@]+)@)?(?P<host>\[[^\]]+\]|[^:@\[\]]+)(?::(?P<port>[0-9]{1,5}))?/?\Z"
 )
+
+_PAUSE_S = 0.5
+"""Before a login is tried again."""
 
 
 class Linker:
@@ -56,52 +60,80 @@ class Linker:
     async def _connect(
         self, node: NodeSpec, via: SSHClientConnection | None, behind: tuple[NodeSpec, ...]
     ) -> tuple[SSHClientConnection, float]:
-        attempt = Attempt(address=node.address, port=node.port or SSH_PORT, user=node.user or "")
+        attempt = Attempt(
+            address=node.address,
+            port=node.port or SSH_PORT,
+            user=node.user or "",
+            ssh_config=node.ssh_config,
+        )
         wrong = unsafe_name("address", node.address)
         if wrong is None and node.user is not None:
             wrong = unsafe_name("user", node.user)
         if wrong is not None:
             raise Unusable(Failure("dns", wrong, "correct it in the configuration"))
+        loop = asyncio.get_running_loop()
+        started = loop.time()
         try:
-            settings = await self._reader.read(node, attempt)
+            settings = await self._read(node, attempt)
+            read_s = loop.time() - started
             if via is None and settings.jump:
+                attempt.jump = settings.jump
                 via = await self._jump(settings.jump, node, behind)
         except Exception as error:
             raise Unusable(explain(error, attempt)) from error
-        attempt.by_jump = via is not None
-        return await self._log_in(settings, via, attempt)
+        if via is None:
+            attempt.jump = None
+        limit = min(self._limits.connect_s, settings.connect_s or self._limits.connect_s)
+        started = loop.time()
+        try:
+            async with asyncio.timeout(min(limit, self._limits.connect_s - read_s)):
+                try:
+                    connection = await self._log_in(settings, via, attempt)
+                except Unusable as error:
+                    if not _was_cut_early(error, attempt):
+                        raise
+                    # More logins at once than sshd takes (MaxStartups): soon it will.
+                    await asyncio.sleep(_PAUSE_S)
+                    connection = await self._log_in(settings, via, attempt)
+        except TimeoutError as error:
+            raise Unusable(timed_out(attempt, limit)) from error
+        return connection, loop.time() - started
+
+    async def _read(self, node: NodeSpec, attempt: Attempt) -> Settings:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._limits.connect_s):
+                return await off_loop(lambda: self._reader.read(node, attempt, loop))
+        except TimeoutError as error:
+            raise Unusable(unread_in_time(attempt, self._limits.connect_s)) from error
 
     async def _log_in(
         self, settings: Settings, via: SSHClientConnection | None, attempt: Attempt
-    ) -> tuple[SSHClientConnection, float]:
+    ) -> SSHClientConnection:
         import asyncssh
 
-        limit = min(self._limits.connect_s, settings.connect_s or self._limits.connect_s)
-        loop = asyncio.get_running_loop()
-        started = loop.time()
+        attempt.is_encrypted = lambda: False
+        attempt.stage = "connecting"
         socket = None
         try:
-            async with asyncio.timeout(limit):
-                if via is None and not settings.has_proxy_command:
-                    socket = await dial(
-                        settings.host, settings.port, family=settings.family, local=settings.local
-                    )
-                attempt.stage = "during key exchange and login"
-                connection = await asyncssh.connect(
-                    sock=socket,
-                    tunnel=via,
-                    client_factory=lambda: _client_class()(attempt),
-                    **settings.arguments,
+            if via is None and not settings.has_proxy_command:
+                socket = await dial(
+                    settings.host, settings.port, family=settings.family, local=settings.local
                 )
-                socket = None  # now its own
-        except TimeoutError as error:
-            raise Unusable(timed_out(attempt, limit)) from error
+            attempt.stage = "during key exchange and login"
+            connection = await asyncssh.connect(
+                sock=socket,
+                tunnel=via,
+                client_factory=lambda: _client_class()(attempt),
+                **settings.arguments,
+            )
+            socket = None  # now its own
         except Exception as error:
             raise Unusable(explain(error, attempt)) from error
         finally:
             if socket is not None:
                 socket.close()
-        return connection, loop.time() - started
+        return connection
 
     async def _jump(
         self, spec: str, node: NodeSpec, behind: tuple[NodeSpec, ...]
@@ -153,6 +185,14 @@ class Linker:
         return connection
 
 
+def _was_cut_early(failed: Unusable, attempt: Attempt) -> bool:
+    """Whether the server hung up before keys were exchanged: it never got to judge us."""
+    import asyncssh
+
+    lost = (asyncssh.ConnectionLost, ConnectionResetError, BrokenPipeError)
+    return isinstance(failed.__cause__, lost) and not attempt.is_encrypted()
+
+
 def _hop(text: str, behind: NodeSpec) -> NodeSpec:
     match = _HOP.match(text)
     if match is None:
@@ -179,6 +219,9 @@ def _client_class() -> Callable[[Attempt], asyncssh.SSHClient]:
 
         def __init__(self, attempt: Attempt) -> None:
             self._attempt = attempt
+
+        def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
+            self._attempt.is_encrypted = lambda: bool(conn.get_extra_info("send_cipher"))
 
         def validate_host_public_key(
             self, host: str, addr: str, port: int, key: asyncssh.SSHKey

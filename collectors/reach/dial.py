@@ -1,17 +1,13 @@
-"""Name lookup and TCP, apart from SSH: their failures are told apart, and none blocks another.
-
-Lookups run in daemon threads of their own: a name server that does not answer
-holds up neither the other nodes (asyncio's few shared threads would) nor the
-end of the program.
-"""
+"""Name lookup and TCP, apart from SSH: their failures are told apart, and none blocks another."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-import threading
 from collections.abc import Sequence
 from typing import Any
+
+from collectors.reach.offloop import off_loop
 
 _AddressInfo = tuple[int, int, int, str, Any]
 
@@ -50,30 +46,11 @@ async def _look_up(host: str, port: int, family: int) -> Sequence[_AddressInfo]:
         )
     except (socket.gaierror, UnicodeError):
         pass
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[Sequence[_AddressInfo]] = loop.create_future()
 
-    def tell(found: Sequence[_AddressInfo] | None, error: Exception | None) -> None:
-        if answer.done():
-            return
-        if found is not None:
-            answer.set_result(found)
-        else:
-            answer.set_exception(error or socket.gaierror(socket.EAI_NONAME, "no address"))
-
-    def ask() -> None:
-        found: Sequence[_AddressInfo] | None = None
-        problem: Exception | None = None
+    def ask() -> Sequence[_AddressInfo]:
         try:
-            found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
+            return socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
         except UnicodeError as error:
-            problem = socket.gaierror(socket.EAI_NONAME, f"no valid host name: {error}")
-        except Exception as error:  # handed to the waiting coroutine
-            problem = error
-        try:
-            loop.call_soon_threadsafe(tell, found, problem)
-        except RuntimeError:
-            return  # the loop has closed meanwhile: nobody waits any more
+            raise socket.gaierror(socket.EAI_NONAME, f"no valid host name: {error}") from error
 
-    threading.Thread(target=ask, name="runledger-lookup", daemon=True).start()
-    return await answer
+    return await off_loop(ask)

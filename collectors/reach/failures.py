@@ -6,10 +6,13 @@ import errno
 import re
 import shlex
 import socket
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from collectors.reach.known_hosts import TrustedKeys
+from collectors.reach.known_hosts import TrustedKeys, shell_path
+from collectors.reach.node import SSH_PORT
 from collectors.reach.result import ErrorWord, Failure, plain
 
 if TYPE_CHECKING:
@@ -26,13 +29,16 @@ class Attempt:
 
     address: str
     host: str = ""
-    port: int = 22
+    port: int = SSH_PORT
     user: str = ""
     trusted: TrustedKeys | None = None
     offered: SSHKey | None = None
     key_notes: list[str] = field(default_factory=list)
+    identity: str | None = None
+    ssh_config: str | None = None
     stage: str = "connecting"
-    by_jump: bool = False
+    jump: str | None = None
+    is_encrypted: Callable[[], bool] = lambda: False
 
     @property
     def where(self) -> str:
@@ -55,6 +61,18 @@ def timed_out(attempt: Attempt, seconds: float) -> Failure:
         "timeout",
         f"{attempt.where} did not answer within {seconds:g} s ({attempt.stage})",
         _POWER_AND_NETWORK,
+    )
+
+
+def unread_in_time(attempt: Attempt, seconds: float) -> Failure:
+    """The SSH configuration, or a file that it names, could not be read in time."""
+    files = plain(attempt.ssh_config or "~/.ssh/config, /etc/ssh/ssh_config")
+    return Failure(
+        "other",
+        f"the SSH settings of {plain(attempt.address)} were not read within {seconds:g} s "
+        f"({files})",
+        "look there for a `Match exec` whose program does not end, and for keys or known_hosts "
+        "that are pipes; or name another file (ssh_config in the configuration)",
     )
 
 
@@ -118,20 +136,21 @@ def _broken(attempt: Attempt, said: str) -> Failure:
 
 def _other(attempt: Attempt, error: BaseException) -> Failure:
     said = plain(str(error)) or "no further word"
-    return Failure(
-        "other",
-        f"{attempt.where}: {type(error).__name__}: {said}",
-        f"try it by hand: ssh {_by_hand(attempt)}",
-    )
+    remedy = f"try it by hand: ssh {_by_hand(attempt)}"
+    if "ifaddr" in said:  # asyncssh needs it for `Match localnetwork`
+        said += " (for Match localnetwork)"
+        remedy = f"install it: {shlex.quote(sys.executable)} -m pip install ifaddr"
+    return Failure("other", f"{attempt.where}: {type(error).__name__}: {said}", remedy)
 
 
 def _auth(attempt: Attempt, said: str) -> Failure:
     notes = "".join(f"; {note}" for note in attempt.key_notes)
+    identity = f"-i {shell_path(attempt.identity)} " if attempt.identity else ""
     return Failure(
         "auth",
         f"{attempt.where} refused the login of {attempt.user}: {said}{notes}",
-        f"let the key in (ssh-copy-id {_by_hand(attempt)}), start an agent that holds it, "
-        "or correct user and IdentityFile",
+        f"let the key in: ssh-copy-id {identity}{_by_hand(attempt)} ; or start an agent that "
+        "holds it, or correct user and IdentityFile",
     )
 
 
@@ -141,7 +160,7 @@ def _host_key(attempt: Attempt, said: str) -> Failure:
         return Failure("host_key", f"{attempt.where}: {said}", "check the node's host key")
     algorithm = offered.get_algorithm() if offered else None
     shown = f"{algorithm} {offered.get_fingerprint()}" if offered else "no key of a known type"
-    forget, learn = trusted.what_to_type(algorithm)
+    forget, learn = trusted.what_to_type(algorithm, attempt.jump)
     compare = (
         "on the node's own console compare the fingerprint "
         "(for key in /etc/ssh/ssh_host_*.pub; do ssh-keygen -lf $key; done)"
@@ -181,16 +200,28 @@ def _files(trusted: TrustedKeys) -> str:
 
 def _channel(attempt: Attempt, said: str) -> Failure:
     """Opening a session, or the way onwards from a jump host, was declined by the server."""
+    if attempt.jump is None:
+        return _broken(attempt, f"no session: {said}")
+    jump = plain(attempt.jump)
     patterns: tuple[tuple[str, ErrorWord], ...] = (
         (r"refused", "refused"),
-        (r"timed? ?out", "timeout"),
+        (r"timed? ?out|unreachable|no route", "timeout"),
         (r"resolve|not known|no address", "dns"),
     )
     for pattern, word in patterns:
-        if attempt.by_jump and re.search(pattern, said, re.IGNORECASE):
-            return Failure(word, f"{attempt.where}, tried from its jump host: {said}", _SSHD)
-    return _broken(attempt, f"no session: {said}")
+        if re.search(pattern, said, re.IGNORECASE):
+            return Failure(word, f"{attempt.where}, tried from its jump host {jump}: {said}", _SSHD)
+    return Failure(
+        "protocol",
+        f"the jump host {jump} does not let connections through to {attempt.where}: {said}",
+        f"allow it on {jump}: AllowTcpForwarding and PermitOpen in its sshd_config, and no "
+        "restrict, no-port-forwarding or permitopen for the key in authorized_keys there",
+    )
 
 
 def _by_hand(attempt: Attempt) -> str:
-    return shlex.quote(plain(attempt.address))
+    """The arguments with which a person reaches the same place by OpenSSH's own tools."""
+    port = "" if attempt.port == SSH_PORT else f"-p {attempt.port} "
+    user = f"{plain(attempt.user)}@" if attempt.user else ""
+    config = f"-F {shell_path(attempt.ssh_config)} " if attempt.ssh_config else ""
+    return f"{config}{port}{shlex.quote(user + plain(attempt.address))}"

@@ -40,14 +40,19 @@ class TrustedKeys:
     revoked: Sequence[SSHKey]
     is_alias: bool = False
 
-    def what_to_type(self, algorithm: str | None) -> tuple[str, str]:
-        """(command that forgets the host, command that learns its key), for a shell."""
-        target = shlex.quote(_shorten(self.files[0] if self.files else DEFAULT_FILES[0]))
-        if target.startswith("'~/"):
-            target = "~/" + shlex.quote(target[3:-1])
+    def what_to_type(self, algorithm: str | None, jump: str | None) -> tuple[str, str]:
+        """(command that forgets the host, command that learns its key), for a shell.
+
+        A host behind a ``jump`` host is asked for its key from there.
+        """
+        target = shell_path(self.files[0] if self.files else DEFAULT_FILES[0])
         port = "" if self.port == SSH_PORT else f"-p {self.port} "
         kind = f"-t {algorithm.removeprefix('ssh-')} " if algorithm in _SCANNABLE else ""
-        scan = f"ssh-keyscan {kind}{port}-- {shlex.quote(self.host)} >> {target}"
+        scan = f"ssh-keyscan {kind}{port}-- {shlex.quote(self.host)}"
+        if jump is not None:
+            last = jump.rpartition(",")[2].strip().removeprefix("ssh://")
+            scan = f"ssh {shlex.quote(f'ssh://{last}')} {shlex.quote(scan)}"
+        scan += f" >> {target}"
         if self.is_alias:
             scan += f"  # and write {self.name} in its first column"
         return f"ssh-keygen -R {shlex.quote(self.name)} -f {target}", scan
@@ -94,6 +99,8 @@ def _read(files: tuple[str, ...]) -> SSHKnownHosts:
     return hosts
 
 
-def _shorten(file: str) -> str:
-    home = str(Path.home())
-    return "~" + file[len(home) :] if file.startswith(home + "/") else file
+def shell_path(file: str) -> str:
+    """A file's name for a shell, with ``~`` for the user's own folder."""
+    home = f"{Path.home()}/"
+    below = next((file[len(start) :] for start in ("~/", home) if file.startswith(start)), None)
+    return shlex.quote(file) if below is None else f"~/{shlex.quote(below)}"

@@ -12,7 +12,7 @@ import os
 import signal
 from pathlib import Path
 
-from collectors.reach.capture import Capture
+from collectors.reach.capture import Capture, signal_name
 from collectors.reach.node import Limits, NodeSpec
 from collectors.reach.result import Failure, NodeResult
 
@@ -77,7 +77,12 @@ class _Shell(asyncio.SubprocessProtocol):
     def process_exited(self) -> None:
         # The status comes by connection_lost's transport in asyncio's order of
         # events only later, so the transport itself is asked.
-        self._capture.shell_ended(self._transport.get_returncode())
+        status = self._transport.get_returncode()
+        assert status is not None
+        if status < 0:
+            self._capture.shell_ended(None, signal_name(-status))
+        else:
+            self._capture.shell_ended(status)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.SubprocessTransport)

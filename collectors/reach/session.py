@@ -12,10 +12,10 @@ from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, cast
 
-from collectors.reach.capture import Capture
+from collectors.reach.capture import Capture, signal_name
 from collectors.reach.failures import Attempt, Unusable, explain, timed_out
 from collectors.reach.node import SSH_PORT, Limits, NodeSpec
-from collectors.reach.result import Failure, NodeResult
+from collectors.reach.result import Failure, NodeResult, plain
 
 if TYPE_CHECKING:
     import asyncssh
@@ -134,10 +134,11 @@ def _session_class() -> Callable[[Capture], asyncssh.SSHClientSession[bytes]]:
             self._capture.feed(data, is_stderr=datatype == asyncssh.EXTENDED_DATA_STDERR)
 
         def exit_status_received(self, status: int) -> None:
-            self._capture.shell_ended(status)
+            # A login shell that does not step aside reports the end of `sh` as 128 + signal.
+            self._capture.shell_ended(status, signal_name(status - 128))
 
         def exit_signal_received(self, signal: str, core: bool, msg: str, lang: str) -> None:
-            self._capture.shell_ended(None)
+            self._capture.shell_ended(None, plain(signal))
 
         def eof_received(self) -> bool:
             # OpenSSH sends EOF when the output is closed, mostly before the exit status.

@@ -2,17 +2,21 @@
 
 Read through asyncssh, which honours ``Host``, ``Match``, ``Include``,
 ``HostName``, ``Port``, ``User``, ``IdentityFile``, ``CertificateFile``,
-``IdentitiesOnly``, ``IdentityAgent``, ``ProxyJump``, ``ProxyCommand`` (run
-without a shell), ``HostKeyAlias``, ``UserKnownHostsFile``,
+``IdentitiesOnly``, ``IdentityAgent``, ``ProxyJump``, ``ProxyCommand`` (run by
+the user's shell, as ``ssh`` does), ``HostKeyAlias``, ``UserKnownHostsFile``,
 ``GlobalKnownHostsFile``, ``AddressFamily``, ``BindAddress``,
 ``ConnectTimeout`` and the algorithm lists. It passes over every other keyword,
 ``ControlMaster`` and ``StrictHostKeyChecking`` among them: host keys are
 always checked here, and ``UserKnownHostsFile none`` trusts nobody rather
 than everybody. Not used: passwords, GSSAPI, X.509, forwarding of any kind.
+
+Reading may run programs (``Match exec``) and open files that never answer:
+it blocks, and is done off the event loop.
 """
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import os
 from collections.abc import Sequence
@@ -61,10 +65,11 @@ class SettingsReader:
         self._known_hosts = KnownHosts()
         self._keys: dict[tuple[str, ...], tuple[list[SSHKeyPair], list[str]]] = {}
 
-    async def read(self, node: NodeSpec, attempt: Attempt) -> Settings:
+    def read(self, node: NodeSpec, attempt: Attempt, loop: asyncio.AbstractEventLoop) -> Settings:
         """The settings for ``node``; notes on ``attempt`` what a failure would have to tell.
 
-        Raises asyncssh's errors for a configuration that cannot be read.
+        ``loop`` is the one that will use them. Blocks. Raises asyncssh's errors
+        for a configuration that cannot be read.
         """
         # Long: one pass through the settings, in the order in which they depend on one another.
         from asyncssh import SSHClientConnectionOptions
@@ -82,14 +87,18 @@ class SettingsReader:
             "host_based_auth": False,
         }
         # Without keys and known hosts: this pass only reads the configuration.
-        options = await SSHClientConnectionOptions.construct(
+        options = SSHClientConnectionOptions(
             None,
+            loop=loop,
             host=node.address,
             config=files,
             client_keys=None,
             known_hosts=b"",
             **base,
         )
+        if options.config.has_match_final() and not options.canonicalize_hostname:
+            # Here, because asyncssh would do it on the event loop.
+            options.update(host=options.host, reload=True, canonical=False, final=True)
         attempt.host, attempt.port, attempt.user = options.host, options.port, options.username
         trusted = self._known_hosts.trusted(
             options.host,
@@ -98,10 +107,9 @@ class SettingsReader:
             files=_known_hosts_files(node, options),
         )
         attempt.trusted = trusted
-        pairs, notes = self._key_pairs(
-            (node.identity,) if node.identity else _texts(options, "IdentityFile")
-        )
-        attempt.key_notes = notes
+        wanted = (node.identity,) if node.identity else _texts(options, "IdentityFile")
+        pairs, attempt.key_notes = self._key_pairs(wanted)
+        attempt.identity = wanted[0] if wanted else None
         if not options.config.get("Ciphers"):
             base["encryption_algs"] = _QUICK_CIPHERS
         if not options.config.get("HostKeyAlgorithms"):
@@ -111,13 +119,15 @@ class SettingsReader:
             base["agent_identities"] = identities = _identities(options)
             if not identities:
                 base["agent_path"] = None  # an empty list would let all of its keys through
-        reread = options.config.has_match_final() or options.canonicalize_hostname
+        command = cast("str | None", options.config.get("ProxyCommand"))
+        if command is not None:
+            base["proxy_command"] = _by_shell(command)
         arguments = {
             **base,
             "options": options,
             "host": node.address,
             # Without files asyncssh goes on with what `options` holds already.
-            "config": files if reread else (),
+            "config": files if options.canonicalize_hostname else (),
             "client_keys": [copy.copy(pair) for pair in pairs],
             "known_hosts": lambda *_: (
                 list(trusted.keys),
@@ -133,7 +143,7 @@ class SettingsReader:
             host=options.host,
             port=options.port,
             jump=jump,
-            has_proxy_command=bool(options.proxy_command),
+            has_proxy_command=command is not None,
             family=options.family,
             local=options.local_addr or None,
             connect_s=options.connect_timeout,
@@ -154,6 +164,16 @@ def config_files(node: NodeSpec) -> list[str]:
         return [str(Path(node.ssh_config).expanduser())]
     found = [Path(file).expanduser() for file in _CONFIG_FILES]
     return [str(file) for file in found if os.access(file, os.R_OK)]
+
+
+def _by_shell(command: str) -> list[str]:
+    """A ``ProxyCommand`` as ``ssh`` runs it: by the user's shell, which it replaces.
+
+    asyncssh takes what a command says on stderr for the server's words, so that is
+    dropped; and a closed stderr for the end of the command, so that stays open as 3.
+    """
+    shell = os.environ.get("SHELL") or "/bin/sh"
+    return ["/bin/sh", "-c", 'exec "$0" -c "$1" 3>&2 2>/dev/null', shell, f"exec {command}"]
 
 
 def _known_hosts_files(node: NodeSpec, options: SSHClientConnectionOptions) -> tuple[str, ...]:

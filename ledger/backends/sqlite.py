@@ -28,6 +28,8 @@ from ledger.rows import Row
 
 _ROWS_AT_A_TIME = 100
 _NAMED_AT_MOST = 3
+_NO_ROOM = (10, 13, 14)
+"""I/O error, full, cannot open: SQLite's codes for a disk too full to be read as usual."""
 _GUARDS = ("events_next_only", "events_no_delete", "events_no_update")
 
 
@@ -44,11 +46,13 @@ class Sqlite(Backend):
             if not create:
                 raise NotFound(
                     f"no ledger at {path.absolute()}: name the one you mean with --ledger, "
-                    "or make one with `runledger init`"
+                    "or make one with `runledger init` (with a runledger.toml: `runledger upgrade`)"
                 )
             _check_folder(path)
         elif path.is_dir():
             raise InvalidLocation(f"{path} is a folder: name the ledger's file")
+        elif not path.is_file() or path.is_relative_to("/proc"):
+            raise InvalidLocation(f"{path} is no ordinary file: name the ledger's file")
         elif path.stat().st_size == 0:
             raise NotFound(
                 f"no ledger at {path.absolute()}, only an empty file: restore a backup, "
@@ -66,11 +70,23 @@ class Sqlite(Backend):
             return connection
 
         def open_to_read() -> Any:
+            from pysqlite3 import dbapi2
+
             # Readers and writers agree by files beside the ledger. Who may not write
             # cannot make them, or would leave them in the owner's way. Where there
             # are none there is no writer, and the file alone is the whole ledger.
             alone = not _may_write(path) and not _in_use(path)
             connection = _opened(path, "mode=ro&immutable=1" if alone else "mode=rw")
+            try:
+                connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
+            except dbapi2.OperationalError as error:
+                connection.close()
+                if error.sqlite_errorcode & 0xFF not in _NO_ROOM:
+                    raise
+                # No room for those files: an exclusive reader does without them, and nobody
+                # who writes is there, or they would be there too.
+                connection = _opened(path, "mode=rw")
+                connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             connection.execute("PRAGMA trusted_schema = OFF")
             connection.execute("PRAGMA query_only = ON")
             return connection

@@ -33,6 +33,7 @@ class SshProbe(Payload, frozen=True, kw_only=True):
         None
     )
     detail: str | None = None
+    remedy: str | None = None
     latency_s: Amount | None = None
     boot_id: Identifier | None = None
     uptime_s: Amount | None = None

@@ -48,4 +48,6 @@ def _by_name(w: Words) -> Naming:
   GROUP BY a.address HAVING count(*) = 1
 ), """
     called = "coalesce(n.node, v.node)"
-    return Naming(f"{called} AS node", called, ctes, " LEFT JOIN names n ON n.address = v.node")
+    return Naming(
+        f"CAST({called} AS TEXT) AS node", called, ctes, " LEFT JOIN names n ON n.address = v.node"
+    )

@@ -247,19 +247,24 @@ class PreflightFacts:
     def _evidence(self, node: Node) -> Iterator[Fact]:
         seen = self.node_state(node.name)
         looked = {"ssh_probe": seen.reach, "gpu_probe": seen.probe, "kernel_log_scanned": seen.scan}
-        for what in dict.fromkeys(self.preflight.required_evidence):
+        wrong = seen.reach if seen.reach is not None and seen.reach.is_wrong else None
+        required = self.preflight.required_evidence
+        for what in dict.fromkeys(["ssh_probe", *required] if wrong else required):
             if what in ("ramdisk_checked", "inputs_checked"):
                 continue  # required by the step, wherever it lists such files
             newest = looked.get(what)
             unreadable = what == "kernel_log_scanned" and seen.scan and not seen.scan.readable
             problem, mend = _UNREADABLE if unreadable else ("", "")
+            if what == "ssh_probe" and wrong is not None:
+                # What was known before cannot stand in for what was asked now.
+                problem, mend = f"says: {wrong.detail}", _remedy(wrong)
             yield self._asked.evidence(
                 node.name,
                 what,
                 None if newest is None else newest.time_us,
                 () if newest is None else (newest.event,),
                 problem,
-                mend.format(node=node.name),
+                mend.replace("{node}", node.name),
             )
 
     # -- the run and the fleet -------------------------------------------------
@@ -328,6 +333,13 @@ def _why(lost: Reach) -> str:
 
 
 def _mend(node: Node, lost: Reach | None) -> str:
+    if lost is not None and lost.remedy:
+        return _remedy(lost)
     error = "" if lost is None else lost.error
     advice = _MEND.get(error, "check the power and network of {node} ({address})")
     return advice.format(node=node.name, address=node.address)
+
+
+def _remedy(reach: Reach) -> str:
+    """What whoever looked says to do; that one then looks again goes without saying."""
+    return reach.remedy.removesuffix(", then rerun")

@@ -31,7 +31,8 @@ def ssh_probe(state: State, event: Event, data: SshProbe, settings: FoldSettings
         event=event.id,
         reachable=data.reachable,
         error=data.error or "",
-        detail=data.detail or "",
+        detail=(data.detail or "").removesuffix(f"; {data.remedy}"),
+        remedy=data.remedy or "",
     )
     if data.reachable:
         observe_boot(state, event, name, data.boot_id, settings, data.uptime_s)

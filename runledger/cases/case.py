@@ -23,7 +23,9 @@ from typing import Any
 import msgspec
 
 from ledger import Conflict, Event, InvalidEvents, once_each, parse_ndjson
-from ledger.event_checks import nearest
+from ledger.event_checks import unknown_names
+from ledger.input_files import open_lines, read_text
+from ledger.strict_json import shown, shown_key
 from ledger.times import InvalidTime, parse_time
 from rules.decide import Draft, Judge
 from rules.fleet import Fleet, InvalidFleet, parse_fleet
@@ -163,13 +165,12 @@ def _expected(table: Any, where: str, problems: list[str]) -> Expected | None:
         problems.append(f"{where}: not a table")
         return None
     problems += [
-        f"{where}.{key}: unknown key; did you mean {nearest(key, _KEYS)}?"
-        for key in table
-        if key not in _KEYS
+        f"{where}.{shown_key(key)}: unknown key; did you mean {meant}?"
+        for key, meant in unknown_names(table, _KEYS)
     ]
     kind = table.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
-        problems.append(f"{where}.kind is {kind!r}: write one of {', '.join(KINDS)}")
+        problems.append(f"{where}.kind is {shown(kind)}: write one of {', '.join(KINDS)}")
         return None
     question, expect = table.get("question", {}), table.get("expect") or {}
     problems += question_problems(kind, question, f"{where}.question")
@@ -196,7 +197,7 @@ def _toml(path: Path) -> dict[str, Any]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_text(path, "utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: cannot be read ({error})") from None
 
@@ -205,7 +206,7 @@ def _events(path: Path) -> list[Event]:
     if not path.exists():
         raise BadInput(f"{path}: no such file; a case needs its events")
     try:
-        with path.open("rb") as lines:
+        with open_lines(path) as lines:
             read = (each for each in parse_ndjson(lines) if each.type not in DECIDED_TYPES)
             events = once_each(read)
     except InvalidEvents as error:

@@ -170,6 +170,7 @@ def _about_now(arguments: argparse.Namespace) -> bool:
 
 
 def _exclusions(arguments: argparse.Namespace) -> int:
+    from ledger.input_files import open_input
     from runledger.terminal.output import print_json, talk
 
     with _to_judge(arguments) as runledger:
@@ -185,8 +186,8 @@ def _exclusions(arguments: argparse.Namespace) -> int:
     if arguments.merge is None:
         print_json(nodes)
         return exits.DONE
-    with open(arguments.merge, encoding="utf-8", newline="") as file:
-        text = file.read()
+    with open_input(arguments.merge) as file:
+        text = file.read().decode("utf-8")
     sys.stdout.write(merge(text, nodes))
     return exits.DONE
 

@@ -70,8 +70,8 @@ def code_of(error: Exception) -> int:
         return TRY_LATER
     if isinstance(error, OSError) and error.errno in _FULL:
         return TRY_LATER
-    if isinstance(error, IsADirectoryError | NotADirectoryError | PermissionError):
-        return BAD_INPUT
+    if isinstance(error, OSError) and error.filename is not None:
+        return BAD_INPUT  # a name that somebody gave: a folder, a loop, too long, not allowed
     if isinstance(error, UnicodeDecodeError):
         return BAD_INPUT
     return OWN_FAILURE

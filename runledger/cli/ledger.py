@@ -150,8 +150,7 @@ def _export(arguments: argparse.Namespace) -> int:
 
 
 def _restore(arguments: argparse.Namespace) -> int:
-    from pathlib import Path
-
+    from ledger.input_files import open_lines
     from ledger.restore import restore
     from ledger.text.humanize import counted
     from runledger.cli.ledger_options import opened
@@ -159,7 +158,7 @@ def _restore(arguments: argparse.Namespace) -> int:
     from runledger.terminal.output import print_json, say
 
     with (
-        Path(arguments.file).open("rb") as lines,
+        open_lines(arguments.file) as lines,
         opened(arguments, create=True) as runledger,
         progress("restoring") as advance,
     ):

@@ -13,6 +13,10 @@ Commands = Any
 Run = Callable[[argparse.Namespace], int | None]
 
 
+_PATHS = ("FILE", "DIR", "URL-or-path", "STORAGE")
+"""What options that name a file, a folder or a ledger call their value."""
+
+
 class _Help(argparse.HelpFormatter):
     """Wraps what is prose, and leaves examples as they are typed."""
 
@@ -29,6 +33,11 @@ class Parser(argparse.ArgumentParser):
         options.setdefault("formatter_class", _Help)
         super().__init__(allow_abbrev=False, **options)
 
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        if action.metavar in _PATHS:
+            _check_path(action, arg_string)
+        return super()._get_value(action, arg_string)
+
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
             known = [str(each) for each in action.choices]
@@ -41,6 +50,16 @@ class Parser(argparse.ArgumentParser):
         message = message.removeprefix("argument ")
         stop = "" if message.endswith("?") else ";"
         self.exit(2, f"{self.prog}: {message}{stop} see `{self.prog} --help`\n")
+
+
+def _check_path(action: argparse.Action, text: str) -> None:
+    from ledger.errors import BadInput
+    from ledger.input_files import check_path
+
+    try:
+        check_path(text)
+    except BadInput as error:
+        raise argparse.ArgumentError(action, str(error)) from None
 
 
 def command(

@@ -14,7 +14,8 @@ from runledger.cli.parser import Commands, command, count
 if TYPE_CHECKING:
     from runledger.querying import Budget, Rows
 
-_HEAP_BYTES = 256 << 20
+_HEAP_MIB = 256
+_LEAST_MIB, _MOST_MIB = 16, 1 << 20
 _GRACE_S = 3.0
 _TABLE_ROWS = 1000
 
@@ -40,8 +41,19 @@ def add(commands: Commands) -> None:
         help=f"rows to print at most; default: {_TABLE_ROWS} in a table, else all",
     )  # fmt: skip
     parser.add_argument(
+        "--memory", type=_mib, default=_HEAP_MIB, metavar="MIB",
+        help=f"memory it may take; default: {_HEAP_MIB}",
+    )  # fmt: skip
+    parser.add_argument(
         "--format", choices=["table", "csv", "json", "ndjson"], help="default: table"
     )
+
+
+def _mib(text: str) -> int:
+    mib = count(text)
+    if not _LEAST_MIB <= mib <= _MOST_MIB:
+        raise argparse.ArgumentTypeError(f"{text} MiB: give from {_LEAST_MIB} to {_MOST_MIB}")
+    return mib
 
 
 def _query(arguments: argparse.Namespace) -> int:
@@ -59,7 +71,9 @@ def _query(arguments: argparse.Namespace) -> int:
     settings = settings_of(arguments)
     with open_ledger(settings.ledger, create=False, readonly=True) as ledger:
         _watch(budget)
-        with query(ledger, sql, budget=budget, limit=limit, heap_bytes=_HEAP_BYTES) as rows:
+        with query(
+            ledger, sql, budget=budget, limit=limit, heap_bytes=arguments.memory << 20
+        ) as rows:
             _print(rows, format_)
             if rows.truncated:
                 talk(f"only the first {limit:,} rows are shown (--limit)")

@@ -60,6 +60,7 @@ def _events(files: list[str]) -> tuple[list[Event], Lines]:
     from dataclasses import replace
 
     from ledger import InvalidEvents, Problem, parse_ndjson
+    from ledger.input_files import open_lines, stdin_lines
     from runledger.terminal.output import talk
 
     events: list[Event] = []
@@ -71,9 +72,9 @@ def _events(files: list[str]) -> tuple[list[Event], Lines]:
             if name == "-":
                 if sys.stdin.isatty():
                     talk("type events, one JSON object a line, and end with Ctrl-D")
-                events += parse_ndjson(_noting(sys.stdin.buffer, shown, places))
+                events += parse_ndjson(_noting(stdin_lines(), shown, places))
             else:
-                with open(name, "rb") as lines:
+                with open_lines(name) as lines:
                     events += parse_ndjson(_noting(lines, shown, places))
         except InvalidEvents as error:
             problems += [replace(problem, file=shown) for problem in error.problems]

@@ -54,6 +54,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _init(arguments: argparse.Namespace) -> int:
+    from ledger.input_files import read_text
     from ledger.location import locate, shown
     from ledger.text.characters import plain
     from ledger.text.humanize import counted
@@ -68,7 +69,7 @@ def _init(arguments: argparse.Namespace) -> int:
     config = Path(arguments.config or os.environ.get("RUNLEDGER_CONFIG") or CONFIG_NAME)
     node_file = None
     if arguments.node_file is not None:
-        node_file = Path(arguments.node_file).read_text(encoding="utf-8-sig")
+        node_file = read_text(arguments.node_file)
     ledger = _location(arguments.ledger, config)
     text, watches, unused = starter(
         node_file,

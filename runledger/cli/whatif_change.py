@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from ledger import Event, InvalidEvents, parse_filters, parse_ndjson
+from ledger.input_files import open_lines, read_text
 from ledger.times import parse_time
 from rules.policy import InvalidPolicy, Policy, parse_policy
 from runledger.cli import exits
@@ -79,7 +80,7 @@ def _change(arguments: argparse.Namespace) -> Change:
 
 def _read_events(path: Path) -> list[Event]:
     try:
-        with path.open("rb") as lines:
+        with open_lines(path) as lines:
             return parse_ndjson(lines)
     except InvalidEvents as error:
         raise BadInput("\n".join(f"{path}: {problem}" for problem in error.problems)) from None
@@ -88,7 +89,7 @@ def _read_events(path: Path) -> list[Event]:
 def read_policy(path: Path) -> Policy:
     """The policy in a file; raises `BadInput`, or ``OSError`` where it cannot be read."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path)
     except UnicodeDecodeError:
         raise BadInput(f"policy {path}: not UTF-8 text") from None
     try:

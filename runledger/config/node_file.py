@@ -73,6 +73,8 @@ def _node_spans(text: str) -> list[tuple[str, int, int]]:
         document = json.loads(text)
     except json.JSONDecodeError as error:
         raise BadInput(f"the node file is not JSON: {error.msg} (line {error.lineno})") from None
+    except (ValueError, RecursionError):  # Python's own limits on digits and depth
+        raise BadInput("the node file is nested too deeply, or has a number without end") from None
     if not isinstance(document, dict) or not isinstance(document.get("nodes"), list):
         raise BadInput("the node file has no list under 'nodes'")
     at = _value_of(text, 0, "nodes")

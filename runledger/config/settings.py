@@ -16,8 +16,11 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from ledger.event_checks import nearest
-from ledger.location import has_password, locate, shown
+from ledger.event_checks import unknown_names
+from ledger.input_files import check_path, read_text
+from ledger.location import has_password, locate
+from ledger.location import shown as shown_location
+from ledger.strict_json import shown, shown_key
 from rules.fleet import Fleet, InvalidFleet, Node, fleet_from_table
 from rules.policy import InvalidPolicy, Policy, default_policy, parse_policy
 from rules.toml import check, parse_toml
@@ -87,7 +90,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def shown_ledger(self) -> str:
         """The ledger as people are told of it: its whole path, or its URL without a password."""
         url = locate(self.ledger)
-        return os.path.abspath(shown(url)) if url.get_backend_name() == "sqlite" else shown(url)
+        return (
+            os.path.abspath(shown_location(url))
+            if url.get_backend_name() == "sqlite"
+            else shown_location(url)
+        )
 
     def read_policy(self) -> Policy | None:
         """The policy configured; raises `InvalidPolicy`, or `InvalidSettings` without its file."""
@@ -96,8 +103,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             return self.policy
         require_trusted(file)
         try:
-            text = file.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
+            text = read_text(file)
+        except (OSError, UnicodeDecodeError, BadInput) as error:
             config = self.config_path or file
             raise InvalidSettings(config, [f"policy = {str(file)!r}: {_why(error)}"]) from None
         try:
@@ -143,6 +150,8 @@ def load_settings(
     cwd = Path.cwd() if cwd is None else cwd
     location = ledger or environ.get("RUNLEDGER_LEDGER")
     config = config or environ.get("RUNLEDGER_CONFIG")
+    if config:
+        check_path(config)
     path = find_config(cwd, environ) if not config else cwd / config
     if path is None:
         return Settings(ledger=location or str(cwd / DEFAULT_LEDGER))
@@ -150,11 +159,11 @@ def load_settings(
         raise Missing(f"{path}: no such file; `runledger init --config {config}` makes one")
     require_trusted(path)
     table = _read(path)
-    problems = [_unknown(key) for key in table if key not in _KEYS]
+    problems = [_unknown(key, meant) for key, meant in unknown_names(table, _KEYS)]
     problems += [
-        f"{key} = {table[key]!r}: write it as text"
+        f"{key} = {shown(table[key])}: {wrong}"
         for key in ("ledger", "policy", "spool")
-        if key in table and (not isinstance(table[key], str) or not table[key])
+        if key in table and (wrong := _path_problem(table[key]))
     ]
     problems += _location_problem(table.get("ledger"))
     check(table.get("probe", {}), ProbeSettings, "probe", problems)
@@ -179,20 +188,32 @@ def load_settings(
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return parse_toml(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as error:
+        return parse_toml(read_text(path))
+    except (OSError, UnicodeDecodeError, BadInput) as error:
         raise InvalidSettings(path, [_why(error)]) from None
     except ValueError as error:
         raise InvalidSettings(path, [str(error)]) from None
 
 
-def _unknown(key: str) -> str:
+def _path_problem(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        return "write it as text"
+    try:
+        check_path(value)
+    except BadInput:
+        return "no path: it holds a control character"
+    return ""
+
+
+def _unknown(key: str, meant: str) -> str:
     if key in Policy.__struct_fields__:
         return f'{key}: a key of the policy; write it in a file, and policy = "policy.toml" here'
-    return f"{key}: unknown key; did you mean {nearest(key, _KEYS)}?"
+    return f"{shown_key(key)}: unknown key; did you mean {meant}?"
 
 
-def _why(error: OSError | UnicodeDecodeError) -> str:
+def _why(error: OSError | UnicodeDecodeError | BadInput) -> str:
+    if isinstance(error, BadInput):
+        return str(error)
     if isinstance(error, UnicodeDecodeError):
         return f"not UTF-8 (byte {error.start})"
     return f"cannot be read: {error.strerror}"
@@ -204,7 +225,7 @@ def _beside(path: Path, location: str) -> str:
 
 
 def _location_problem(location: object) -> list[str]:
-    if not isinstance(location, str):
+    if not isinstance(location, str) or _path_problem(location):
         return []
     try:
         if not has_password(locate(location)):

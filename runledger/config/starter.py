@@ -74,8 +74,8 @@ def _nodes(text: str, origin: str, unused: list[str]) -> list[dict[str, Any]]:
         raise BadInput(
             f"{origin}: not JSON: {error.msg} (line {error.lineno}, column {error.colno})"
         ) from None
-    except RecursionError:
-        raise BadInput(f"{origin}: nested too deeply for a node file") from None
+    except (ValueError, RecursionError):  # Python's own limits on digits and depth
+        raise BadInput(f"{origin}: nested too deeply, or a number without end") from None
     listed = document.get("nodes") if isinstance(document, dict) else None
     if not isinstance(listed, list):
         raise BadInput(f"{origin}: no list under 'nodes': is it a distributed_config.json?")

@@ -17,10 +17,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, cast
 
 from collectors.kernel_log import IMPORT_SOURCE, KERNEL_TYPES, reclassify, scan
 from ledger import Ledger
+from ledger.input_files import open_input
 from runledger.errors import BadInput
 
 _AT_ONCE = 10_000
@@ -118,9 +119,9 @@ def reclassify_stored(ledger: Ledger) -> Reclassified:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Iterator[str]]:
-    with path.open("rb") as raw:
+    with open_input(path) as raw:
         # What the first bytes tell is looked at in place: a pipe gives them only once.
-        start = raw.peek(_LONGEST_MAGIC)[:_LONGEST_MAGIC]
+        start = cast(io.BufferedReader, raw).peek(_LONGEST_MAGIC)[:_LONGEST_MAGIC]
         for magic, what in _UNREADABLE.items():
             if start.startswith(magic):
                 raise BadInput(f"{path} is {what}, then import that")

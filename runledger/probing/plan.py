@@ -105,6 +105,8 @@ def wanted(
         reached = False
     else:
         reached = reach is not None and fresh(reach.time_us)
+        if reach is not None and reach.is_wrong:
+            reached = since(reach.time_us)
     scanned = scan is not None and fresh(scan.time_us) and (scan.readable or since(scan.time_us))
     looked = fresh(None if probe is None else probe.time_us) or fresh(known.node_hung_us)
     ramdisk = files(target.ramdisk, state.ramdisk)

@@ -77,14 +77,17 @@ class _Reading:
         self.events: list[Event] = []
 
     def answer(self, own_fault: str | None = None) -> Answer:
-        result = self.result
-        if result.failure is not None:
-            self.problems.append(f"{result.failure.detail}; {result.failure.remedy}")
+        report = ProbeReport()
+        if self.result.reachable and own_fault is None:
+            report = _with_carried(parse_probe(self.result.stdout, self.ask.request), self.ask)
+            if not report.started:
+                self.result = self.result.answered_wrongly(report.errors[0])
+        failure = self.result.failure
+        if failure is not None:
+            self.problems.append(f"{failure.detail}; {failure.remedy}")
         if own_fault is not None:
             self.problems.append(f"runledger could not read the answer: {own_fault}")
-        report = ProbeReport()
-        if result.reachable and own_fault is None:
-            report = _with_carried(parse_probe(result.stdout, self.ask.request), self.ask)
+        if report.started:
             self.problems += report.errors
         if self.target.node is None:
             self._inputs(report)
@@ -136,7 +139,7 @@ class _Reading:
         self._inputs(report)
         on_node = [each for each in hung if each.pci is None]
         missing = self._missing(report, added)
-        if missing and not on_node:
+        if missing and not on_node and not self._ended_early(report):
             why = "; ".join(self.problems) or "the answer broke off"
             limit_s = float(self.ask.request.longest_s)
             on_node.append(
@@ -148,6 +151,12 @@ class _Reading:
                 )
             )
         self._add_all(on_node)
+
+    def _ended_early(self, report: ProbeReport) -> bool:
+        """Whether the answer is wrong or was cut short in a way that ``ssh_probe`` tells."""
+        failure = self.result.failure
+        told = failure is not None and failure.error == "protocol"
+        return told and (not report.started or self.result.signal is not None)
 
     def _missing(self, report: ProbeReport, added: Sequence[Payload]) -> list[str]:
         request = self.ask.request

@@ -51,7 +51,8 @@ def query(
     """Run one statement and stream what it yields, while the context is open.
 
     ``budget`` bounds the time in the database, not the reader's. ``heap_bytes``
-    bounds SQLite's memory, for the whole process and for good. Raises
+    bounds memory: SQLite's for the whole process and for good, and what the
+    process may take meanwhile where PostgreSQL answers. Raises
     `BadInput` (refused, or wrong SQL) and `OverBudget`, also while rows are
     taken.
     """
@@ -64,7 +65,7 @@ def query(
     else:
         from runledger.querying.postgres import run as run_postgres
 
-        running = run_postgres(ledger, sql, budget)
+        running = run_postgres(ledger, sql, budget, heap_bytes)
     with running as (names, pages):
         if not names:
             raise BadInput("the statement yields no columns: write one SELECT")

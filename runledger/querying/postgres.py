@@ -23,22 +23,37 @@ from ledger import Ledger
 from ledger.translation import translated
 from runledger.errors import BadInput
 from runledger.querying.limits import Budget, OverBudget
-from runledger.querying.paging import FIRST_ROWS, Page, next_rows
-from runledger.querying.postgres_names import check_names, names_after_dots
+from runledger.querying.paging import (
+    FIRST_ROWS,
+    MOST_CHARACTERS,
+    Page,
+    next_rows,
+    weight,
+)
+from runledger.querying.postgres_names import check_names, names_after_dots, without_end
 from runledger.querying.statement import ONLY, explained
+
+_QUERY, _GUARDED = "runledger_query", "runledger_query_guarded"
+_TOO_LARGE = "runledger: bytes in a row: "
+_COPIES = 8
+"""How often a row is in memory, more or less, while libpq and psycopg make it a row of ours."""
 
 
 @contextlib.contextmanager
-def run(ledger: Ledger, sql: str, budget: Budget) -> Iterator[tuple[list[str], Iterator[Page]]]:
+def run(
+    ledger: Ledger, sql: str, budget: Budget, heap_bytes: int | None
+) -> Iterator[tuple[list[str], Iterator[Page]]]:
     """Column names and pages of rows of one statement, on a connection of its own."""
-    check_names(sql)
+    called = check_names(sql)
     connection = ledger.detached_connection()
-    cursor = connection.cursor(name="runledger_query")
+    cursor = connection.cursor(name=_QUERY)
     try:
         with translated("querying"):
             connection.rollback()
             connection.read_only = True
-            _check_no_calls(connection, names_after_dots(sql))
+            after_dots = names_after_dots(sql)
+            _check_no_calls(connection, after_dots)
+            _check_no_overloads(connection, called)
             # Not within the statement's reach: it comes too late to change the first,
             # and the time is set again before every page.
             connection.execute("SET standard_conforming_strings = on")
@@ -48,14 +63,20 @@ def run(ledger: Ledger, sql: str, budget: Budget) -> Iterator[tuple[list[str], I
             with budget.running():
                 cursor.execute(sql[begins or 0 :])
         if begins is None:
-            yield _names(cursor), _pages(connection, cursor, budget)
+            names = _names(cursor)
+            if heap_bytes is not None:
+                # Only what the server has taken as one SELECT is put into another.
+                guarded = connection.cursor(name=_GUARDED)
+                with _errors(budget), budget.running():
+                    guarded.execute(_guarded(sql, heap_bytes // _COPIES))
+            yield names, _pages(connection, _QUERY if heap_bytes is None else _GUARDED, budget)
             return
         with _errors(budget):
             _allow(connection, budget)
             with budget.running():
                 # As a prepared statement: the server takes one at a time.
                 plan = connection.execute(sql, prepare=True)
-        yield _names(plan), _pages(connection, plan, budget)
+        yield _names(plan), iter([plan.fetchall()])
     finally:
         # The cursor goes with the transaction: to close it before would be a statement
         # of its own, which a query out of time has no time for.
@@ -82,6 +103,22 @@ def _check_no_calls(connection: Any, names: set[str]) -> None:
         )
 
 
+def _check_no_overloads(connection: Any, names: set[str]) -> None:
+    """Refuse names that someone has given to a function of his own, which may do anything."""
+    own = connection.execute(
+        "SELECT n.nspname, p.proname FROM pg_catalog.pg_proc p "
+        "JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace "
+        "WHERE p.proname = ANY(%s) AND n.nspname <> 'pg_catalog' "
+        "ORDER BY n.nspname, p.proname LIMIT 1",
+        [sorted(names)],
+    ).fetchone()
+    if own is not None:
+        raise BadInput(
+            f"{own[1]}(…) is refused: the database has a function {own[0]}.{own[1]} of its own, "
+            "which the server might call instead; drop or rename that one"
+        )
+
+
 def _names(cursor: Any) -> list[str]:
     return [column.name for column in cursor.description or ()]
 
@@ -93,17 +130,43 @@ def _allow(connection: Any, budget: Budget) -> None:
     connection.execute(f"SET LOCAL statement_timeout = {left_ms}")
 
 
-def _pages(connection: Any, cursor: Any, budget: Budget) -> Iterator[Page]:
+def _guarded(sql: str, most_bytes: int) -> str:
+    """The statement with an end at a row of more than so many bytes, before it is sent."""
+    # To write a row out as text takes the server seconds for each 10 MiB; its size, none.
+    size = "pg_catalog.pg_column_size(runledger_row)"
+    return (
+        f"SELECT runledger_row.* FROM (\n{without_end(sql)}\n) AS runledger_row "
+        f"WHERE CASE WHEN {size} > {most_bytes} "
+        f"THEN ('{_TOO_LARGE}' || {size})::int = 0 ELSE true END"
+    )
+
+
+def _pages(connection: Any, name: str, budget: Budget) -> Iterator[Page]:
+    """Pages of a cursor, of which this process holds one row at a time, and a page's worth."""
     rows = FIRST_ROWS
     while True:
+        stream = connection.cursor().stream(f'FETCH FORWARD {rows} FROM "{name}"')
+        asked, seen, characters = rows, 0, 0
+        page: Page = []
         with _errors(budget):
             _allow(connection, budget)
-            with budget.running():
-                page = cursor.fetchmany(rows)
-        if not page:
+        while (row := _next(stream, budget)) is not None:
+            seen += 1
+            page.append(row)
+            characters += weight(row)
+            if characters >= MOST_CHARACTERS:
+                yield page
+                page, characters, rows = [], 0, 1
+        if page:
+            rows = next_rows(rows, page)
+            yield page
+        if seen < asked:
             return
-        yield page
-        rows = next_rows(rows, page)
+
+
+def _next(stream: Iterator[Any], budget: Budget) -> Any:
+    with _errors(budget), budget.running():
+        return next(stream, None)
 
 
 @contextlib.contextmanager
@@ -131,6 +194,12 @@ def _errors(budget: Budget) -> Iterator[None]:
             psycopg.errors.ProtocolViolation,  # parameters such as $1
         ) as error:
             text = _first_line(error)
+            if _TOO_LARGE in text:
+                size = int(text.partition(_TOO_LARGE)[2].rstrip('"'))
+                raise OverBudget(
+                    f"a row of {size >> 20} MiB: select less in each, or allow more with "
+                    "--memory MIB"
+                ) from error
             if "multiple commands" in text:
                 raise BadInput(f"several statements are refused: {ONLY}") from error
             raise BadInput(f"SQL: {text}") from error

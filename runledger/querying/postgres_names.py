@@ -72,8 +72,9 @@ _FUNCTIONS = frozenset(_FUNCTIONS_TEXT.split())
 _HARMLESS = _FUNCTIONS | _BEFORE_PARENTHESIS
 
 
-def check_names(sql: str) -> None:
-    """Raise `BadInput` where a statement calls or reads what it may not."""
+def check_names(sql: str) -> set[str]:
+    """The functions that a statement may call; `BadInput` where it calls or reads others."""
+    called: set[str] = set()
     before = last = ("", "")
     for token in _tokens(sql):
         kind, text = last
@@ -88,7 +89,16 @@ def check_names(sql: str) -> None:
                     f"{text}(…) is refused: it is not among the functions that only compute "
                     "(a name for a list of columns needs AS before it)"
                 )
+            if text in _HARMLESS and (token[1] == "(" or before[1] == "."):
+                called.add(text)
         before, last = last, token
+    return called
+
+
+def without_end(sql: str) -> str:
+    """A statement without the semicolon, and what may come after it, that ends it."""
+    end = next((at - 1 for at, kind, text in _read(sql) if (kind, text) == ("other", ";")), None)
+    return sql[:end]
 
 
 def names_after_dots(sql: str) -> set[str]:
@@ -116,6 +126,12 @@ def _may_precede_parenthesis(name: str, before: str) -> bool:
 
 def _tokens(sql: str) -> Iterator[tuple[str, str]]:
     """(kind, text) of what is not blank; names as the server would fold them."""
+    for _, kind, text in _read(sql):
+        yield kind, text
+
+
+def _read(sql: str) -> Iterator[tuple[int, str, str]]:
+    """(end, kind, text) of each token."""
     at = 0
     while at < len(sql):
         found = _TOKEN.match(sql, at)
@@ -127,7 +143,7 @@ def _tokens(sql: str) -> Iterator[tuple[str, str]]:
             if end < 0:
                 raise BadInput(f"the text after {found['dollar']} has no end")
             at = end + len(found["dollar"])
-            yield "string", ""
+            yield at, "string", ""
         elif kind == "comment":
             at = _after_comment(sql, at)
         elif kind == "escaped":
@@ -138,14 +154,14 @@ def _tokens(sql: str) -> Iterator[tuple[str, str]]:
             # Older servers end the number before its letters, and see E'…' in 1e'…'.
             raise BadInput(f"{text}{sql[at]} is refused: put a blank after the number")
         elif kind == "quoted":
-            yield "quoted", text[1:-1].replace('""', '"').lower()
+            yield at, "quoted", text[1:-1].replace('""', '"').lower()
         elif kind == "name":
-            yield "name", text.lower()
+            yield at, "name", text.lower()
         elif kind == "other" and text in "'\"":
             raise BadInput(f"a {text} that is not closed")
         elif kind != "blank":
-            yield kind, text
-    yield "end", ""
+            yield at, kind, text
+    yield at, "end", ""
 
 
 def _after_comment(sql: str, at: int) -> int:

@@ -154,5 +154,6 @@ def _errors(guard: _Guard, budget: Budget) -> Iterator[None]:
                 raise
     except MemoryError:
         raise OverBudget(
-            "the query needs more memory than it may have: select fewer rows, or less in each"
+            "the query needs more memory than it may have: select fewer rows, or less in each, "
+            "or allow more with --memory MIB"
         ) from None

@@ -19,6 +19,9 @@ from rules.facts.gpus import CardStanding
 from runledger.report.selection import Selection
 
 DAY_US = 86_400 * SECOND_US
+_SETTLES_US = 400 * DAY_US
+"""How long after the last event a card's standing may still change day by day."""
+_MOST_SAMPLES = 10_000
 
 _HOUR_US = 3_600 * SECOND_US
 _WIDTHS_US = (
@@ -103,13 +106,20 @@ class CardMap:
         # A card that sat out for a day must show in a column of a fortnight.
         self._every_us = DAY_US if width_us > DAY_US else 2 * width_us
         self._sampled_us = self.columns[0].start_us - 1
+        self._settled_us = selection.since_us + _SETTLES_US
+        self._samples_left = _MOST_SAMPLES
         # Of the current column, by node: a probe shows many cards, so they are counted in bulk.
         self._shown: dict[str, Counter[str]] = {}
         self._newest: dict[str, GpuProbe] = {}
 
     @property
     def end_us(self) -> int:
-        """The time at which standings are to be sampled next: the end of a column, or of a day."""
+        """The time at which standings are to be sampled next: the end of a column, or of a day.
+
+        Where nothing has happened for long, or the days are too many, it is a column's.
+        """
+        if self._sampled_us >= self._settled_us or not self._samples_left:
+            return self._column_end_us
         return min(self._column_end_us, self._sampled_us + self._every_us)
 
     @property
@@ -121,6 +131,10 @@ class CardMap:
     def done(self) -> bool:
         """Whether every column has been closed."""
         return self.at >= len(self.columns)
+
+    def happened(self, time_us: int) -> None:
+        """Something happened: for a while, days may differ from each other."""
+        self._settled_us = time_us + _SETTLES_US
 
     def take(self, event: Event) -> None:
         """Take an event of the current column."""
@@ -155,6 +169,7 @@ class CardMap:
                 if SHOWN.index(standing.state) >= SHOWN.index(cell.ladder):
                     cell.ladder, cell.reason = standing.state, standing.reason
         self._sampled_us = self.end_us
+        self._samples_left = max(0, self._samples_left - 1)
         if self._sampled_us == self._column_end_us:
             self._close()
 

@@ -71,6 +71,7 @@ def read(
         if not count % _TELL_EVERY:
             progress(count)
         judge.fold.apply(state, event)
+        cards.happened(event.time_us)
         if selection.includes(event):
             collected.take(event)
             cards.take(event)

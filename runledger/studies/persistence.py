@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from ledger import Event, Ledger, Unavailable
+from ledger.input_files import read_text
 from ledger.payloads import StudyDefined
 from runledger.errors import BadInput, Missing
 from runledger.studies.comparing import Comparison, Difference, Verdict, compare
@@ -47,7 +48,7 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
 def program_identity(path: str | Path, scope: Mapping[str, Any] | None = None) -> StudyIdentity:
     """The identity in a program's JSON file; ``scope`` adds to the one in it."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = read_text(path, "utf-8")
         identity = identity_from_json(json.loads(text))
     except (ValueError, RecursionError) as error:
         raise BadInput(f"{path}: not a JSON file: {error}") from None

@@ -138,7 +138,7 @@ def _what_else(path: Path) -> str:
 def _is_journal(line: bytes) -> bool:
     try:
         entry = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(entry, dict) and "op_code" in entry
 

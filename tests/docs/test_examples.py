@@ -35,7 +35,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_python_examples_run(folder: Path, page: str) -> None:
     blocks = _blocks(page, "python")
     assert blocks
-    (folder / "runledger.toml").write_text("# no nodes: there is nothing to reach\n")
+    # A node that refuses: on loopback, at a port where nobody listens.
+    node = '[[nodes]]\nname = "n"\naddress = "127.0.0.1"\nport = 1\n'
+    (folder / "runledger.toml").write_text(node)
     with runledger.open() as fleet:
         names: dict[str, Any] = {"runledger": runledger, "fleet": fleet, "use": lambda _: None}
         for block in blocks:

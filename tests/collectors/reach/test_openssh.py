@@ -339,7 +339,7 @@ def test_jump_hosts_in_a_circle_end_as_a_failure(sshd: Sshd, tmp_path: Path) -> 
     assert "circle" in result.failure.detail
 
 
-def test_a_proxy_command_is_run_without_a_shell(sshd: Sshd, tmp_path: Path) -> None:
+def test_a_proxy_command_carries_the_connection(sshd: Sshd, tmp_path: Path) -> None:
     config = tmp_path / "config"
     relay = tmp_path / "relay.py"
     relay.write_text(

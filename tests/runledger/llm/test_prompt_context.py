@@ -29,7 +29,7 @@ NIGHT = "2026-01-24T20:00:00Z"
 
 @pytest.fixture
 def book(tmp_path: Path) -> Iterator[Any]:
-    with runledger.open(tmp_path / "ledger.db") as opened:
+    with runledger.open(tmp_path / "ledger.db", create=True) as opened:
         yield opened
 
 

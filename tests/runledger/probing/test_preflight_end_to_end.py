@@ -258,11 +258,15 @@ def test_a_configuration_without_nodes_gets_a_verdict_that_says_so(make_fleet: M
     fleet.configure()
     decision = fleet.preflight(code=11)
     assert decision["verdict"] == "unknown"
-    assert rules(decision) == {"no_nodes_configured": ["fleet"]}
+    assert rules(decision) == {
+        "no_nodes_configured": ["fleet"],
+        "step_not_configured": ["step/3"],
+    }
     assert fleet.run("probe").returncode == 2
 
 
 def test_a_preflight_about_the_past_looks_at_nothing(fleet: Fleet) -> None:
+    assert fleet.run("upgrade").returncode == 0  # an empty ledger: judging makes none
     fleet.preflight("3", "--at", "2026-01-24T18:00:00Z")
     fleet.preflight("3", "--as-of", "0")
     fleet.preflight("3", "--no-probe")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -173,6 +176,72 @@ def test_a_plan_is_shown_on_both(sqlite: Ledger, postgres: Ledger) -> None:
 
 
 ENDLESS = "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT count(*) FROM t"
+
+
+@pytest.mark.parametrize(
+    ("made", "asked"),
+    [
+        ("FUNCTION public.lower(varchar)", "SELECT lower(type::varchar) FROM events"),
+        ("FUNCTION public.max(events)", "SELECT events.max FROM events"),
+        ("FUNCTION public.int4(varchar)", "SELECT int4(type::varchar) FROM events"),
+        ('FUNCTION other."length"(varchar)', 'SELECT "length"(type::varchar) FROM events'),
+    ],
+)
+def test_a_function_of_the_owners_own_is_not_called_in_place_of_a_built_in_one(
+    postgres: Ledger, made: str, asked: str
+) -> None:
+    with contextlib.closing(postgres.detached_connection()) as connection:
+        connection.execute("CREATE SCHEMA other")
+        connection.execute(
+            f"CREATE {made} RETURNS int LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'it was called'; END $$"
+        )
+        connection.commit()
+    with pytest.raises(BadInput, match=r"has a function (public|other)\."):
+        _rows(postgres, asked)
+    assert _rows(postgres, "SELECT upper('a')") == [("A",)]
+
+
+def test_one_text_on_postgresql_takes_no_more_memory_than_it_may(
+    new_postgres_database: NewDatabase, tmp_path: Path
+) -> None:
+    url = new_postgres_database()
+    with open_ledger(url) as ledger:
+        ledger.append(sample_events(1))
+    program = (
+        "import pathlib, sys\n"
+        "from runledger.cli import main\n"
+        "code = main(sys.argv[1:])\n"
+        # Not `ru_maxrss`: that begins with what the process that started this one had.
+        "status = pathlib.Path('/proc/self/status').read_text()\n"
+        "peak_kib = status.partition('VmHWM:')[2].split()[0]\n"
+        "print(int(peak_kib) // 1024, file=sys.stderr)\n"
+        "sys.exit(code)\n"
+    )
+
+    def run(mib: int, *more: str) -> tuple[int, str, int]:
+        sql = f"SELECT repeat('x', {mib << 20} + 0 * sequence::int) AS text FROM events LIMIT 1"
+        query = ["--ledger", url, "query", sql, "--format", "ndjson", *more]
+        done = subprocess.run(
+            [sys.executable, "-c", program, *query],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+        )
+        *said, peak_mib = done.stderr.splitlines()
+        return done.returncode, "\n".join(said), int(peak_mib)
+
+    code, said, peak_mib = run(300)
+    assert code != 0
+    assert "a row of 300 MiB" in said
+    assert "--memory MIB" in said
+    assert peak_mib < 256
+    code, said, peak_mib = run(20)
+    assert (code, said) == (0, "")
+    assert peak_mib < 400
+    assert run(60)[0] != 0
+    assert run(60, "--memory", "1024")[0] == 0
 
 
 def test_what_never_ends_is_stopped(sqlite: Ledger, postgres: Ledger) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import optuna
 import pytest
 
+from ledger import open_ledger
 from runledger.cli import main
 from tests.optuna_storages import sqlite_url
 
@@ -50,6 +51,7 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Bench:
+    open_ledger(tmp_path / "ledger.db").close()
     return Bench(tmp_path, capsys)
 
 
@@ -187,6 +189,7 @@ def test_bad_input_is_named(
 
 
 def test_checking_makes_no_ledger(bench: Bench) -> None:
+    (bench.folder / "ledger.db").unlink()
     assert bench.check()[0] == 3
     assert not (bench.folder / "ledger.db").exists()
 
