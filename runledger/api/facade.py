@@ -260,6 +260,19 @@ class Runledger:
         """Which GPUs must sit out."""
         return self._live.decide(EXCLUSIONS, {}, at=at, as_of=as_of)
 
+    def node_file(self, file: str | Path, decision: DecisionPayload) -> str | None:
+        """The pipeline's node file without what a preflight or exclusions decision leaves out.
+
+        Cards by their index, nodes by their hostname, nothing else in it touched. None
+        where the preflight is neither go nor degraded.
+        """
+        from ledger.input_files import open_input
+        from runledger.config.node_file import by_decision
+
+        with open_input(file) as opened:
+            text = opened.read().decode("utf-8")
+        return by_decision(text, decision, self.fleet).text
+
     def next_parameters(
         self,
         *,

@@ -10,6 +10,7 @@ from runledger.cli import exits
 from runledger.cli.parser import Commands, command, count, deciding, moment, scope
 
 if TYPE_CHECKING:
+    from ledger.payloads import DecisionPayload
     from runledger.api.facade import Runledger
     from runledger.config.settings import Settings
 
@@ -22,7 +23,10 @@ def add(commands: Commands) -> None:
         "preflight",
         _preflight,
         "may this step start?",
-        examples=["runledger preflight --step 3 --run R-20260124 --trials 50 --seed-count 100000"],
+        examples=[
+            "runledger preflight --step 3 --run R-20260124 --trials 50 --seed-count 100000",
+            "runledger preflight --step 3 --merge distributed_config.json > today.json",
+        ],
     )
     parser.add_argument(
         "--step", required=True, metavar="S", help="the pipeline step, for example 3"
@@ -34,6 +38,7 @@ def add(commands: Commands) -> None:
     looking = parser.add_mutually_exclusive_group()
     looking.add_argument("--no-probe", action="store_true", help="judge on what is recorded")
     looking.add_argument("--remedy", action="store_true", help="run configured remedies first")
+    _merging(parser, "print this node file without what must not be used")
     deciding(parser)
 
     parser = command(
@@ -47,9 +52,7 @@ def add(commands: Commands) -> None:
         ],
     )
     parser.add_argument("--format", choices=["distributed-config"], help="the node file's excerpt")
-    parser.add_argument(
-        "--merge", metavar="FILE", help="print this node file with the excerpt in it"
-    )
+    _merging(parser, "print this node file with the excerpt in it")
     deciding(parser)
 
     parser = command(
@@ -119,6 +122,10 @@ def _to_judge(
     return opened(arguments, write=True, create=create, settings=settings)
 
 
+def _merging(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument("--merge", metavar="FILE", help=f"{what}; the verdict goes to stderr")
+
+
 def narrowing(parser: argparse.ArgumentParser) -> None:
     """The options that say which runs are compared."""
     parser.add_argument("--study", metavar="NAME", help="runs of this study only")
@@ -134,6 +141,7 @@ def _preflight(arguments: argparse.Namespace) -> int:
     from runledger.terminal.output import talk
 
     settings = settings_of(arguments)
+    node_file = _node_file(arguments)
     about_now = _about_now(arguments)
     if arguments.remedy:
         fleet_to_reach(settings)
@@ -155,7 +163,41 @@ def _preflight(arguments: argparse.Namespace) -> int:
             at=arguments.at,
             as_of=arguments.as_of,
         )
+        if node_file is not None:
+            return _merge(node_file, decision, arguments, runledger)
     return _print(decision, arguments, runledger)
+
+
+def _node_file(arguments: argparse.Namespace) -> str | None:
+    """The text of the node file to merge into, which is one: said before anything is probed."""
+    from ledger.input_files import open_input
+    from runledger.config.node_file import check
+
+    if arguments.merge is None:
+        return None
+    with open_input(arguments.merge) as file:
+        text = file.read().decode("utf-8")
+    check(text)
+    return text
+
+
+def _merge(
+    node_file: str, decision: DecisionPayload, arguments: argparse.Namespace, runledger: Runledger
+) -> int:
+    """The node file on stdout, where there may be one; the verdict on stderr."""
+    import contextlib
+
+    from runledger.config.node_file import by_decision
+    from runledger.terminal.output import talk
+
+    merged = by_decision(node_file, decision, runledger.fleet)
+    with contextlib.redirect_stdout(sys.stderr):
+        code = _print(decision, arguments, runledger)
+    for card in merged.unplaced:
+        talk(f"{card['subject']} ({card['state']}) has no current index: not in the node file")
+    if merged.text is not None:
+        sys.stdout.write(merged.text)
+    return code
 
 
 def _about_now(arguments: argparse.Namespace) -> bool:
@@ -170,25 +212,22 @@ def _about_now(arguments: argparse.Namespace) -> bool:
 
 
 def _exclusions(arguments: argparse.Namespace) -> int:
-    from ledger.input_files import open_input
     from runledger.terminal.output import print_json, talk
 
+    node_file = _node_file(arguments)
     with _to_judge(arguments) as runledger:
         decision = runledger.exclusions(at=arguments.at, as_of=arguments.as_of)
-        if arguments.format is None and arguments.merge is None:
+        if node_file is not None:
+            return _merge(node_file, decision, arguments, runledger)
+        if arguments.format is None:
             return _print(decision, arguments, runledger)
-        from runledger.config.node_file import excerpt, merge
+        from runledger.config.node_file import excerpt
 
         nodes, unplaced = excerpt(decision.outcome["gpus"], runledger.fleet)
     talk(f"by the ledger {runledger.settings.shown_ledger}")
     for card in unplaced:
         talk(f"{card['subject']} ({card['state']}) has no current index: not in the excerpt")
-    if arguments.merge is None:
-        print_json(nodes)
-        return exits.DONE
-    with open_input(arguments.merge) as file:
-        text = file.read().decode("utf-8")
-    sys.stdout.write(merge(text, nodes))
+    print_json(nodes)
     return exits.DONE
 
 
