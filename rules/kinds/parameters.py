@@ -137,6 +137,8 @@ def _judge_proposal(
     outcome["requested"] = judged.requested
     outcome["clause"] = clause
     outcome["applied"] = None
+    if proposal.get("extra"):
+        outcome["ignored"] = list(proposal["extra"])
     outcome["next"] = {"trials": next_.trials, "seed_count": next_.seed_count}
     if verdict in ("accepted", "clamped"):
         outcome["applied"] = {

@@ -73,12 +73,16 @@ def add(commands: Commands) -> None:
         examples=[
             "runledger propose --trials 120 --seed-count 200000 --proposer me --rationale "
             "'more seeds'",
+            "runledger propose --from answer.json --proposer watcher-llm",
         ],
     )
     parser.add_argument("--trials", metavar="N", help="trials of the next run")
     parser.add_argument("--seed-count", metavar="N", help="seeds a trial")
     parser.add_argument("--proposer", required=True, metavar="P", help="who proposes")
-    parser.add_argument("--rationale", required=True, metavar="TEXT", help="why")
+    parser.add_argument("--rationale", metavar="TEXT", help="why; it must be given")
+    parser.add_argument(
+        "--from", dest="sent", metavar="FILE", help="what a model sent, as it is (-: stdin)"
+    )
     narrowing(parser)
     deciding(parser)
 
@@ -238,14 +242,30 @@ def _next(arguments: argparse.Namespace) -> int:
 
 
 def _propose(arguments: argparse.Namespace) -> int:
+    from ledger.input_files import read_text
+    from runledger.errors import BadInput
+
+    own = (arguments.trials, arguments.seed_count, arguments.rationale)
+    if arguments.sent is None and arguments.rationale is None:
+        raise BadInput("say why: --rationale TEXT; or name what a model sent: --from FILE")
+    if arguments.sent is not None and any(each is not None for each in own):
+        raise BadInput("--from FILE is the whole proposal: leave the other numbers and texts out")
+    sent = sys.stdin.read() if arguments.sent == "-" else None
+    if arguments.sent not in (None, "-"):
+        sent = read_text(arguments.sent)
     with _to_judge(arguments) as runledger:
-        decision = runledger.propose(
-            trials=arguments.trials,
-            seed_count=arguments.seed_count,
-            proposer=arguments.proposer,
-            rationale=arguments.rationale,
-            **_question(arguments),
-        )
+        if sent is not None:
+            decision = runledger.propose_as_sent(
+                sent, proposer=arguments.proposer, **_question(arguments)
+            )
+        else:
+            decision = runledger.propose(
+                trials=arguments.trials,
+                seed_count=arguments.seed_count,
+                proposer=arguments.proposer,
+                rationale=arguments.rationale,
+                **_question(arguments),
+            )
     return _print(decision, arguments, runledger)
 
 

@@ -67,7 +67,7 @@ class TestMerge:
         assert (done.code, done.err.split("  ")[0]) == (0, "GO, DEGRADED")
         assert done.out == NODES.replace(
             '"gpu_count": 4}',
-            '"gpu_count": 4,"excluded_gpus": [2],"reason": "GPU 2: excluded by operator: why"}',
+            '"gpu_count": 4, "excluded_gpus": [2], "reason": "GPU 2: excluded by op: because"}',
         )
         tell(type_, Story().override("node/rig", "exclude", 2 * S))
         done = self.ask(type_, folder)
