@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from runledger.cleanup import CompileCache
     from runledger.cleanup.service import Cleaned
     from runledger.explaining.explanation import Explanation
+    from runledger.intake.foreign_records import TakenIn as RecordsTakenIn
     from runledger.intake.kernel_logs import Imported, Reclassified
     from runledger.intake.optuna_studies import TakenIn
     from runledger.probing import Probed, Prober
@@ -481,6 +482,28 @@ class Runledger:
         return import_optuna(
             self.ledger, places, zone=zone, studies=tuple(studies), passed_over=passed_over
         )
+
+    def import_records(
+        self,
+        *,
+        map: str | Path,
+        decisions: str | Path | None = None,
+        results: str | Path | None = None,
+    ) -> RecordsTakenIn:
+        """Rebuild runs from another program's log (``decisions``: JSON, an object a line) or
+        files (``results``: a folder); see `runledger.intake.foreign_records`.
+
+        ``map`` is a TOML file that says where a record keeps what.
+        """
+        from ledger.input_files import read_text
+        from runledger.intake.foreign_records import files_of, import_records, lines_of
+        from runledger.intake.record_map import parse_map
+
+        record_map = parse_map(read_text(map), str(map))
+        if (decisions is None) == (results is None):
+            raise BadInput("name either decisions or results")
+        texts = files_of(results or "") if decisions is None else lines_of(decisions)
+        return import_records(self.ledger, texts, record_map)
 
     def reclassify(self) -> Reclassified:
         """Judge stored kernel lines with today's parser; new events correct old ones."""
