@@ -76,14 +76,18 @@ def run_started(state: State, event: Event, data: RunStarted, settings: FoldSett
     if event.run is None:
         return
     run = _run(state, event.run)
-    run.started_us = event.time_us
-    run.started_event = event.id
     run.study, run.scope = data.study or _study_of_subject(event), data.scope
     run.nodes = None if data.nodes is None else [settings.node(each) for each in data.nodes]
     run.trials, run.seed_count = data.trials, data.seed_count
     run.timeout_s = data.timeout_s
-    run.dropped = _dropped(data)
-    run.steps, run.stopped = {}, False
+    going = run.started_event is not None and run.finished_us is None
+    if not going:
+        run.steps = {}
+    # A search within a pipeline's run begins it again, and says nothing of what was asked.
+    if not going or data.requested is not None:
+        run.dropped = _dropped(data)
+    run.stopped = False
+    run.started_us, run.started_event = event.time_us, event.id
     run.finished_us, run.finished_sequence, run.finished_event = None, 0, None
     run.outcome, run.reason = None, ""
 

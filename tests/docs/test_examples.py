@@ -38,7 +38,7 @@ def test_python_examples_run(folder: Path, page: str) -> None:
     # A node that refuses: on loopback, at a port where nobody listens.
     node = '[[nodes]]\nname = "n"\naddress = "127.0.0.1"\nport = 1\n'
     (folder / "runledger.toml").write_text(node)
-    with runledger.open() as fleet:
+    with runledger.open(create=True) as fleet:
         names: dict[str, Any] = {"runledger": runledger, "fleet": fleet, "use": lambda _: None}
         names["ask_the_model"] = lambda _: '{"trials": "60", "rationale": "why not"}'
         for block in blocks:
