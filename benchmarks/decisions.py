@@ -23,7 +23,7 @@ from rules.policy import default_policy
 from rules.rulesets import ALL_RULES
 from runledger.api.facade import Runledger
 from runledger.backtest import backtest
-from runledger.backtest.sweep import swept
+from runledger.backtest.sweep import parse_sweep, swept
 from runledger.config.settings import Settings
 from runledger.replaying.whatif import Change, what_if
 
@@ -157,7 +157,7 @@ def _sweep(opened: Runledger, rounds: int) -> None:
     key = "gpu.exclude_after_incidents"
 
     def score(values: str) -> float:
-        policies = swept("default", default_policy(), f"{key}={values}")
+        policies = swept("default", default_policy(), [parse_sweep(f"{key}={values}")])
         return seconds(lambda: backtest(opened.ledger, opened.catalog, policies))
 
     ours, single = in_turns(lambda: score("1..4"), lambda: score("2..2"), rounds=rounds)

@@ -88,7 +88,7 @@ def one_run(fleet: runledger.Runledger, folder: Path, number: int) -> int:
 def main(folder: Path, runs: int = 6) -> int:
     """Run until enough was found, at most so many times; returns the runs it took."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    with runledger.open(folder / "runledger.db") as fleet:
+    with runledger.open(folder / "runledger.db", create=True) as fleet:
         for number in range(1, runs + 1):
             if one_run(fleet, folder, number) >= ENOUGH:
                 break

@@ -86,6 +86,17 @@ def new_file(path: Path, what: str) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """A path to write to, which takes the place of ``path`` where the context ends well."""
+    part = part_of(path)
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def write_new(path: Path, text: str, what: str) -> None:
     """Write a text to a new file, whole or not at all; raises as `publish` does."""
     with new_file(path, what) as part:

@@ -8,8 +8,11 @@ that may arrive later. The first cause in `CAUSE_RULES` that fits wins.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import lru_cache
 
-from rules.conditions import when
+from rules.conditions import Scalar, when
+from rules.engine.plain import holds
 from rules.ruleset import Rule
 
 WEIGHING = frozenset({"gpu", "smu"})
@@ -187,3 +190,27 @@ CAUSE_RULES: tuple[Rule, ...] = (
     _cause("ssh", "near_lost == true"),
 )
 """First match wins; a failure that none fits has the cause ``unknown``."""
+
+CAUSES = frozenset(rule.name for rule in CAUSE_RULES)
+"""Every cause that a rule can name."""
+
+NEAR = ("smu", "gpu", "oom", "lost")
+"""What may have happened around a failure."""
+
+
+def features_of(says: str, near: Sequence[str]) -> dict[str, Scalar]:
+    """A failure as the rules look at it."""
+    return {"says": says, **{f"near_{kind}": kind in near for kind in NEAR}}
+
+
+@lru_cache(maxsize=1024)
+def weighs(says: str, near: tuple[str, ...], off: frozenset[str] = frozenset()) -> bool:
+    """Whether a failure is of a cause that weighs on its card; ``off`` names causes not asked for.
+
+    For the fold, which is before all rules: they say the same.
+    """
+    features = features_of(says, near)
+    for rule in CAUSE_RULES:
+        if rule.name not in off and all(holds(features, each) for each in rule.when):
+            return rule.name in WEIGHING
+    return False

@@ -56,6 +56,8 @@ _CARD_STATES = ("ok", "unresponsive", "missing", "unknown")
 _CARD_OUT = _yes("Whether it sits out: it is excluded, or to be returned.")
 _NODE_OUT = _yes("Whether an operator took the whole node out.")
 
+_DEAD = _count("Cards of all the step's nodes that do not answer or are missing, and are not out.")
+
 _TIME_BUDGET = {
     "trials": _count("Trials asked for."),
     "seed_count": _count("Seeds a trial."),
@@ -65,6 +67,11 @@ _TIME_BUDGET = {
     "timeout_s": _number("The step's timeout.", "s"),
     "used_share": _number("What they need, as a share of the timeout."),
     "fits": _count("How many trials would fit."),
+}
+
+_OTHERS = {
+    "others_mean": _number("The mean of the other cards that were at work."),
+    "times_others": _number("How many times that mean it is; a billion where they have none."),
 }
 
 FACTS: dict[str, FactKind] = {
@@ -96,6 +103,42 @@ FACTS: dict[str, FactKind] = {
         features={
             "cards": _count("Cards that failed within the incident gap."),
             "share": _number("Their share of the node's cards."),
+        },
+    ),
+    "series": FactKind(
+        title="Preflight: a series",
+        says="One fact where cards of a node failed one after another.",
+        features={"cards": _count("Cards that failed within the series' time of each other.")},
+    ),
+    "fleet_cause": FactKind(
+        title="Preflight and exclusions: the fleet",
+        says="One fact where cards of many nodes failed within hours.",
+        features={
+            "nodes": _count("Nodes with cards that failed."),
+            "share": _number("Their share of the fleet's nodes."),
+        },
+    ),
+    "log": FactKind(
+        title="Preflight: the kernel log",
+        says="One fact for the newest scan of a node since boot.",
+        features={"unread": _count("Lines with words of trouble that could not be placed.")},
+    ),
+    "node_gpu_fault": FactKind(
+        title="Preflight: faults of no card",
+        says="One fact where a node logged a fault of a card that names none, or an unknown code.",
+        features={"since_boot": _yes("Whether one is since the node's last boot.")},
+    ),
+    "node_fault": FactKind(
+        title="Preflight: faults of the node",
+        says="One fact where a node logged a fault of its own.",
+        features={"since_boot": _yes("Whether one that is told is since the node's last boot.")},
+    ),
+    "reset": FactKind(
+        title="Preflight: resets",
+        says="One fact for each card that asks for a reset, and had none.",
+        features={
+            "asked_s": _number("How long ago it asked.", "s"),
+            "out": _CARD_OUT,
         },
     ),
     "evidence": FactKind(
@@ -137,9 +180,10 @@ FACTS: dict[str, FactKind] = {
             "state": _text("What the newest GPU probe says of it.", *_CARD_STATES),
             "out": _CARD_OUT,
             "down": _yes("Whether it does not answer, or is missing."),
+            "dead_cards": _DEAD,
             "index": _count("Its index in the newest probe."),
-            "incidents": _count("Its incidents within the window."),
-            "crashes": _count("Those of them that took its node down."),
+            "incidents": _count("Its incidents that count."),
+            "crashes": _count("How often it took its node down since a person's word."),
         },
     ),
     "incident": FactKind(
@@ -158,6 +202,7 @@ FACTS: dict[str, FactKind] = {
             "shown": _count("Cards the newest probe shows."),
             "sitting_out": _count("Missing cards that sit out."),
             "unexplained": _count("Missing cards that do not: expected less the other two."),
+            "dead_cards": _DEAD,
         },
     ),
     "file": FactKind(
@@ -200,14 +245,18 @@ FACTS: dict[str, FactKind] = {
         title="Exclusions",
         says="One fact for each card with a record: where it stands on the ladder.",
         features={
-            "incidents": _count("Incidents that led to where it stands; on watch, those in the "
-            "window."),
-            "most_incidents": _count("The most within one window since its record was clean."),
+            "incidents": _count("Incidents of its own that led to where it stands; on watch, those "
+            "that count."),
+            "most_incidents": _count("The most that counted at once since its record was clean."),
+            "crashes": _count("How often it had taken its node down when that took it out."),
+            "on_probation": _count("Whether an incident after clean looks took it out: 1 or 0."),
+            "grounds": _count("How many limits of the policy its record reached when it was taken "
+            "out; 0 where it is not."),
             "exclusions": _count("How often it was excluded by the rules, over all time."),
-            "reinstated": _yes("Whether it was brought back, and nothing happened since."),
-            "quiet_s": _number(
-                "On watch: how long ago its newest incident or its return was.", "s"
-            ),
+            "reinstated": _yes("Whether it was brought back, and nothing that counts happened since."),
+            "back_s": _number("How long ago that was.", "s"),
+            "in_series": _count("Incidents that count and were part of a series of its node."),
+            "in_fleet_cause": _count("Incidents that count and were part of a fleet cause."),
             "taken_out": _yes("Whether an operator took it out."),
         },
     ),
@@ -220,6 +269,49 @@ FACTS: dict[str, FactKind] = {
         title="Exclusions: failed jobs",
         says="One fact for each card that jobs failed on by its own fault.",
         features={"failures": _count("How many, within the window.")},
+    ),
+    "gpu_charge": FactKind(
+        title="Exclusions: too many failed jobs",
+        says="One fact for each card that failed jobs took out: the numbers of that moment.",
+        features={
+            "failures": _count("Jobs that failed on it by its own fault, within the harmless "
+            "window."),
+            **_OTHERS,
+            "exclusions": _count("How often it was excluded by the rules, over all time."),
+        },
+    ),
+    "gpu_faults": FactKind(
+        title="Exclusions: ambiguous faults",
+        says="One fact for each card that stands out in faults that may be a workload's.",
+        features={"faults": _count("How many, within the harmless window."), **_OTHERS},
+    ),
+    "gpu_hangs": FactKind(
+        title="Exclusions: tools that hung",
+        says="One fact for each card that stands out in tools that hung on it.",
+        features={"hangs": _count("How many, within the harmless window."), **_OTHERS},
+    ),
+    "gpu_link": FactKind(
+        title="Exclusions: links",
+        says="One fact for each card whose link corrected many errors on a day of the last week.",
+        features={
+            "noisy_days": _count("Days of the last seven with as many as the policy allows."),
+            "most_a_day": _count("The most on one of these days."),
+        },
+    ),
+    "gpu_look": FactKind(
+        title="Exclusions: looks",
+        says="One fact for each card that does not answer in the newest look.",
+        features={"state": _text("What the look says of it.", "unresponsive", "missing")},
+    ),
+    "gpu_reset": FactKind(
+        title="Exclusions: resets",
+        says="One fact for each card that asks for a reset, and had none.",
+        features={"asked_s": _number("How long ago it asked.", "s")},
+    ),
+    "gpu_rested": FactKind(
+        title="Exclusions: retired cards",
+        says="One fact for each retired card that looks show ok.",
+        features={"clean_s": _number("For how long they have.", "s")},
     ),
     "last_run": FactKind(
         title="Parameters: the last run",

@@ -15,7 +15,7 @@ from typing import Any
 from ledger import Event
 from ledger.canonical import digest
 from rules.fleet import Fleet
-from rules.folds import cards, jobs, nodes, runs
+from rules.folds import jobs, lines, looks, nodes, runs, words
 from rules.folds.context import FoldSettings
 from rules.policy import Policy
 from rules.sources import judge_digest
@@ -27,15 +27,18 @@ _HANDLERS: dict[str, Handler] = {
     "ssh_probe": nodes.ssh_probe,
     "kernel_log_scanned": nodes.kernel_log_scanned,
     "process_killed": nodes.process_killed,
-    "command_hung": nodes.command_hung,
+    "command_hung": looks.command_hung,
     "ramdisk_checked": nodes.ramdisk_checked,
     "inputs_checked": nodes.inputs_checked,
     "cleanup_completed": nodes.cleanup_completed,
-    "gpu_probe": cards.gpu_probe,
-    "smu_error": cards.smu_error,
-    "gpu_fault": cards.gpu_fault,
-    "override_set": cards.override_set,
+    "gpu_probe": looks.gpu_probe,
+    "smu_error": lines.smu_error,
+    "gpu_fault": lines.gpu_fault,
+    "node_fault": lines.node_fault,
+    "override_set": words.override_set,
+    "repair_done": words.repair_done,
     "job_failed_with_traceback": jobs.job_failed,
+    "job_finished": jobs.job_finished,
     "run_started": runs.run_started,
     "run_finished": runs.run_finished,
     "step_started": runs.step_started,
@@ -47,7 +50,7 @@ _HANDLERS: dict[str, Handler] = {
 FOLDED_TYPES = frozenset(_HANDLERS)
 """The event types that change a state; the others need not be read."""
 
-_WITH_BOOT = frozenset({"smu_error", "gpu_fault"})
+_WITH_BOOT = frozenset({"smu_error", "gpu_fault", "node_fault"})
 
 
 class Fold:

@@ -30,17 +30,27 @@ PriorTrials = (
 Factor = Annotated[int, Meta(ge=1)] | Annotated[float, Meta(ge=1)]
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 AtLeastOne = Annotated[int, Meta(ge=1, le=2**53)]
+AtLeastTwo = Annotated[int, Meta(ge=2, le=2**53)]
 Evidence = Literal[
     "ssh_probe", "gpu_probe", "kernel_log_scanned", "ramdisk_checked", "inputs_checked"
 ]
-IncidentFault = Literal[
+GpuFaultKind = Literal[
     "device_lost",
     "ring_timeout",
     "gpu_reset",
+    "gpu_reset_failed",
     "page_fault",
     "ras_uncorrectable",
+    "ras_retire",
     "pcie_error",
+    "pcie_corrected",
+    "pcie_uncorrected",
     "xid",
+    "nvlink",
+    "needs_reset",
+    "thermal",
+    "init_failed",
+    "iommu",
     "other",
 ]
 
@@ -70,6 +80,8 @@ class Preflight(_Section, frozen=True, kw_only=True):
     time_budget_share: Positive
     comparable_trials: AtLeastOne
     unconfigured_step: Literal["unknown", "warn", "info"]
+    allow_dead_cards: Count
+    needs_reset: Literal["block", "degrade", "warn"]
 
 
 class Gpu(_Section, frozen=True, kw_only=True):
@@ -79,16 +91,42 @@ class Gpu(_Section, frozen=True, kw_only=True):
     watch_after_incidents: AtLeastOne
     exclude_after_incidents: AtLeastOne
     window_s: Seconds
-    incident_faults: tuple[IncidentFault, ...]
+    harmless_window_s: Seconds
+    exclude_after_crashes: AtLeastOne
+    incident_faults: tuple[GpuFaultKind, ...]
     crash_link_s: Seconds
+    ambiguous_faults: tuple[GpuFaultKind, ...]
+    ambiguous_after: AtLeastOne
+    ambiguous_ratio: Positive
     common_cause_share: Share
     common_cause_min_gpus: AtLeastOne
+    boot_noise_s: Seconds
+    series_cards: AtLeastTwo
+    series_s: Seconds
+    fleet_cause_nodes: AtLeastTwo
+    fleet_cause_s: Seconds
     watch_after_job_failures: AtLeastOne
+    exclude_after_job_failures: AtLeastOne
     job_failure_context_s: Seconds
     common_traceback_nodes: AtLeastOne
+    pcie_corrected_per_day: AtLeastOne
     reinstate_clean_probes: AtLeastOne
     reinstate_after_s: Seconds
+    reinstate_growth: Factor
     retire_after_exclusions: AtLeastOne
+    retired_recheck_s: Seconds
+
+
+class Backtest(_Section, frozen=True, kw_only=True):
+    """How a policy is scored against what really happened."""
+
+    needless_within_s: Seconds
+
+
+class Backtest(_Section, frozen=True, kw_only=True):
+    """How a policy is scored against what really happened."""
+
+    needless_within_s: Seconds
 
 
 class SecondOpinion(_Section, frozen=True, kw_only=True):
@@ -161,6 +199,7 @@ class Policy(_Section, frozen=True, kw_only=True):
     gpu: Gpu
     tuning: Tuning
     proposal: ProposalLimits
+    backtest: Backtest
     rules: RuleSwitches
 
 

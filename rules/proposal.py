@@ -70,8 +70,8 @@ def proposal_schema(policy: Policy) -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "propose_parameters",
         "description": f"Propose {names.trials} and {names.seed_count} of the next search run. "
-        "Give at least one of them as a whole number; one left out stays what runledger itself would "
-        "choose. The answer is accepted, clamped, rejected or needs_human.",
+        "Give at least one of them as a whole number; one left out stays what runledger would "
+        "choose itself. The answer is accepted, clamped, rejected or needs_human.",
         "type": "object",
         "properties": {
             **numbers,

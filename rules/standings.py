@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from rules.facts.failures import failure_facts, weighing
+from rules.facts.failures import Weighing, failure_facts
 from rules.facts.gpus import CardStanding, card_standing, gpu_facts
 from rules.ladder import Standing
 from rules.rulebook import Rulebook
@@ -13,10 +13,14 @@ from rules.state import State
 
 
 class Standings(NamedTuple):
-    """Every card that is not ok, by its key, and all the rules that fired for cards."""
+    """Every card that is not ok, by its key, and all the rules that fired for cards.
+
+    ``climbed`` is where each card with a record stands on the ladder, ok or not.
+    """
 
     cards: dict[str, CardStanding]
     fired: list[Fired]
+    climbed: dict[str, Standing]
 
 
 def standings(rules: Rulebook, state: State, at_us: int) -> Standings:
@@ -27,18 +31,16 @@ def standings(rules: Rulebook, state: State, at_us: int) -> Standings:
         failures, rules.fired([fact for _, fact in failures]), strict=True
     ):
         causes.append((failure, fired[0].rule.name if fired else "unknown"))
-    own = weighing(state, rules.context, at_us, causes)
-    facts = gpu_facts(state, rules.context, at_us, own)
+    weighing = Weighing(state, rules.context, at_us, causes)
+    facts, climbed = gpu_facts(state, rules.context, at_us, weighing)
     said: list[Fired] = []
     found: dict[str, tuple[Standing, list[Fired]]] = {}
-    for (key, standing, _), fired in zip(
-        facts, rules.fired([fact for _, _, fact in facts]), strict=True
-    ):
+    for each, fired in zip(facts, rules.fired([each.fact for each in facts]), strict=True):
         said += fired
-        found.setdefault(key, (standing, []))[1].extend(fired)
-    cards = {
-        key: card_standing(key, state.cards[key], standing, fired)
-        for key, (standing, fired) in found.items()
-        if fired
-    }
-    return Standings(cards, said)
+        found.setdefault(each.key, (each.standing, []))[1].extend(fired)
+    cards: dict[str, CardStanding] = {}
+    for key, (standing, fired) in found.items():
+        placed = card_standing(key, state.cards[key], standing, fired)
+        if placed is not None:
+            cards[key] = placed
+    return Standings(cards, said, climbed)

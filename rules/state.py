@@ -11,28 +11,14 @@ from typing import Any
 
 import msgspec
 
-
-class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """Base of everything below."""
-
-
-class Dated(Record, kw_only=True):
-    """Something that has its place in a history: ``sequence`` tells apart what is of one time."""
-
-    time_us: int
-    sequence: int
-
-    @property
-    def when(self) -> tuple[int, int]:
-        """Its place in the order that folds go by."""
-        return self.time_us, self.sequence
+from rules.card import Card, Dated, Override, Record
 
 
 class Boot(Record, kw_only=True):
     """The boot a node is in: ``since_us`` when first seen, ``started_us`` by its uptime.
 
     ``first`` marks the first boot ever seen of the node: what came before it
-    happened in an unknown boot.
+    happened in an unknown boot. ``before`` are the ids of earlier ones, the newest last.
     """
 
     id: str | None = None
@@ -41,6 +27,7 @@ class Boot(Record, kw_only=True):
     last_seen_us: int
     first: bool = False
     event: str
+    before: list[str] = []
 
 
 class Reach(Record, kw_only=True):
@@ -67,14 +54,17 @@ class Seen(Record, kw_only=True):
     card: str
     index: int | None = None
     uid: str | None = None
+    way: str | None = None
+    detail: str = ""
 
 
 class Probe(Record, kw_only=True):
-    """The newest GPU probe."""
+    """The newest GPU probe; ``detail`` says why it shows too few cards, where a tool told."""
 
     time_us: int
     event: str
     expected: int | None = None
+    detail: str = ""
     gpus: list[Seen]
 
 
@@ -88,11 +78,21 @@ class Hung(Record, kw_only=True):
 
 
 class Scan(Record, kw_only=True):
-    """The newest scan of the kernel log."""
+    """The newest scan of the kernel log; ``unread`` lines of trouble could not be placed."""
 
     time_us: int
     event: str
     readable: bool
+    boot: str | None = None
+    unread: int = 0
+
+
+class Noted(Record, kw_only=True):
+    """The newest of one kind of line that blames no card."""
+
+    time_us: int
+    event: str
+    boot: str | None = None
 
 
 class File(Record, kw_only=True):
@@ -116,21 +116,50 @@ class Cleanup(Record, kw_only=True):
 
 
 class CardError(Dated, kw_only=True):
-    """An error of a card, remembered while it may turn out to be the node's."""
+    """A line about a card, remembered while it may turn out to be its node's, or another card's.
+
+    ``pci`` is where the line says the card is; "" where a uid names it. What it weighs:
+    ``counts`` by itself, ``ambiguous`` only beside others; ``gone`` marks kinds by which a
+    card is gone, ``asks`` for what it needs.
+    """
 
     card: str
     event: str
+    kind: str = ""
+    pci: str = ""
+    boot: str | None = None
+    counts: bool = True
+    ambiguous: bool = False
+    gone: bool = False
+    asks: str = ""
+    rma: bool = False
+
+
+class CleanLooks(Record, kw_only=True):
+    """Looks in a row that showed all cards of a node ok but the same few (``but``)."""
+
+    first_us: int
+    looks: int
+    but: list[str] = []
 
 
 class CommonCause(Record, kw_only=True):
-    """Many cards, ``share`` of its node's, failed together until ``last_us``: it is to blame."""
+    """Many cards of a node failed together, or one after another, until ``last_us``.
+
+    ``share`` is that of the node's cards, ``boot`` the boot of its last error, where it
+    is known. ``looks`` are the clean ones since; ``quiet_but`` holds the sets of cards
+    such that it is over where these sit out.
+    """
 
     since_us: int
     last_us: int
     sequence: int
     cards: int
-    share: float
+    share: float = 0.0
+    boot: str | None = None
     evidence: list[str]
+    looks: CleanLooks | None = None
+    quiet_but: list[list[str]] = []
 
 
 class Mark(Record, kw_only=True):
@@ -144,7 +173,7 @@ class Mark(Record, kw_only=True):
 class Failure(Dated, kw_only=True):
     """A failed job, with what its text says and what happened around it.
 
-    ``clean_us`` is when the first clean run of its card that began after it was complete.
+    ``alike`` marks one that failed as so many others of its node did at the same time.
     """
 
     event: str
@@ -153,21 +182,7 @@ class Failure(Dated, kw_only=True):
     fingerprint: str
     says: str
     near: list[str] = []
-    clean_us: int | None = None
-
-
-class Override(Dated, kw_only=True):
-    """An operator's word."""
-
-    event: str
-    action: str
-    by: str
-    reason: str
-    expires_us: int | None = None
-
-    def active(self, at_us: int) -> bool:
-        """Whether it still holds: the judging time is before its expiry."""
-        return self.expires_us is None or at_us < self.expires_us
+    alike: bool = False
 
 
 class NodeState(Record, kw_only=True):
@@ -175,6 +190,9 @@ class NodeState(Record, kw_only=True):
 
     ``missed`` are the cards that its probes have shown, and the newest does not; once
     a probe shows as many cards as there should be, those that it misses are gone.
+    ``lost_us`` is when it stopped answering; ``fresh`` are the lines about cards since
+    the newest probe; ``before`` is where cards were in the boot before, by address.
+    ``common``, ``series`` and ``fleet`` are the common causes that go on.
     """
 
     reach: Reach | None = None
@@ -186,63 +204,18 @@ class NodeState(Record, kw_only=True):
     ramdisk: dict[str, File] = {}
     inputs: dict[str, File] = {}
     cleanup: Cleanup | None = None
-    smu: Scan | None = None
+    smu: Noted | None = None
+    faults: dict[str, Noted] = {}
+    gpu_faults: dict[str, Noted] = {}
+    lost_us: int | None = None
+    fresh: list[CardError] = []
+    before: dict[str, str] = {}
+    before_boot: str | None = None
     errors: list[CardError] = []
     common: CommonCause | None = None
+    series: CommonCause | None = None
+    fleet: CommonCause | None = None
     marks: list[Mark] = []
-
-
-class Incident(Dated, kw_only=True):
-    """A burst of errors of one card: its time is that of its first error, its boot of its last."""
-
-    last_us: int
-    event: str
-    kind: str
-    boot: str | None = None
-    errors: int = 1
-    crash: bool = False
-
-
-class CleanRun(Dated, kw_only=True):
-    """Enough probes in a row, over enough time, showed the card ok."""
-
-    first_us: int
-    event: str
-
-
-class OkCount(Record, kw_only=True):
-    """Probes in a row that showed a card ok, on their way to a clean run."""
-
-    first_us: int
-    probes: int
-
-
-class Doubt(Record, kw_only=True):
-    """A count that an error ended, and how it goes on if the error turns out to be the node's."""
-
-    time_us: int
-    count: OkCount | None
-    runs: list[CleanRun] = []
-
-
-class Card(Record, kw_only=True):
-    """A card's record: where it is, and what its ladder is computed from.
-
-    ``burst_us`` is when the newest burst of errors began, whoever was to blame.
-    """
-
-    node: str
-    pci: str
-    uid: str | None = None
-    index: int | None = None
-    probed: bool = False
-    last_error_us: int | None = None
-    burst_us: int = 0
-    incidents: list[Incident] = []
-    clean: list[CleanRun] = []
-    ok: OkCount | None = None
-    doubts: list[Doubt] = []
-    overrides: list[Override] = []
 
 
 class Counted(Dated, kw_only=True):
@@ -322,6 +295,7 @@ class State(Record, kw_only=True):
     nodes: dict[str, NodeState] = {}
     cards: dict[str, Card] = {}
     places: dict[str, str] = {}
+    ways: dict[str, str] = {}
     sightings: dict[str, dict[str, int]] = {}
     card_of_uid: dict[str, str] = {}
     overrides: dict[str, list[Override]] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ledger.payloads._base import Json, Part, Payload
+from ledger.payloads._base import Identifier, Json, Part, Payload
 from ledger.payloads.decisions import (
     AsOf,
     DecisionPayload,
@@ -17,6 +17,7 @@ from ledger.payloads.decisions import (
     PolicyActivated,
     PolicyRef,
     PreflightDecided,
+    RepairDone,
 )
 from ledger.payloads.gpus import GpuFault, GpuProbe, ProbedGpu, SmuError
 from ledger.payloads.history import HistoryRedacted
@@ -61,6 +62,7 @@ __all__ = [
     "GpuFault",
     "GpuProbe",
     "HistoryRedacted",
+    "Identifier",
     "InputFile",
     "InputsChecked",
     "JobFailedWithTraceback",
@@ -81,6 +83,7 @@ __all__ = [
     "RamdiskChecked",
     "RamdiskFile",
     "RemedyCompleted",
+    "RepairDone",
     "RunFinished",
     "RunStarted",
     "SmuError",

@@ -67,6 +67,43 @@ class OverrideSet(Payload, frozen=True, kw_only=True):
             )
 
 
+class RepairDone(Payload, frozen=True, kw_only=True):
+    """An operator's word about what was wrong with a card or node, and whether another is there.
+
+    ``found`` is what was to blame; ``swapped`` that the card is another one now.
+    """
+
+    event_type = "repair_done"
+
+    subject: Identifier
+    found: Literal["card", "riser", "supply", "driver", "nothing"]
+    swapped: bool
+    by: Identifier
+    reason: str
+
+    @classmethod
+    def normalize(cls, data: Json) -> None:
+        if isinstance(data.get("subject"), str):
+            data["subject"] = normalize_subject(data["subject"])
+
+    def default_subject(self) -> str | None:
+        return self.subject
+
+    def contradictions(self, subject: str) -> Iterator[tuple[str, str, str]]:
+        if self.subject != subject:
+            yield (
+                "data.subject",
+                f"{self.subject!r} differs from the event's subject {subject!r}",
+                "write the same in both",
+            )
+        if self.subject.partition("/")[0] not in ("gpu", "node"):
+            yield (
+                "data.subject",
+                f"{self.subject!r} is neither a card nor a node",
+                "write gpu/NODE/PCI or node/NAME",
+            )
+
+
 class PolicyActivated(Payload, frozen=True, kw_only=True):
     """A policy came into force; ``digest`` is the SHA-256 of ``text``, the whole policy in TOML."""
 

@@ -39,6 +39,8 @@ class ProbedGpu(Part, frozen=True, kw_only=True):
     """Its way from the root by device and function, without bus numbers, which may shift."""
     detail: str | None = None
     """Why the state is what it is, where it is not ``ok``."""
+    recovery_action: Identifier | None = None
+    """What the card asks for, in its tool's words (``None``: nothing), where the tool tells."""
 
 
 class GpuProbe(Payload, frozen=True, kw_only=True):

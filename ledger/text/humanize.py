@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from ledger.times import format_time
@@ -24,6 +25,18 @@ def age(seconds: float) -> str:
         if seconds >= 2 * size or size == 1:
             count = int(seconds // size)
             return f"{count} {unit}{'' if count == 1 else 's'}"
+    raise AssertionError("a duration is at least a number of seconds")
+
+
+def to_go(seconds: float) -> str:
+    """What is left of a duration, never less than it is: ``11 days``, ``5 hours``.
+
+    >>> to_go(10.5 * 86400), to_go(3600), to_go(0)
+    ('11 days', '60 minutes', '0 seconds')
+    """
+    for size, unit in _UNITS:
+        if seconds >= 2 * size or size == 1:
+            return counted(math.ceil(seconds / size), unit)
     raise AssertionError("a duration is at least a number of seconds")
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from collections.abc import Sequence
 
-from rules.causes import WEIGHING
+from rules.causes import WEIGHING, features_of
 from rules.folds.context import Context
-from rules.ladder import Standing
+from rules.folds.jobs import is_common
+from rules.folds.standing_out import standing_out
 from rules.ruleset import Fact
 from rules.state import Failure, State
 
@@ -20,13 +21,7 @@ def failure_facts(state: State, context: Context, at_us: int) -> list[tuple[Fail
             Fact(
                 kind="failure",
                 subject=failure.card,
-                features={
-                    "says": failure.says,
-                    **{
-                        f"near_{kind}": kind in failure.near
-                        for kind in ("smu", "gpu", "oom", "lost")
-                    },
-                },
+                features=features_of(failure.says, failure.near),
                 show={"job": failure.event},
                 evidence=(failure.event,),
             ),
@@ -36,34 +31,35 @@ def failure_facts(state: State, context: Context, at_us: int) -> list[tuple[Fail
     ]
 
 
-def weighing(
-    state: State, context: Context, at_us: int, causes: list[tuple[Failure, str]]
-) -> dict[str, list[Failure]]:
-    """By card, the failures that are the card's own: of its cause, and not common to nodes."""
-    oldest = at_us - context.window_us
-    limit = context.policy.gpu.common_traceback_nodes
-    common = {
-        fingerprint
-        for fingerprint, nodes in state.fingerprints.items()
-        if sum(time_us > oldest for time_us in nodes.values()) >= limit
-    }
-    found: dict[str, list[Failure]] = {}
-    for failure, cause in causes:
-        if cause in WEIGHING and failure.fingerprint not in common:
-            found.setdefault(failure.card, []).append(failure)
-    return found
+class Weighing:
+    """The failures that are the cards' own: of their cause, and not of all the code's users.
 
-
-def counting(failures: list[Failure], standing: Standing, context: Context) -> list[Failure]:
-    """The failures since the card was last reinstated.
-
-    Clean probes reinstate a card that failures had put on watch before them; to
-    a card that was not on watch they do nothing.
+    A fingerprint seen on many nodes is the code's, but on a card that stands out in it.
     """
-    limit = context.policy.gpu.watch_after_job_failures
-    kept: list[Failure] = []
-    for clean_us, before in groupby(failures, key=lambda each: each.clean_us):
-        kept += [each for each in before if each.when > standing.failures_from]
-        if clean_us is not None and len(kept) >= limit:
-            kept = []
-    return kept
+
+    def __init__(
+        self,
+        state: State,
+        context: Context,
+        at_us: int,
+        causes: Sequence[tuple[Failure, str]],
+    ) -> None:
+        own = [failure for failure, cause in causes if cause in WEIGHING and not failure.alike]
+        oldest = at_us - context.harmless_window_us
+        counts: dict[str, dict[str, int]] = {}
+        for failure in own:
+            of = counts.setdefault(failure.fingerprint, {})
+            of[failure.card] = of.get(failure.card, 0) + (failure.time_us > oldest)
+        common = {
+            fingerprint: standing_out(state, cards, at_us, context)
+            for fingerprint, cards in counts.items()
+            if is_common(state, fingerprint, at_us, context)
+        }
+        self._by_card: dict[str, list[Failure]] = {}
+        for failure in own:
+            if failure.card in common.get(failure.fingerprint, (failure.card,)):
+                self._by_card.setdefault(failure.card, []).append(failure)
+
+    def of(self, key: str) -> list[Failure]:
+        """Those of one card, oldest first."""
+        return self._by_card.get(key, [])

@@ -14,16 +14,17 @@ import msgspec
 
 from ledger.identifiers import gpu_subject, node_subject
 from ledger.text import humanize
-from rules.facts.gpus import CardStanding, card_label
+from ledger.times import SECOND_US
+from rules.card import Card
+from rules.facts.gpus import CardStanding, asked_for, asked_shown, card_label
 from rules.fleet import Node
 from rules.folds.boots import since_boot
 from rules.folds.context import Context
-from rules.folds.identity import place_key
+from rules.folds.identity import has_its_place, place_key
+from rules.folds.looks import DOWN
+from rules.ladder import Standing, counting
 from rules.ruleset import Fact, known
 from rules.state import Hung, NodeState, State
-
-_DOWN = frozenset({"unresponsive", "missing"})
-"""States in which a card does not answer."""
 
 
 class _Place(msgspec.Struct, frozen=True):
@@ -33,6 +34,7 @@ class _Place(msgspec.Struct, frozen=True):
     state: str
     key: str
     index: int | None = None
+    detail: str = ""
 
 
 class CardFacts:
@@ -45,43 +47,67 @@ class CardFacts:
         at_us: int,
         node: Node,
         standings: Mapping[str, CardStanding],
+        climbed: Mapping[str, Standing],
         step: str,
     ) -> None:
-        self._oldest_us = at_us - context.window_us
+        self._climbed = climbed
+        allowed = context.policy.preflight.allow_dead_cards
+        self._allowance = {"allowance": humanize.counted(allowed, "dead card")}
+        self._at_us = at_us
+        self._context = context
         self._state = state
         self._node = node
         self._seen = state.nodes.get(node.name) or NodeState()
         self._standings = standings
         self._step = step
 
-    def facts(self) -> Iterator[Fact]:
-        """The cards, what is special about some, and how many are missing."""
+    @property
+    def dead(self) -> int:
+        """How many cards do not answer, or are missing, and do not sit out."""
+        shown, short, places = self._places()
+        silent = sum(each.state in DOWN and not self._is_out(each) for each in places)
+        return silent + max(0, short - (len(places) - shown))
+
+    def _places(self) -> tuple[int, int, list[_Place]]:
+        """How many cards are shown, how many too few; those, and the missing that sit out."""
         probe = self._seen.probe
-        shown = [] if probe is None else probe.gpus
-        places = [_Place(each.pci, each.state, each.card, each.index) for each in shown]
+        places = [
+            _Place(each.pci, each.state, each.card, each.index, each.detail)
+            for each in (() if probe is None else probe.gpus)
+        ]
         expected = self._node.gpus
         if expected is None and probe is not None:
             expected = probe.expected
-        short = 0 if expected is None or probe is None else expected - len(places)
-        if short > 0:
-            places += self._sitting_out({each.pci for each in places})
+        shown = len(places)
+        short = 0 if expected is None or probe is None else max(0, expected - shown)
+        if short:
+            places += self._sitting_out({each.key for each in places})
+        return shown, short, places
+
+    def facts(self, dead: int) -> Iterator[Fact]:
+        """The cards, what is special about some, and how many are missing.
+
+        ``dead`` is how many cards of all the step's nodes do not answer and do not sit out.
+        """
+        shown, short, places = self._places()
         for place in places:
-            yield self._card(place)
+            yield self._card(place, dead)
             yield from self._incidents(place)
-        if short > 0:
-            yield self._shortage(short, len(shown), places)
-        there = {each.pci: each for each in places}
+            yield from self._reset(place)
+        if short:
+            yield self._shortage(short, shown, places, dead)
+        there = {each.pci: each for each in places if each.state != "missing"}
         yield from self._hung(there)
         yield from self._orphans(there)
 
-    def _sitting_out(self, taken: Collection[str]) -> list[_Place]:
+    def _sitting_out(self, shown: Collection[str]) -> list[_Place]:
         """Cards that sit out and are among the missing: not gone, nor replaced by another."""
         missed = set(self._seen.missed)
         absent = [
             _Place(each.card.pci, "missing", key)
             for key, each in self._standings.items()
-            if each.sits_out and each.card.node == self._node.name and each.card.pci not in taken
-            if key in missed or not each.card.probed
+            if each.sits_out and each.card.node == self._node.name and key not in shown
+            if key in missed or (not each.card.probed and has_its_place(self._state, key))
         ]
         return sorted(absent, key=lambda each: each.pci)
 
@@ -101,30 +127,51 @@ class CardFacts:
             "card": card_label(self._node.name, place.pci, place.index),
         }
 
-    def _card(self, place: _Place) -> Fact:
+    def _card(self, place: _Place, dead: int) -> Fact:
         probe, out = self._seen.probe, self._is_out(place)
         evidence: tuple[str, ...] = () if probe is None else (probe.event,)
-        show = self._show(place)
+        show = self._show(place) | self._allowance
+        show["why"] = f" ({place.detail})" if place.detail else ""
         if out:
             standing = self._standings[place.key]
             show["reason"] = standing.reason
             evidence += standing.evidence
-        card = self._state.cards.get(place.key)
-        known_incidents = card.incidents if card is not None else ()
-        incidents = [each for each in known_incidents if each.time_us > self._oldest_us]
+        elif place.state in DOWN:
+            show["reason"] = "is missing" if place.state == "missing" else "does not respond"
+        stands = self._climbed.get(place.key)
+        incidents = [] if stands is None else counting(stands.held, self._at_us, self._context)
         return Fact(
             kind="card",
             subject=gpu_subject(self._node.name, place.pci),
             features=known(
                 state=place.state,
                 out=out,
-                down=place.state in _DOWN,
+                down=place.state in DOWN,
+                dead_cards=dead,
                 index=place.index,
                 incidents=len(incidents),
-                crashes=sum(each.crash for each in incidents),
+                crashes=0 if stands is None else len(stands.crashes),
             ),
             show=show,
             evidence=tuple(dict.fromkeys(evidence)),
+        )
+
+    def _reset(self, place: _Place) -> Iterator[Fact]:
+        """A card that asks for a reset, and had none."""
+        card = self._state.cards.get(place.key)
+        asked = None if card is None else asked_for(self._state, card, self._at_us)
+        if asked is None:
+            return
+        shown = asked_shown(asked)
+        yield Fact(
+            kind="reset",
+            subject=gpu_subject(self._node.name, place.pci),
+            features={
+                "asked_s": (self._at_us - asked.time_us) / SECOND_US,
+                "out": self._is_out(place),
+            },
+            show=self._show(place) | shown | {"reason": f"needs a reset ({shown['asked']})"},
+            evidence=(asked.event,),
         )
 
     def _incidents(self, place: _Place) -> Iterator[Fact]:
@@ -147,14 +194,18 @@ class CardFacts:
             evidence=tuple(each.event for each in incidents),
         )
 
-    def _shortage(self, short: int, shown: int, places: list[_Place]) -> Fact:
+    def _shortage(self, short: int, shown: int, places: list[_Place], dead: int) -> Fact:
         probe = self._seen.probe
-        taken = {each.pci for each in places}
-        cards = [self._state.cards[key] for key in self._seen.missed]
-        mine = [each for each in cards if each.node == self._node.name]
-        before = sorted({each.pci for each in mine} - taken)
         idle = len(places) - shown
         unexplained = max(0, short - idle)
+        taken = {each.key for each in places}
+        absent = [
+            key
+            for key in self._seen.missed
+            if key not in taken and self._state.cards[key].node == self._node.name
+        ]
+        before = sorted(_last_known(self._state.cards[key]) for key in absent)
+        said = "" if probe is None else probe.detail
         return Fact(
             kind="shortage",
             subject=node_subject(self._node.name),
@@ -163,6 +214,7 @@ class CardFacts:
                 "shown": shown,
                 "sitting_out": idle,
                 "unexplained": unexplained,
+                "dead_cards": dead,
             },
             show={
                 "node": self._node.name,
@@ -172,7 +224,11 @@ class CardFacts:
                 "beside": f" ({idle} of the missing sit{'s' if idle == 1 else ''} out)"
                 if idle
                 else "",
-            },
+                "said": f": {said}" if said else "",
+                "mend": mending(said, self._node.name),
+                "absent": absent if len(absent) <= unexplained else [],
+            }
+            | self._allowance,
             evidence=() if probe is None else (probe.event,),
         )
 
@@ -204,6 +260,45 @@ class CardFacts:
     def _place(self, pci: str, there: Mapping[str, _Place]) -> _Place:
         key = self._state.places.get(place_key(self._node.name, pci), "")
         return there.get(pci) or _Place(pci, "not shown", key)
+
+
+def _last_known(card: Card) -> str:
+    """A card that is not shown any more, by where it was last."""
+    more = [
+        *([] if card.index is None else [f"GPU {card.index}"]),
+        *([] if card.way is None else [f"at {card.way}"]),
+    ]
+    return f"{card.pci} ({', '.join(more)})" if more else card.pci
+
+
+_MENDING: tuple[tuple[tuple[str, ...], str], ...] = (
+    (
+        ("mismatch",),
+        "the driver that is loaded is not the one installed: reboot {node} (or reload the driver)",
+    ),
+    (
+        ("not found", "no such file", "cannot find", "not on the path"),
+        "put the tool on the PATH of non-interactive shells of the user who probes {node}, or "
+        "install it",
+    ),
+    (
+        ("couldn't communicate", "could not communicate", "no driver", "driver is not", "not loaded"),
+        "load the driver on {node}, or install the one for its kernel",
+    ),
+    (("permission", "not permitted"), "let the user who probes {node} open its cards"),
+)  # fmt: skip
+
+
+def mending(said: str, node: str) -> str:
+    """What to do about missing cards, by what the tool said of them."""
+    words = said.lower()
+    for marks, advice in _MENDING:
+        if any(mark in words for mark in marks):
+            return advice.format(node=node) + ", then probe again"
+    return (
+        f"power-cycle {node} and look at its risers; if the card is gone for good, "
+        f"change gpus of {node} in runledger.toml"
+    )
 
 
 def hung_fact(subject: str, what: str, hung: list[Hung], show: dict[str, Any], out: bool) -> Fact:

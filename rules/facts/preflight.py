@@ -9,8 +9,10 @@ from typing import Any
 from ledger.identifiers import node_subject
 from ledger.text import humanize
 from ledger.times import SECOND_US
+from rules.card import Override
 from rules.facts import files
 from rules.facts.budget import budget_fact
+from rules.facts.common import fleet_facts, node_facts
 from rules.facts.evidence import Asked
 from rules.facts.gpus import CardStanding, operator_says
 from rules.facts.node_cards import CardFacts, hung_fact
@@ -18,9 +20,9 @@ from rules.fleet import Node, Step
 from rules.folds.boots import since_boot
 from rules.folds.context import Context
 from rules.folds.identity import place_key
-from rules.folds.incidents import common_cause, share_of
+from rules.ladder import Standing
 from rules.ruleset import Fact, known
-from rules.state import Cleanup, NodeState, Override, Reach, State
+from rules.state import Cleanup, NodeState, Noted, Reach, State
 
 Question = dict[str, Any]
 
@@ -38,6 +40,9 @@ _UNREADABLE = (
 )
 """What is wrong with a scan of a kernel log that could not be read, and what to do."""
 
+_NODE_FAULTS = frozenset({"readonly_fs", "machine_check", "lockup", "storage", "fabric"})
+"""The faults of a node that are told; the others explain jobs at most."""
+
 
 class PreflightFacts:
     """Builds the facts of one preflight; each method is one kind of fact."""
@@ -49,6 +54,7 @@ class PreflightFacts:
         question: Question,
         at_us: int,
         standings: dict[str, CardStanding],
+        climbed: dict[str, Standing],
     ) -> None:
         self.state = state
         self.context = context
@@ -65,6 +71,13 @@ class PreflightFacts:
             self.reachable(node.name) is False and self.sits_out(node.name) is None
             for node in self.nodes
         )
+        self._out = {key for key, each in standings.items() if each.sits_out}
+        self._cards = {
+            node.name: CardFacts(state, context, at_us, node, standings, climbed, self.step_name)
+            for node in self.nodes
+            if self.reachable(node.name) is not False and self.sits_out(node.name) is None
+        }
+        self._dead = sum(cards.dead for cards in self._cards.values())
 
     def node_state(self, name: str) -> NodeState:
         """What is remembered of a node; nothing, where it was never seen."""
@@ -88,16 +101,15 @@ class PreflightFacts:
             yield self._node(node)
             if self.sits_out(node.name) is not None:
                 continue
-            yield from self._common(node)
+            yield from node_facts(
+                self.state, self.context, node, self._out, self.at_us, self._show(node)
+            )
             if self.reachable(node.name) is False:
                 continue
             seen = self.node_state(node.name)
             yield from self._evidence(node)
             yield from self._troubles(node)
-            cards = CardFacts(
-                self.state, self.context, self.at_us, node, self.standings, self.step_name
-            )
-            yield from cards.facts()
+            yield from self._cards[node.name].facts(self._dead)
             if node.ramdisk:
                 yield from files.ramdisk(self._asked, self.step, node.name, seen)
             if node.name != self.context.controller:
@@ -117,6 +129,7 @@ class PreflightFacts:
             self.question.get("seed_count"),
         )
         yield from self._run()
+        yield from fleet_facts(self.state, self._out, self.at_us)
 
     def _question(self) -> Fact:
         asked = {name: self.question.get(name) for name in ("trials", "seed_count")}
@@ -179,51 +192,13 @@ class PreflightFacts:
             "step": self.step_name,
         }
 
-    def _common(self, node: Node) -> Iterator[Fact]:
-        """Many cards of the node failed together, and nobody has reinstated it since."""
-        common = self.node_state(node.name).common
-        if common is None:
-            yield from self._nearly_common(node)
-            return
-        for word in self.state.overrides.get(node_subject(node.name), ()):
-            later = word.when > (common.last_us, common.sequence)
-            if word.action == "reinstate" and later and word.active(self.at_us):
-                return
-        yield Fact(
-            kind="common",
-            subject=node_subject(node.name),
-            features={"cards": common.cards, "share": common.share},
-            show=self._show(node)
-            | {"cards": common.cards, "since": humanize.moment(common.since_us)},
-            evidence=tuple(common.evidence),
-        )
-
-    def _nearly_common(self, node: Node) -> Iterator[Fact]:
-        """A few cards of the node failed together of late: too few for it to be to blame."""
-        seen = self.node_state(node.name)
-        shown = 0 if seen.probe is None else len(seen.probe.gpus)
-        cards = shown if node.gpus is None else node.gpus
-        newest_us = max((each.time_us for each in seen.errors), default=None)
-        if newest_us is None or self.at_us - newest_us >= self.context.incident_gap_us:
-            return
-        if cards and common_cause(seen.errors, cards, self.context):
-            return  # a newer boot ended it, or the node shows fewer cards than it did then
-        failing = len({each.card for each in seen.errors})
-        yield Fact(
-            kind="common",
-            subject=node_subject(node.name),
-            features=known(cards=failing, share=share_of(failing, cards) if cards else None),
-            show=self._show(node),
-            evidence=tuple(each.event for each in seen.errors),
-        )
-
     def _troubles(self, node: Node) -> Iterator[Fact]:
         """What is known against a node that answers, beside its cards and files."""
         seen, subject, show = self.node_state(node.name), node_subject(node.name), self._show(node)
         hung = [each for each in seen.hung if each.pci is None]
         if hung:
             yield hung_fact(subject, node.name, hung, show, out=False)
-        cleanup, smu = seen.cleanup, seen.smu
+        cleanup, scan = seen.cleanup, seen.scan
         if cleanup is not None and since_boot(seen, cleanup.time_us):
             warnings = [each for each in cleanup.warnings if not _of_orphans(each, cleanup)]
             yield Fact(
@@ -233,13 +208,38 @@ class PreflightFacts:
                 show=show | {"warnings": humanize.listed(warnings)},
                 evidence=(cleanup.event,),
             )
-        if smu is not None:
+        if scan is not None and since_boot(seen, scan.time_us, scan.boot):
             yield Fact(
-                kind="node_smu",
+                kind="log",
                 subject=subject,
-                features={"since_boot": since_boot(seen, smu.time_us)},
-                show=show,
-                evidence=(smu.event,),
+                features={"unread": scan.unread},
+                show=show | {"unread": humanize.counted(scan.unread, "line")},
+                evidence=(scan.event,),
+            )
+        smu = {} if seen.smu is None else {"SMU error": seen.smu}
+        for kind, noted in (
+            ("node_smu", smu),
+            ("node_gpu_fault", seen.gpu_faults),
+            ("node_fault", {what.replace("_", " "): held for what, held in seen.faults.items()}),
+        ):
+            yield from self._noted(kind, node, noted)
+
+    def _noted(self, kind: str, node: Node, noted: dict[str, Noted]) -> Iterator[Fact]:
+        """Lines of a node that blame no card: those since its boot."""
+        seen = self.node_state(node.name)
+        counted = {
+            what: held
+            for what, held in sorted(noted.items())
+            if since_boot(seen, held.time_us, held.boot)
+            and (kind != "node_fault" or what.replace(" ", "_") in _NODE_FAULTS)
+        }
+        if noted:
+            yield Fact(
+                kind=kind,
+                subject=node_subject(node.name),
+                features={"since_boot": bool(counted)},
+                show=self._show(node) | {"what": humanize.listed(list(counted))},
+                evidence=tuple(held.event for held in (counted or noted).values()),
             )
 
     # -- evidence ------------------------------------------------------------

@@ -5,14 +5,25 @@ from __future__ import annotations
 from ledger.canonical import canonical, digest
 from ledger.identifiers import normalize_subject
 from ledger.times import SECOND_US
+from rules.causes import CAUSES
 from rules.fleet import Fleet
-from rules.policy import Policy
+from rules.policy import Gpu, Policy
 
 CONTROLLER = ""
 """Name of the controller where no configured node is local."""
 
 _INCIDENTS_KEPT = 16
 """Policies that take a card out after no more incidents than these share their folds."""
+
+
+_FAILURES_KEPT = 32
+"""Of failed jobs that are all alike, so many are remembered where no rule counts more."""
+
+_LEVELS = 16
+"""Beyond so many exclusions, coming back takes no longer."""
+
+_LONGEST_US = 10**18
+"""As good as never."""
 
 
 class FoldSettings:
@@ -28,19 +39,34 @@ class FoldSettings:
         self.configured_gpus = {node.name: node.gpus for node in fleet.nodes}
         local = [node.name for node in fleet.nodes if node.address == "localhost"]
         self.controller = local[0] if local else CONTROLLER
-        self.incident_gap_us = round(gpu.incident_gap_s * SECOND_US)
-        self.window_us = round(gpu.window_s * SECOND_US)
-        self.crash_link_us = round(gpu.crash_link_s * SECOND_US)
-        self.reinstate_after_us = round(gpu.reinstate_after_s * SECOND_US)
+        self.incident_gap_us = _us(gpu.incident_gap_s)
+        self.window_us = _us(gpu.window_s)
+        self.harmless_window_us = _us(gpu.harmless_window_s)
+        self.crash_link_us = _us(gpu.crash_link_s)
         self.reinstate_clean_probes = gpu.reinstate_clean_probes
-        self.explains_us = round(gpu.job_failure_context_s * SECOND_US)
+        self.clean_spans_us = _clean_spans(gpu)
+        self.explains_us = _us(gpu.job_failure_context_s)
         self.incident_faults = frozenset(gpu.incident_faults)
+        self.ambiguous_faults = frozenset(gpu.ambiguous_faults)
+        self.ambiguous_after = gpu.ambiguous_after
+        self.ambiguous_ratio = gpu.ambiguous_ratio
         self.common_cause_share = gpu.common_cause_share
         self.common_cause_min_gpus = gpu.common_cause_min_gpus
+        self.boot_noise_us = _us(gpu.boot_noise_s)
+        self.series_cards = gpu.series_cards
+        self.series_us = _us(gpu.series_s)
+        self.fleet_cause_nodes = gpu.fleet_cause_nodes
+        self.fleet_cause_us = _us(gpu.fleet_cause_s)
+        self.common_traceback_nodes = gpu.common_traceback_nodes
+        self.exclude_after_job_failures = gpu.exclude_after_job_failures
         self.incidents_kept = max(
             gpu.watch_after_incidents, gpu.exclude_after_incidents, _INCIDENTS_KEPT
         )
-        self.job_failures_kept = gpu.watch_after_job_failures
+        self.crashes_kept = max(gpu.exclude_after_crashes, _INCIDENTS_KEPT)
+        self.job_failures_kept = max(
+            gpu.watch_after_job_failures, gpu.exclude_after_job_failures, _FAILURES_KEPT
+        )
+        self.causes_off = frozenset(CAUSES & set(policy.rules.disabled))
         self.trials_kept = policy.preflight.comparable_trials
         self.key = self._key()
 
@@ -68,6 +94,18 @@ class FoldSettings:
         }
         nodes = [[node.name, node.address] for node in self._fleet.nodes]
         return digest(canonical([known, nodes]))
+
+
+def _us(seconds: float) -> int:
+    return round(seconds * SECOND_US)
+
+
+def _clean_spans(gpu: Gpu) -> list[int]:
+    """How long clean looks must span to end the first exclusion, the second, …"""
+    return [
+        _us(min(gpu.reinstate_after_s * gpu.reinstate_growth**before, _LONGEST_US / SECOND_US))
+        for before in range(min(gpu.retire_after_exclusions - 1, _LEVELS))
+    ]
 
 
 class Context(FoldSettings):

@@ -1,4 +1,4 @@
-"""Nodes: reachability, scans, files, clean-ups, and tools that hung."""
+"""Nodes: reachability, scans, files and clean-ups."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from ledger import Event
 from ledger.payloads import (
     CleanupCompleted,
-    CommandHung,
     InputFile,
     InputsChecked,
     KernelLogScanned,
@@ -19,7 +18,7 @@ from ledger.payloads import (
 from rules.folds import boots, jobs, runs
 from rules.folds.context import FoldSettings
 from rules.folds.incidents import mark_crashes
-from rules.state import Cleanup, File, Hung, Mark, Reach, Scan, State
+from rules.state import Cleanup, File, Mark, Reach, Scan, State
 
 
 def ssh_probe(state: State, event: Event, data: SshProbe, settings: FoldSettings) -> None:
@@ -37,6 +36,7 @@ def ssh_probe(state: State, event: Event, data: SshProbe, settings: FoldSettings
     if data.reachable:
         observe_boot(state, event, name, data.boot_id, settings, data.uptime_s)
     else:
+        node.lost_us = event.time_us if node.lost_us is None else node.lost_us
         _lost(state, event, name, event.time_us, settings)
 
 
@@ -50,14 +50,21 @@ def observe_boot(
 ) -> None:
     """Note what an event of any kind says of a node's boot: a node that rebooted was lost."""
     node = state.node(name)
-    if boots.observe(node, event.time_us, event.id, boot_id, uptime_s):
-        assert node.boot is not None
-        _lost(state, event, name, boots.boot_time(node.boot), settings)
+    if not boots.observe(node, event.time_us, event.id, boot_id, uptime_s):
+        return
+    boot = node.boot
+    assert boot is not None
+    started_us = boots.boot_time(boot)
+    for lost_us in (started_us, node.lost_us):
+        if lost_us is not None:
+            mark_crashes(state, name, lost_us, boot.since_us, settings)
+    node.lost_us = None
+    if boot.event == event.id:
+        _lost(state, event, name, started_us, settings)
 
 
 def _lost(state: State, event: Event, name: str, lost_us: int, settings: FoldSettings) -> None:
-    """An event shows that a node was lost: that explains its errors, runs and failed jobs."""
-    mark_crashes(state, name, lost_us, settings)
+    """An event shows that a node was lost: that explains its runs and failed jobs."""
     runs.node_lost(state, name, lost_us, event.id)
     jobs.mark(state, name, Mark(time_us=event.time_us, kind="lost"), settings)
 
@@ -68,7 +75,13 @@ def kernel_log_scanned(
     """How far the kernel log was read, or that it could not be."""
     name = settings.node(data.node)
     observe_boot(state, event, name, data.boot_id, settings)
-    state.node(name).scan = Scan(time_us=event.time_us, event=event.id, readable=data.readable)
+    state.node(name).scan = Scan(
+        time_us=event.time_us,
+        event=event.id,
+        readable=data.readable,
+        boot=data.boot_id,
+        unread=data.unread or 0,
+    )
 
 
 def process_killed(state: State, event: Event, data: ProcessKilled, settings: FoldSettings) -> None:
@@ -76,14 +89,6 @@ def process_killed(state: State, event: Event, data: ProcessKilled, settings: Fo
     name = settings.node(data.node)
     observe_boot(state, event, name, data.boot_id, settings)
     jobs.mark(state, name, Mark(time_us=event.time_us, kind="oom"), settings)
-
-
-def command_hung(state: State, event: Event, data: CommandHung, settings: FoldSettings) -> None:
-    """A tool hung: its card, or the node, is unknown until the next GPU probe."""
-    node = state.node(settings.node(data.node))
-    hung = Hung(event=event.id, command=data.command, timeout_s=data.timeout_s, pci=data.pci)
-    others = [each for each in node.hung if (each.pci, each.command) != (hung.pci, hung.command)]
-    node.hung = [*others, hung]
 
 
 def ramdisk_checked(

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from ledger.payloads import ExclusionsDecided
+from rules.facts.common import fleet_facts
 from rules.facts.gpus import outcome_entry
 from rules.kinds.kind import Decided, Draft, Kind, Question, Stakes, findings
 from rules.ladder import SITS_OUT, worst
@@ -33,7 +34,9 @@ class Exclusions(Kind):
         )
         gpus = [outcome_entry(each, state) for each in ordered]
         verdict = worst(*(each.state for each in ordered))
-        return Draft(verdict, findings(found.fired), {"gpus": gpus})
+        out = {each.key for each in ordered if each.sits_out}
+        fleet = rules.all_fired(fleet_facts(state, out, at_us))
+        return Draft(verdict, findings([*found.fired, *fleet]), {"gpus": gpus})
 
     def effect(self, decided: Decided) -> Any:
         return sorted((gpu["node"], gpu["pci"], gpu["state"]) for gpu in decided.outcome["gpus"])

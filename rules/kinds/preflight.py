@@ -8,12 +8,12 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from ledger.payloads import Finding, PreflightDecided
-from rules.facts.gpus import CardStanding
+from ledger.payloads import Finding, Identifier, PreflightDecided
 from rules.facts.preflight import PreflightFacts
+from rules.folds.identity import place_key
 from rules.kinds.kind import Decided, Draft, Kind, Question, Stakes, findings
 from rules.rulebook import Rulebook
-from rules.ruleset import SEVERITIES, Fact, Severity
+from rules.ruleset import SEVERITIES, Fact, Fired, Severity
 from rules.standings import standings
 from rules.state import State
 
@@ -29,8 +29,8 @@ _VERDICTS: dict[Severity, str] = {"block": "no_go", "unknown": "unknown", "degra
 class PreflightQuestion(msgspec.Struct, frozen=True, kw_only=True):
     """May this step start?"""
 
-    step: str
-    run: str | None = None
+    step: Identifier
+    run: Identifier | None = None
     trials: Amount | None = None
     seed_count: Amount | None = None
 
@@ -43,8 +43,8 @@ class Preflight(Kind):
     question = PreflightQuestion
 
     def judge(self, rules: Rulebook, question: Question, state: State, at_us: int) -> Draft:
-        cards = standings(rules, state, at_us).cards
-        about = PreflightFacts(state, rules.context, question, at_us, cards)
+        placed = standings(rules, state, at_us)
+        about = PreflightFacts(state, rules.context, question, at_us, placed.cards, placed.climbed)
         facts = list(about.facts())
         fired = rules.all_fired(facts)
         found = [_waived(finding, about) for finding in findings(fired)]
@@ -54,7 +54,8 @@ class Preflight(Kind):
             if each.rule.name in ("node_unreachable", "node_excluded")
             or (each.rule.name == "common_cause" and finding.severity == "block")
         }
-        out, bare = _excluded_gpus(facts, cards), _bare_nodes(facts)
+        out = _excluded_gpus(fired, facts, about)
+        bare = _bare_nodes(facts, out)
         usable: list[str] = []
         excluded: list[str] = []
         for node in about.nodes:
@@ -117,21 +118,53 @@ def _waived(finding: Finding, about: PreflightFacts) -> Finding:
 
 
 def _excluded_gpus(
-    facts: Iterable[Fact], standings: dict[str, CardStanding]
+    fired: Iterable[Fired], facts: Iterable[Fact], about: PreflightFacts
 ) -> dict[str, list[dict[str, Any]]]:
-    out: dict[str, list[dict[str, Any]]] = {}
+    """By node, the cards to leave out: those that sit out, do not answer, or need a reset.
+
+    One that is missing has no index, since another may have it now.
+    """
+    cards: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def leave_out(show: dict[str, Any], *, down: bool, missing: bool = False) -> None:
+        place = show["node"], show["pci"]
+        if about.state.places.get(place_key(*place), show["key"]) != show["key"]:
+            return  # another card is there now
+        entry: dict[str, Any] = {"pci": show["pci"]}
+        if show["index"] is not None and not missing:
+            entry["index"] = show["index"]
+        if down:
+            entry["down"] = True
+        cards.setdefault(place, entry | {"reason": show["reason"]})
+
     for fact in facts:
-        if fact.kind == "card" and fact.features["out"]:
-            entry: dict[str, Any] = {"pci": fact.show["pci"]}
-            if fact.show["index"] is not None:
-                entry["index"] = fact.show["index"]
-            entry["reason"] = standings[fact.show["key"]].reason
-            out.setdefault(fact.show["node"], []).append(entry)
-    return {node: sorted(cards, key=lambda each: str(each["pci"])) for node, cards in out.items()}
+        if fact.kind == "card" and (fact.features["out"] or fact.features["down"]):
+            missing = fact.features["state"] == "missing"
+            leave_out(fact.show, down=bool(fact.features["down"]), missing=missing)
+        elif fact.kind == "shortage":
+            for key in fact.show["absent"]:
+                card = about.state.cards[key]
+                show = {"node": card.node, "pci": card.pci, "index": None, "key": key}
+                leave_out(show | {"reason": "is missing"}, down=True)
+    for each in fired:
+        if each.rule.name == "gpu_needs_reset" and each.severity in ("block", "degrade"):
+            leave_out(each.fact.show, down=False)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for (node, _), entry in sorted(cards.items()):
+        found.setdefault(node, []).append(entry)
+    return found
 
 
-def _bare_nodes(facts: Iterable[Fact]) -> set[str]:
-    """The nodes that have cards, every one of which sits out."""
+def _bare_nodes(facts: Iterable[Fact], out: dict[str, list[dict[str, Any]]]) -> set[str]:
+    """The nodes that should have cards, none of which may be used."""
     cards = [fact for fact in facts if fact.kind == "card"]
-    with_one = {fact.show["node"] for fact in cards if not fact.features["out"]}
-    return {fact.show["node"] for fact in cards} - with_one
+    left_out = {(node, card["pci"]) for node, held in out.items() for card in held}
+    with_one = {
+        fact.show["node"] for fact in cards if (fact.show["node"], fact.show["pci"]) not in left_out
+    }
+    empty = {
+        fact.show["node"]
+        for fact in facts
+        if fact.kind == "shortage" and fact.features["shown"] == 0
+    }
+    return ({fact.show["node"] for fact in cards} | empty) - with_one

@@ -67,6 +67,27 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
         "runledger override {subject} reinstate --reason TEXT --by WHO",
     ),
     Rule(
+        name="common_cause",
+        about="series",
+        when=when("cards >= $gpu.series_cards"),
+        severity="block",
+        message="{cards} cards of {node} failed one after another from {since} to {until}: the node "
+        "is to blame, not its cards",
+        remedy="check the power supply, risers and cooling of {node} and reboot it; {looks} clean "
+        "looks over an hour end it, too, or: "
+        "runledger override {subject} reinstate --reason TEXT --by WHO",
+    ),
+    Rule(
+        name="fleet_cause",
+        about="fleet_cause",
+        when=when("nodes >= $gpu.fleet_cause_nodes", "share >= 0.25"),
+        severity="warn",
+        message="cards of {nodes} nodes failed within hours since {since} ({which}): power, heat or "
+        "the network",
+        remedy="find out what these nodes share; what their cards had counts toward no exclusion; "
+        "lift it with: runledger override fleet reinstate --reason TEXT --by WHO",
+    ),
+    Rule(
         name="command_hung",
         about="hung",
         when=when("commands >= 1", "out == false"),
@@ -89,6 +110,31 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
         severity="warn",
         message="{node} logged an SMU error since its boot in a line that names no card",
         remedy="see: runledger events --where type=smu_error,node={node}",
+    ),
+    Rule(
+        name="node_gpu_fault",
+        about="node_gpu_fault",
+        when=when("since_boot == true"),
+        severity="warn",
+        message="{node} logged a fault of a card since its boot in a line that blames none: {what}",
+        remedy="see: runledger events --where type=gpu_fault,node={node}; runledger faults explains "
+        "codes",
+    ),
+    Rule(
+        name="node_fault",
+        about="node_fault",
+        when=when("since_boot == true"),
+        severity="warn",
+        message="{node} logged faults of its own since its boot: {what}",
+        remedy="see: runledger events --where type=node_fault,node={node}",
+    ),
+    Rule(
+        name="log_unread",
+        about="log",
+        when=when("unread >= 1"),
+        severity="warn",
+        message="{unread} of the kernel log of {node} hold words of trouble and could not be placed",
+        remedy="read them on {node}: journalctl -k -b; unread is not clean",
     ),
     Rule(
         name="evidence_missing",
@@ -117,43 +163,88 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="gpu_unresponsive",
         about="card",
-        when=when("state == unresponsive", "out == false"),
+        when=when(
+            "state == unresponsive", "out == false", "dead_cards > $preflight.allow_dead_cards"
+        ),
         severity="block",
-        message="{card} does not respond",
+        message="{card} does not respond{why}",
         remedy=_RESEAT,
+    ),
+    Rule(
+        name="gpu_unresponsive",
+        about="card",
+        when=when(
+            "state == unresponsive", "out == false", "dead_cards <= $preflight.allow_dead_cards"
+        ),
+        severity="degrade",
+        message="{card} does not respond{why}; the policy allows {allowance}",
+        remedy="run without it; later " + _RESEAT,
     ),
     Rule(
         name="gpu_unresponsive",
         about="card",
         when=when("state == unresponsive", "out == true"),
         severity="degrade",
-        message="{card} does not respond; it sits out anyway",
+        message="{card} does not respond{why}; it sits out anyway",
         remedy="nothing for this run; see docs/hardware-issues.md",
     ),
     Rule(
         name="gpu_missing",
         about="card",
-        when=when("state == missing", "out == false"),
+        when=when("state == missing", "out == false", "dead_cards > $preflight.allow_dead_cards"),
         severity="block",
-        message="{card} is missing",
+        message="{card} is missing{why}",
         remedy=_RESEAT,
+    ),
+    Rule(
+        name="gpu_missing",
+        about="card",
+        when=when("state == missing", "out == false", "dead_cards <= $preflight.allow_dead_cards"),
+        severity="degrade",
+        message="{card} is missing{why}; the policy allows {allowance}",
+        remedy="run without it; later " + _RESEAT,
     ),
     Rule(
         name="gpu_missing",
         about="card",
         when=when("state == missing", "out == true"),
         severity="degrade",
-        message="{card} is missing; it sits out anyway",
+        message="{card} is missing{why}; it sits out anyway",
         remedy="nothing for this run; see docs/hardware-issues.md",
     ),
     Rule(
         name="gpu_missing",
         about="shortage",
-        when=when("unexplained >= 1"),
+        when=when("unexplained >= 1", "dead_cards > $preflight.allow_dead_cards"),
         severity="block",
-        message="{node} shows {shown} of {expected} cards{beside}{which}",
-        remedy="power-cycle {node} and look at its risers; if the card is gone for good, "
-        "change gpus of {node} in runledger.toml",
+        message="{node} shows {shown} of {expected} cards{beside}{said}{which}",
+        remedy="{mend}",
+    ),
+    Rule(
+        name="gpu_missing",
+        about="shortage",
+        when=when("unexplained >= 1", "dead_cards <= $preflight.allow_dead_cards"),
+        severity="degrade",
+        message="{node} shows {shown} of {expected} cards{beside}{said}{which}; the policy allows "
+        "{allowance}",
+        remedy="run without it; later {mend}",
+    ),
+    Rule(
+        name="gpu_needs_reset",
+        about="reset",
+        when=when("asked_s >= 0", "out == false"),
+        severity="$preflight.needs_reset",
+        message="{card} needs a reset: {asked}",
+        remedy="{do}; a reset that succeeds, a newer boot of {node} or a person ends it: "
+        "runledger override {subject} reinstate --reason TEXT --by WHO",
+    ),
+    Rule(
+        name="gpu_needs_reset",
+        about="reset",
+        when=when("asked_s >= 0", "out == true"),
+        severity="warn",
+        message="{card} needs a reset: {asked}; it sits out anyway",
+        remedy="nothing for this run; later {do}",
     ),
     Rule(
         name="gpu_unknown",

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ledger.payloads import DecisionPayload, Finding
-from rules.kinds import PREFLIGHT, Draft, Kind
+from rules.kinds import PREFLIGHT, Draft, Kind, question_problems
 from rules.kinds.preflight import no_node
 from runledger.config.session import Session, Time
 from runledger.deciding.decisions import OWN_FAILURE, Decider
@@ -56,7 +56,13 @@ class LiveDecisions:
     def preflight(
         self, question: dict[str, Any], *, at: Time, as_of: int | None
     ) -> DecisionPayload:
-        """A preflight, which is ``unknown`` and says why where we fail ourselves."""
+        """A preflight, which is ``unknown`` and says why where we fail ourselves.
+
+        Raises `BadInput` for what is no question.
+        """
+        problems = question_problems(PREFLIGHT.name, question, "preflight")
+        if problems:
+            raise BadInput("\n".join(problems))
         try:
             return self.decide(PREFLIGHT, question, at=at, as_of=as_of)
         except RunledgerError:

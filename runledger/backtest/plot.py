@@ -1,15 +1,24 @@
-"""A sweep as a picture: what each value of a key would have caught, and cost."""
+"""A sweep as a picture: what each value of a key, or pair of two, would have prevented and cost.
+
+Every panel has one axis, and it begins at zero. What nobody knows is drawn as a range.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
-from runledger.backtest.scoring import Backtest
+from ledger.new_files import replaced
+from runledger.backtest.measures import MEASURES, Measure
+from runledger.backtest.ranges import range_text
+from runledger.backtest.scores import Backtest, Scores
+from runledger.backtest.sweep import Sweep
 from runledger.errors import BadInput, MissingExtra
 
 # Okabe and Ito's palette, told apart by colour-blind people; markers differ, too.
-_BLUE, _ORANGE, _GREY = "#0072b2", "#d55e00", "#777777"
+_BLUE, _ORANGE, _GREEN, _GREY = "#0072b2", "#d55e00", "#009e73", "#777777"
 
 
 def check_drawable(path: Path) -> None:
@@ -20,43 +29,83 @@ def check_drawable(path: Path) -> None:
         raise MissingExtra("--plot", "matplotlib", "plot")
 
 
-def plot(result: Backtest, key: str, path: Path) -> None:
-    """Draw the sweep of a key; the file's suffix says in which format."""
+def plot(result: Backtest, sweeps: Sequence[Sweep], path: Path) -> None:
+    """Draw a sweep of one key, or the map of two; the file's suffix says in which format.
+
+    The file appears whole or not at all.
+    """
     check_drawable(path)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    values = [each.policy.rpartition("=")[2] for each in result.policies]
-    at = list(range(len(values)))
-    figure = Figure(figsize=(9, 6.5), layout="constrained")
+    one = len(sweeps) == 1
+    columns, rows = (1, len(MEASURES)) if one else (2, len(MEASURES) // 2)
+    size = (9, 10) if one else _map_size(sweeps)
+    figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
-    runs, cards = figure.subplots(2, 1)
-    runs.set_title("Runs", loc="left", fontsize=11)
-    _line(runs, at, [each.preflight.blocked_failures for each in result.policies],
-          "foreseeable failures blocked", _BLUE, "o-")  # fmt: skip
-    _line(runs, at, [each.preflight.blocked_successes for each in result.policies],
-          "successes blocked", _ORANGE, "s--")  # fmt: skip
-    runs.set_ylabel("runs")
-    cards.set_title("Cards", loc="left", fontsize=11)
-    _line(cards, at, [each.exclusions.spared for each in result.policies],
-          "incidents while sitting out", _BLUE, "o-")  # fmt: skip
-    cards.set_ylabel("incidents")
-    hours = cards.twinx()
-    _line(hours, at, [each.exclusions.healthy_hours for each in result.policies],
-          "healthy GPU-hours sat out", _ORANGE, "s--")  # fmt: skip
-    _line(hours, at, [each.exclusions.censored_hours for each in result.policies],
-          "censored GPU-hours", _GREY, "^:")  # fmt: skip
-    hours.set_ylabel("GPU-hours")
-    for axes in (runs, cards):
-        axes.set_xticks(at, values)
-        axes.margins(y=0.15)
-        axes.spines[["top"]].set_visible(False)
-    runs.legend(loc="best", frameon=False)
-    lines = [*cards.get_lines(), *hours.get_lines()]
-    cards.legend(lines, [str(line.get_label()) for line in lines], loc="best", frameon=False)
-    cards.set_xlabel(key)
-    figure.savefig(path)
+    figure.suptitle(_title(result, sweeps), fontsize=11)
+    panels = figure.subplots(rows, columns, sharex=one).flatten()
+    swept = [each for each in result.policies if each.settings]
+    for axes, measure in zip(panels, MEASURES, strict=True):
+        axes.set_title(f"{measure.title} ({measure.unit})", loc="left", fontsize=10)
+        (_line if one else _map)(axes, swept, sweeps, measure)
+    if one:
+        panels[-1].set_xlabel(sweeps[0].key)
+    with replaced(path) as unfinished:
+        figure.savefig(unfinished, format=path.suffix[1:])
 
 
-def _line(axes: object, x: list[int], y: list[float], label: str, colour: str, style: str) -> None:
-    axes.plot(x, y, style, color=colour, label=label, markersize=6)  # type: ignore[attr-defined]
+def _title(result: Backtest, sweeps: Sequence[Sweep]) -> str:
+    keys = " and ".join(sweep.key for sweep in sweeps)
+    since, until = result.since[:10], result.until[:10]
+    return (
+        f"{keys}: what would have been\n{result.decisions:,} decisions and {result.runs:,} runs, "
+        f"{since} to {until}; from what is sure to what is possible"
+    )
+
+
+def _line(axes: Any, swept: Sequence[Scores], sweeps: Sequence[Sweep], measure: Measure) -> None:
+    at = list(range(len(swept)))
+    ranges = [measure.of(each) for each in swept]
+    colour, marker = (_BLUE, "o") if measure.good else (_ORANGE, "s")
+    lows, highs = [each.low for each in ranges], [each.high for each in ranges]
+    axes.fill_between(at, lows, highs, color=colour, alpha=0.2, linewidth=0)
+    axes.plot(at, lows, marker + "-", color=colour, markersize=5, label="sure")
+    axes.plot(at, highs, marker + ":", color=colour, markersize=5, mfc="white", label="possible")
+    axes.set_xticks(at, sweeps[0].values)
+    axes.set_ylim(0, max(1.0, 1.12 * max(highs)))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color=_GREY, alpha=0.2)
+    axes.legend(loc="best", frameon=False, fontsize=8)
+
+
+def _map_size(sweeps: Sequence[Sweep]) -> tuple[float, float]:
+    across, up = (len(sweep.values) for sweep in sweeps)
+    return max(10.0, 2.4 + 1.7 * across), max(7.0, 2.4 + 0.9 * up)
+
+
+def _map(axes: Any, swept: Sequence[Scores], sweeps: Sequence[Sweep], measure: Measure) -> None:
+    across, up = sweeps
+    ranges = [measure.of(each) for each in swept]
+    grid = [
+        [ranges[x * len(up.values) + y] for x in range(len(across.values))]
+        for y in range(len(up.values))
+    ]
+    middles = [[each.middle for each in row] for row in grid]
+    most = max(1.0, *(each for row in middles for each in row))
+    picture = axes.imshow(
+        middles, origin="lower", aspect="auto", vmin=0, vmax=most,
+        cmap="Blues" if measure.good else "Oranges",
+    )  # fmt: skip
+    for y, row in enumerate(grid):
+        for x, each in enumerate(row):
+            dark = each.middle > 0.6 * most
+            axes.text(
+                x, y, range_text(each), ha="center", va="center", fontsize=8,
+                color="white" if dark else "black",
+            )  # fmt: skip
+    axes.set_xticks(range(len(across.values)), across.values)
+    axes.set_yticks(range(len(up.values)), up.values)
+    axes.set_xlabel(across.key)
+    axes.set_ylabel(up.key)
+    axes.figure.colorbar(picture, ax=axes, label="middle of the range", shrink=0.9)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from ledger.payloads import (
     GpuFault,
     InputFile,
     InputsChecked,
+    JobFailedWithTraceback,
     PreflightDecided,
     RamdiskChecked,
     RamdiskFile,
@@ -22,9 +24,11 @@ from ledger.payloads import (
     SurvivorsCounted,
 )
 from ledger.times import SECOND_US
+from rules.causes import WEIGHING, says
 from rules.fleet import Fleet, Step
 from rules.fold import without_superseded
 from rules.kinds import MAY_START
+from runledger.backtest.ranges import NONE, Range
 
 _TYPES = (
     "run_started",
@@ -33,6 +37,7 @@ _TYPES = (
     "ssh_probe",
     "ramdisk_checked",
     "inputs_checked",
+    JobFailedWithTraceback.event_type,
     PreflightDecided.event_type,
     *KERNEL_TYPES,
 )
@@ -44,7 +49,8 @@ class RunRecord(msgspec.Struct, kw_only=True):
     ``fate``: ``succeeded``, ``failed``, ``censored`` (blocked, and never
     started) or ``unknown`` (it never ended, as far as anyone wrote down).
     ``causes`` are what was seen to go wrong with it and had shown before it
-    started; ``later`` what had not.
+    started; ``later`` what had not. ``cards`` are those that failed meanwhile, by node
+    and PCI address. ``start`` is the event that tells of its start.
     """
 
     id: str
@@ -58,8 +64,20 @@ class RunRecord(msgspec.Struct, kw_only=True):
     survivors: int | None = None
     nodes: tuple[str, ...] | None = None
     preflight: PreflightDecided | None = None
+    start: Event | None = None
     causes: set[str] = set()
     later: set[str] = set()
+    cards: set[tuple[str, str]] = set()
+
+    def kept_off(self, out: Container[tuple[str, str]]) -> Range:
+        """Whether it would not have failed without some cards.
+
+        Surely where they are all that was seen to go wrong; perhaps where they are part of it.
+        """
+        if self.fate != "failed" or not any(card in out for card in self.cards):
+            return NONE
+        all_of_it = self.causes | self.later == {"gpu"} and all(card in out for card in self.cards)
+        return NONE.plus(sure=all_of_it, perhaps=not all_of_it)
 
     @property
     def hours(self) -> float:
@@ -79,8 +97,8 @@ class _Seen:
     def take(self, data: Any) -> None:
         if isinstance(data, SshProbe):
             self.lost[self._fleet.resolve(data.node)] = not data.reachable
-        elif isinstance(data, SmuError | GpuFault) and data.pci:
-            self.errors.add((self._fleet.resolve(data.node), data.pci))
+        elif (card := _card(data, self._fleet)) is not None:
+            self.errors.add(card)
         elif isinstance(data, RamdiskChecked | InputsChecked):
             for file in data.files:
                 node = "" if data.node is None else self._fleet.resolve(data.node)
@@ -94,6 +112,16 @@ class _Seen:
             return bool(gone)
         step = self._fleet.step(str(name)) or Step()
         return any(file.path in gone for file in (*step.ramdisk, *step.inputs))
+
+
+def _card(data: Any, fleet: Fleet) -> tuple[str, str] | None:
+    """The card that an event speaks against."""
+    if isinstance(data, JobFailedWithTraceback):
+        if says(data.exception, data.message, data.traceback) not in WEIGHING:
+            return None
+    elif not isinstance(data, SmuError | GpuFault):
+        return None
+    return (fleet.resolve(data.node), data.pci) if data.node and data.pci else None
 
 
 def _other(file: RamdiskFile | InputFile) -> bool:
@@ -131,7 +159,7 @@ def run_records(ledger: Ledger, fleet: Fleet) -> list[RunRecord]:
             _ended(runs[event.run], event, data, going.pop(event.run, None))
         else:
             for each in going.values():
-                _blame(each, data, fleet)
+                _blame(each, event, fleet)
             seen.take(data)
     for run in runs.values():
         if run.started_us and run.fate == "unknown" and run.survivors is not None:
@@ -151,7 +179,7 @@ def _asked(runs: dict[str, RunRecord], decision: PreflightDecided) -> None:
 
 def _started(run: RunRecord, event: Event, data: RunStarted, fleet: Fleet) -> None:
     run.fate = "unknown"
-    run.started_us = event.time_us
+    run.start, run.started_us = event, event.time_us
     run.step = event.step
     run.trials, run.seed_count, run.study = data.trials, data.seed_count, data.study
     run.nodes = None if data.nodes is None else tuple(map(fleet.resolve, data.nodes))
@@ -170,16 +198,19 @@ def _going(run: RunRecord, seen: _Seen) -> _Going:
     return _Going(run, mine, frozenset(seen.errors), seen.missing_for(run), over)
 
 
-def _blame(going: _Going, data: Any, fleet: Fleet) -> None:
+def _blame(going: _Going, event: Event, fleet: Fleet) -> None:
     """What is seen while a run goes on is what may end it."""
-    run = going.run
+    run, data = going.run, event.data
+    if event.run not in (None, run.id):
+        return
     node = fleet.resolve(getattr(data, "node", None) or "")
     if run.nodes is not None and node not in run.nodes:
         return
     if isinstance(data, SshProbe) and not data.reachable:
         (run.causes if node in going.lost else run.later).add("node")
-    elif isinstance(data, SmuError | GpuFault) and data.pci:
-        (run.causes if (node, data.pci) in going.errors else run.later).add("gpu")
+    elif (card := _card(data, fleet)) is not None:
+        (run.causes if card in going.errors else run.later).add("gpu")
+        run.cards.add(card)
 
 
 def _ended(run: RunRecord, event: Event, data: RunFinished, going: _Going | None) -> None:

@@ -3,153 +3,167 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import NamedTuple
 
-import msgspec
-
-from ledger import Event, Ledger, new_event
-from ledger.canonical import GENESIS
-from ledger.identifiers import new_event_id
-from ledger.payloads import (
-    AsOf,
-    DecisionPayload,
-    EngineRef,
-    ExclusionsDecided,
-    FleetRef,
-    ParametersDecided,
-    PolicyRef,
-    PreflightDecided,
-)
+from ledger import Event, Filter, Ledger
+from ledger.filters import any_matches
+from ledger.payloads import DecisionPayload, ExclusionsDecided
 from ledger.times import format_time, parse_time
 from rules.decide import Judge
-from rules.kinds import DECIDED_TYPES, MAY_START
-from rules.kinds.preflight import no_node
+from rules.kinds import DECIDED_TYPES
 from rules.policy import Policy, default_policy
-from runledger.backtest.cards import Sitting, incidents, sitting, stretches
+from runledger.backtest.answers import Answers
+from runledger.backtest.best import best_of
+from runledger.backtest.blocks import needless_blocks
+from runledger.backtest.cards import Stretch, sitting, spans, stretches
+from runledger.backtest.condition import Condition, Span, conditions
+from runledger.backtest.numbers import parameters
+from runledger.backtest.ranges import NONE
 from runledger.backtest.runs import RunRecord, run_records
+from runledger.backtest.scores import Backtest, Preflights, Scores, share
+from runledger.backtest.symptoms import Card, History, read_history
+from runledger.backtest.unasked import unasked
 from runledger.config.catalog import Catalog
 from runledger.errors import Missing
 from runledger.replaying.replay import Judges, rerun
-from runledger.version import __version__
 
 
-class Preflights(msgspec.Struct, frozen=True, kw_only=True):
-    """The score of preflights; hours are those of whole runs.
+class Scope(NamedTuple):
+    """What is scored: decisions within a period, and of them those that match a filter.
 
-    ``knowable`` runs failed for a cause that had shown before they started.
-    ``censored`` runs were blocked in reality and have no outcome; runs are
-    ``unsupported`` where no step, no end or no cause is on record.
+    Runs go with the decision that was asked about them; a run that nobody asked about, by the
+    event that tells of its start. What happened before and after tells how it came out.
     """
 
-    runs: int
-    knowable: int
-    blocked_failures: int
-    hours_saved: float
-    unforeseeable: int
-    blocked_unforeseeable: int
-    successes: int
-    blocked_successes: int
-    hours_lost: float
-    censored: int
-    unsupported: int
-    unsupported_share: float
+    since_us: int | None = None
+    until_us: int | None = None
+    where: tuple[Filter, ...] = ()
+
+    def holds(self, event: Event, at_us: int) -> bool:
+        """Whether an event about this time is in it."""
+        return (
+            (self.since_us is None or at_us >= self.since_us)
+            and (self.until_us is None or at_us <= self.until_us)
+            and any_matches(self.where, event)
+        )
 
 
-class Parameters(msgspec.Struct, frozen=True, kw_only=True):
-    """The score of parameters, where what the policy says is what was run next.
-
-    ``worked`` of the ``supported`` found survivors. What was never run is
-    ``unsupported``: nobody knows how it would have done.
-    """
-
-    decisions: int
-    supported: int
-    worked: int
-    unsupported: int
-    unsupported_share: float
+EVERYTHING = Scope()
 
 
-class Scores(msgspec.Struct, frozen=True, kw_only=True):
-    """One policy's scores."""
+class Candidate(NamedTuple):
+    """A policy to score, by the name of its row; ``settings`` are those of a sweep."""
 
-    policy: str
-    preflight: Preflights
-    exclusions: Sitting
-    parameters: Parameters
-
-
-class Backtest(msgspec.Struct, frozen=True, kw_only=True):
-    """All policies over one history."""
-
-    decisions: int
-    runs: int
-    since: str | None
-    until: str | None
-    policies: list[Scores]
+    name: str
+    policy: Policy
+    settings: dict[str, str] = {}  # never changed
 
 
-class _Answers:
-    """What one policy answers to every recorded question."""
+class _Facts(NamedTuple):
+    """What really happened."""
 
-    def __init__(self) -> None:
-        self.blocks: dict[str, bool] = {}
-        self.exclusions: list[ExclusionsDecided] = []
-        self.numbers: dict[str, tuple[int, int]] = {}
-
-    def take(self, answer: DecisionPayload) -> None:
-        outcome = answer.outcome
-        if isinstance(answer, PreflightDecided) and "run" in answer.question:
-            self.blocks[answer.decision] = answer.verdict not in MAY_START
-        elif isinstance(answer, ExclusionsDecided):
-            self.exclusions.append(answer)
-        elif isinstance(answer, ParametersDecided) and "proposal" not in answer.question:
-            self.numbers[answer.decision] = (outcome["trials"], outcome["seed_count"])
+    runs: Sequence[RunRecord]
+    decided: Sequence[Event]
+    history: History
+    known: dict[Card, Condition]
+    sat_out: dict[Card, list[Span]]
+    period: Span
 
 
 def backtest(
     ledger: Ledger,
     catalog: Catalog,
-    policies: Sequence[tuple[str, Policy]],
+    policies: Sequence[Candidate],
+    scope: Scope = EVERYTHING,
     *,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Backtest:
-    """Score policies, each with a name; raises `Missing` where there is nothing to score."""
+    """Score policies; the first of them is the one in force.
+
+    Raises `Missing` where there is nothing to score.
+    """
     judge = catalog.in_force(default_policy(), None)
-    fleet = judge.fleet
-    runs = run_records(ledger, fleet)
-    decided = list(ledger.read(types=DECIDED_TYPES))
-    decided += _unasked(ledger, judge.digests.fleet, runs)
-    if not decided:
-        raise Missing("no decision and no run in this ledger: there is nothing to backtest")
-    arms = [_under(catalog, policy) for _, policy in policies]
-    answers = [_Answers() for _ in policies]
-    really: list[ExclusionsDecided] = []
-    for count, made in enumerate(rerun(ledger, decided, arms), 1):
+    every = list(ledger.read(types=DECIDED_TYPES))
+    decided = [event for event in every if scope.holds(event, _judged_us(event))]
+    runs = _in_scope(run_records(ledger, judge.fleet), decided, scope)
+    put = unasked(ledger, judge.digests.fleet, runs)
+    if not decided and not put:
+        raise Missing(_nothing(scope))
+    answers = [Answers() for _ in policies]
+    arms = [_under(catalog, each.policy) for each in policies]
+    for count, made in enumerate(rerun(ledger, [*decided, *put], arms), 1):
         progress(count)
-        if made and isinstance(made[0].recorded, ExclusionsDecided):
-            really.append(made[0].recorded)
         for each, arm in zip(answers, made, strict=True):
             if arm.replayed is not None:
                 each.take(arm.replayed)
-    times = sorted(parse_time(event.data.as_of.time) for event in decided)  # type: ignore[attr-defined]
-    begun = incidents(ledger, default_policy(), fleet)
-    until_us = max([times[-1], *(at for each in begun.values() for at in each)])
-    sat_out = stretches(really, until_us)
-    scores = [
-        Scores(
-            policy=name,
-            preflight=_preflights(runs, each),
-            exclusions=sitting(stretches(each.exclusions, until_us), sat_out, begun),
-            parameters=_parameters(runs, decided, each),
-        )
-        for (name, _), each in zip(policies, answers, strict=True)
-    ]
+    facts = _facts(ledger, judge, runs, decided, put, every, scope)
+    scores = [_scores(policy, each, facts) for policy, each in zip(policies, answers, strict=True)]
+    times = sorted(map(_judged_us, [*decided, *put]))
     return Backtest(
-        decisions=len(decided),
+        decisions=len(decided) + len(put),
         runs=len(runs),
         since=format_time(times[0]),
         until=format_time(times[-1]),
+        in_force=policies[0].name,
         policies=scores,
+        best=best_of(scores),
+    )
+
+
+def _nothing(scope: Scope) -> str:
+    if scope == EVERYTHING:
+        return "no decision and no run in this ledger: there is nothing to backtest"
+    return "no decision and no run in that period that matches: there is nothing to backtest"
+
+
+def _judged_us(event: Event) -> int:
+    assert isinstance(event.data, DecisionPayload)
+    return parse_time(event.data.as_of.time)
+
+
+def _in_scope(runs: list[RunRecord], decided: list[Event], scope: Scope) -> list[RunRecord]:
+    """The runs that go with the decisions chosen, and the matching ones that nobody asked about."""
+    chosen = {event.data.decision for event in decided}  # type: ignore[attr-defined]
+    return [
+        run
+        for run in runs
+        if (
+            run.preflight.decision in chosen
+            if run.preflight is not None
+            else run.start is not None and scope.holds(run.start, run.started_us)
+        )
+    ]
+
+
+def _facts(
+    ledger: Ledger,
+    judge: Judge,
+    runs: list[RunRecord],
+    decided: list[Event],
+    put: list[Event],
+    every: list[Event],
+    scope: Scope,
+) -> _Facts:
+    history = read_history(ledger, default_policy(), judge.fleet)
+    times = [_judged_us(event) for event in (*decided, *put)]
+    ends = max(times) if scope.until_us is None else scope.until_us
+    until_us = min(max(ends, history.until_us), 2**62 if scope.until_us is None else ends)
+    since_us = -(2**62) if scope.since_us is None else scope.since_us
+    recorded = (event.data for event in every if isinstance(event.data, ExclusionsDecided))
+    sat_out = spans(stretches(recorded, max(until_us, history.until_us)))
+    known = conditions(history, sat_out)
+    return _Facts(runs, decided, history, known, sat_out, (since_us, until_us))
+
+
+def _scores(candidate: Candidate, answers: Answers, facts: _Facts) -> Scores:
+    would = stretches(answers.exclusions, facts.period[1])
+    within_s = candidate.policy.backtest.needless_within_s
+    return Scores(
+        policy=candidate.name,
+        settings=candidate.settings,
+        preflight=_preflights(answers, facts, would, within_s),
+        exclusions=sitting(would, facts.sat_out, facts.history, facts.known, facts.period),
+        parameters=parameters(facts.runs, facts.decided, answers),
     )
 
 
@@ -166,51 +180,25 @@ def _under(catalog: Catalog, policy: Policy) -> Judges:
     return judge
 
 
-def _unasked(ledger: Ledger, fleet: str, runs: Iterable[RunRecord]) -> list[Event]:
-    """The question for each run that started without anyone asking, at the moment it did."""
-    asked: list[Event] = []
-    for run in runs:
-        if run.preflight is not None or not run.started_us or run.step is None:
-            continue
-        question: dict[str, Any] = {"step": run.step, "run": run.id}
-        if run.trials is not None:
-            question["trials"] = run.trials
-        if run.seed_count is not None:
-            question["seed_count"] = run.seed_count
-        run.preflight = _question(ledger, question, run.started_us, fleet)
-        asked.append(
-            new_event(run.preflight, time_us=run.started_us, source="backtest", subject="fleet")
-        )
-    return asked
-
-
-def _question(ledger: Ledger, question: dict[str, Any], at_us: int, fleet: str) -> PreflightDecided:
-    head = ledger.head()
-    return PreflightDecided(
-        decision=new_event_id(),
-        kind="preflight",
-        question=question,
-        as_of=AsOf(sequence=head.sequence, hash=head.hash, time=format_time(at_us)),
-        policy=PolicyRef(name="nobody asked", digest=GENESIS),
-        fleet=FleetRef(digest=fleet),
-        engine=EngineRef(version=__version__, rules=GENESIS),
-        verdict="unknown",
-        findings=(),
-        outcome=no_node(),
-    )
-
-
-def _preflights(runs: Sequence[RunRecord], answers: _Answers) -> Preflights:
+def _preflights(
+    answers: Answers, facts: _Facts, would: list[Stretch], within_s: float
+) -> Preflights:
     knowable: list[tuple[RunRecord, bool]] = []
     unforeseeable: list[tuple[RunRecord, bool]] = []
     successes: list[tuple[RunRecord, bool]] = []
-    censored = unsupported = 0
-    for run in runs:
-        block = None if run.preflight is None else answers.blocks.get(run.preflight.decision)
+    unknown = censored = unsupported = 0
+    kept_off = NONE
+    for run in facts.runs:
+        block = None if run.preflight is None else answers.blocked.get(run.preflight.decision)
+        if run.fate == "failed" and not block:
+            off = run.kept_off(_out_for(run, answers, would))
+            kept_off = kept_off.plus(sure=off.low, perhaps=off.high - off.low)
         if run.fate == "censored":
             censored += 1
+            unknown += bool(block)
         elif block is None or run.fate == "unknown":
             unsupported += 1
+            unknown += bool(block)
         elif run.fate == "succeeded":
             successes.append((run, block))
         elif run.causes:
@@ -219,60 +207,37 @@ def _preflights(runs: Sequence[RunRecord], answers: _Answers) -> Preflights:
             unforeseeable.append((run, block))
         else:
             unsupported += 1
+            unknown += block
+    failed = [*knowable, *unforeseeable]
+    lost = sum(block for _, block in successes)
     return Preflights(
-        runs=len(runs),
+        runs=len(facts.runs),
         knowable=len(knowable),
         blocked_failures=sum(block for _, block in knowable),
         hours_saved=_hours(knowable),
         unforeseeable=len(unforeseeable),
         blocked_unforeseeable=sum(block for _, block in unforeseeable),
+        kept_off=kept_off,
+        prevented=kept_off.plus(sure=sum(block for _, block in failed), perhaps=unknown),
         successes=len(successes),
-        blocked_successes=sum(block for _, block in successes),
+        blocked_successes=lost,
         hours_lost=_hours(successes),
+        lost=NONE.plus(sure=lost, perhaps=unknown),
+        blocks=len(answers.blocks),
+        needless=needless_blocks(answers.blocks, facts.history, facts.known, within_s),
         censored=censored,
         unsupported=unsupported,
-        unsupported_share=_share(unsupported, len(runs)),
+        unsupported_share=share(unsupported, len(facts.runs)),
     )
+
+
+def _out_for(run: RunRecord, answers: Answers, would: list[Stretch]) -> set[Card]:
+    """The cards that a run would have done without."""
+    out = {each.card for each in would if each.from_us <= run.started_us < each.to_us}
+    if run.preflight is not None:
+        out |= answers.without.get(run.preflight.decision, frozenset())
+    return out
 
 
 def _hours(blocked: Iterable[tuple[RunRecord, bool]]) -> float:
     return round(sum(run.hours for run, block in blocked if block), 1)
-
-
-def _share(part: int, whole: int) -> float:
-    return round(part / whole, 3) if whole else 0.0
-
-
-def _parameters(
-    runs: Sequence[RunRecord], decided: Sequence[Event], answers: _Answers
-) -> Parameters:
-    """Compare with the first run of the study that started at or after each decision."""
-    started = sorted((run for run in runs if run.started_us), key=lambda run: run.started_us)
-    asked = supported = worked = 0
-    for event in decided:
-        decision = event.data
-        assert isinstance(decision, DecisionPayload)
-        numbers = answers.numbers.get(decision.decision)
-        if numbers is None:
-            continue
-        asked += 1
-        study = decision.question.get("study")
-        run = next(
-            (
-                run
-                for run in started
-                if run.started_us >= event.time_us and study in (None, run.study)
-            ),
-            None,
-        )
-        if run is None or run.survivors is None or (run.trials, run.seed_count) != numbers:
-            continue
-        supported += 1
-        worked += run.survivors > 0
-    return Parameters(
-        decisions=asked,
-        supported=supported,
-        worked=worked,
-        unsupported=asked - supported,
-        unsupported_share=_share(asked - supported, asked),
-    )

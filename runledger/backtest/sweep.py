@@ -1,11 +1,16 @@
-"""Policies to compare: none at all, and one for each value of a key."""
+"""Policies to compare: none at all, and one for each value of a key, or each pair of two keys."""
 
 from __future__ import annotations
 
+import itertools
+import math
 import re
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from rules.policy import Policy, default_policy, with_settings
 from rules.rulesets import RULE_NAMES
+from runledger.backtest.scoring import Candidate
 from runledger.errors import BadInput
 
 _MOST_VALUES = 100
@@ -17,20 +22,40 @@ def no_rules() -> Policy:
     return with_settings(default_policy(), [f"rules.disabled=[{names}]"])
 
 
-def swept(name: str, policy: Policy, sweep: str) -> list[tuple[str, Policy]]:
-    """A policy for each value in ``KEY=A..B`` (whole numbers) or ``KEY=A,B,C``.
+class Sweep(NamedTuple):
+    """A key of the policy, and the values to try for it, as they are written."""
+
+    key: str
+    values: list[str]
+
+
+def parse_sweep(text: str) -> Sweep:
+    """The sweep in ``KEY=A..B`` (whole numbers) or ``KEY=A,B,C``; raises `BadInput`."""
+    key, equals, values = (part.strip() for part in text.partition("="))
+    if not equals or not key or not values:
+        raise BadInput(f"--sweep {text!r}: write KEY=A..B or KEY=A,B,C")
+    return Sweep(key, _values(text, values))
+
+
+def swept(name: str, policy: Policy, sweeps: Sequence[Sweep]) -> list[Candidate]:
+    """A policy for each value, or for each pair of values of two keys.
 
     Raises `BadInput`, or `rules.policy.InvalidPolicy` for a key or value that
     a policy cannot have.
     """
-    key, equals, values = sweep.partition("=")
-    if not equals or not key or not values:
-        raise BadInput(f"--sweep {sweep!r}: write KEY=A..B or KEY=A,B,C")
+    keys = [sweep.key for sweep in sweeps]
+    if len(sweeps) > 2 or len(set(keys)) < len(keys):
+        raise BadInput("--sweep: give one key, or two different ones for a map")
+    count = math.prod(len(sweep.values) for sweep in sweeps)
+    if count > _MOST_VALUES:
+        raise BadInput(f"--sweep: {count} policies are more than {_MOST_VALUES}; try fewer values")
     found = []
-    for value in _values(sweep, values):
-        setting = f"{key}={value}"
-        found.append((setting if name == "default" else f"{name} {setting}", setting))
-    return [(label, with_settings(policy, [setting])) for label, setting in found]
+    for values in itertools.product(*(sweep.values for sweep in sweeps)):
+        settings = dict(zip(keys, values, strict=True))
+        texts = [f"{key}={value}" for key, value in settings.items()]
+        label = " ".join(texts if name == "default" else [name, *texts])
+        found.append(Candidate(label, with_settings(policy, texts), settings))
+    return found
 
 
 def _values(sweep: str, values: str) -> list[str]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runledger.cli import exits
-from runledger.cli.parser import Commands, command
+from runledger.cli.parser import Commands, command, moment, where
 
 if TYPE_CHECKING:
     from rules.policy import Policy
-    from runledger.backtest import Backtest
+    from runledger.backtest import Candidate, Scope
+    from runledger.backtest.sweep import Sweep
 
 
 def add(commands: Commands) -> None:
@@ -22,30 +23,39 @@ def add(commands: Commands) -> None:
         "score policies against what really happened",
         examples=[
             "runledger backtest --policy strict.toml --policy none",
+            "runledger backtest --since 2026-01-01T00:00:00Z --where step=3",
             "runledger backtest --sweep gpu.exclude_after_incidents=1..4 --plot sweep.svg",
+            "runledger backtest --sweep gpu.exclude_after_incidents=1..3 "
+            "--sweep gpu.window_s=604800,2592000",
         ],
     )
     parser.add_argument(
         "--policy", action="extend", nargs="+", default=[], metavar="FILE", dest="policies",
-        help="a policy to score, or `none` (no rule at all); default: the one in force, and none",
+        help="a policy to score beside the one in force, or `none` (no rule at all); default: none",
     )  # fmt: skip
     parser.add_argument(
         "--set", action="extend", nargs="+", default=[], metavar="KEY=VALUE", dest="settings",
-        help="another value in each of them",
+        help="another value in each of them; of the one in force, where no other is named",
     )  # fmt: skip
     parser.add_argument(
-        "--sweep", metavar="KEY=A..B", help="a policy for each value of a key: A..B, or A,B,C"
-    )
+        "--sweep", action="append", default=[], metavar="KEY=A..B",
+        help="a policy for each value of a key: A..B, or A,B,C; given twice, for each pair",
+    )  # fmt: skip
     parser.add_argument("--plot", metavar="FILE", help="draw the sweep (.svg, .png or .pdf)")
+    parser.add_argument(
+        "--since", type=moment, metavar="TIME", help="score from this time on (RFC 3339)"
+    )
+    parser.add_argument("--until", type=moment, metavar="TIME", help="score up to this time")
+    where(parser, "score only decisions that match, and runs with them")
 
 
 def _backtest(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
-    import msgspec
-
     from runledger.backtest import backtest
     from runledger.backtest.plot import check_drawable, plot
+    from runledger.backtest.sweep import parse_sweep
+    from runledger.cli.backtest_text import show
     from runledger.cli.ledger_options import opened
     from runledger.cli.progress import progress
     from runledger.errors import BadInput
@@ -53,27 +63,46 @@ def _backtest(arguments: argparse.Namespace) -> int:
 
     if arguments.plot and not arguments.sweep:
         raise BadInput("--plot draws a sweep: give --sweep KEY=A..B")
+    if arguments.plot and len(arguments.policies) > 1:
+        raise BadInput("--plot draws the sweep of one policy: give --policy once at most")
     if arguments.plot:
         check_drawable(Path(arguments.plot))
+    sweeps = [parse_sweep(text) for text in arguments.sweep]
+    scope = _scope(arguments)
     with opened(arguments) as runledger, progress("deciding again") as advance:
-        policies = _policies(arguments, runledger.policy)
-        result = backtest(runledger.ledger, runledger.catalog, policies, progress=advance)
+        policies = _policies(arguments, sweeps, runledger.policy)
+        result = backtest(runledger.ledger, runledger.catalog, policies, scope, progress=advance)
     if arguments.plot:
-        plot(result, arguments.sweep.partition("=")[0], Path(arguments.plot))
+        plot(result, sweeps, Path(arguments.plot))
     if arguments.json:
-        shown: dict[str, Any] = msgspec.to_builtins(result)
-        for scores, each in zip(shown["policies"], result.policies, strict=True):
-            scores["exclusions"] = each.exclusions._asdict()
-        print_json(shown)
+        print_json(result.as_json())
     else:
-        _show(result)
+        show(result, sweeps)
     return exits.DONE
 
 
-def _policies(arguments: argparse.Namespace, in_force: Policy) -> list[tuple[str, Policy]]:
+def _scope(arguments: argparse.Namespace) -> Scope:
+    from ledger import parse_filters
+    from ledger.times import parse_time
+    from runledger.backtest import Scope
+    from runledger.errors import BadInput
+
+    since, until = (
+        None if text is None else parse_time(text) for text in (arguments.since, arguments.until)
+    )
+    if since is not None and until is not None and since > until:
+        raise BadInput(f"--since {arguments.since} lies after --until {arguments.until}")
+    return Scope(since, until, parse_filters(arguments.where))
+
+
+def _policies(
+    arguments: argparse.Namespace, sweeps: list[Sweep], in_force: Policy
+) -> list[Candidate]:
+    """The one in force, and those to compare with it."""
     from pathlib import Path
 
     from rules.policy import with_settings
+    from runledger.backtest import Candidate
     from runledger.backtest.sweep import no_rules, swept
     from runledger.cli.whatif_change import read_policy
 
@@ -82,11 +111,13 @@ def _policies(arguments: argparse.Namespace, in_force: Policy) -> list[tuple[str
         if name == "none" and not Path(name).exists():
             named.append(("none", no_rules()))
         else:
-            named.append((Path(name).stem, read_policy(Path(name))))
-    if not named:
-        named = [(in_force.name, in_force)]
-        if not arguments.sweep:
-            named.append(("none", no_rules()))
+            path = Path(name)
+            taken = path.stem in (in_force.name, *(each for each, _ in named))
+            named.append((name if taken else path.stem, read_policy(path)))
+    if not named and (arguments.settings or sweeps):
+        named.append((in_force.name, in_force))
+    if not arguments.policies and not sweeps:
+        named.append(("none", no_rules()))
     if arguments.settings:
         changed = " ".join(arguments.settings)
         named = [
@@ -95,56 +126,7 @@ def _policies(arguments: argparse.Namespace, in_force: Policy) -> list[tuple[str
             else (f"{name} {changed}", with_settings(each, arguments.settings))
             for name, each in named
         ]
-    if arguments.sweep:
-        named = [each for name, policy in named for each in swept(name, policy, arguments.sweep)]
-    return named
-
-
-_ROWS: tuple[tuple[str, str, str], ...] = (
-    ("runs that failed, foreseeably", "preflight", "knowable"),
-    ("  blocked", "preflight", "blocked_failures"),
-    ("  hours saved", "preflight", "hours_saved"),
-    ("runs that failed, unforeseeably", "preflight", "unforeseeable"),
-    ("  blocked", "preflight", "blocked_unforeseeable"),
-    ("runs that succeeded", "preflight", "successes"),
-    ("  blocked", "preflight", "blocked_successes"),
-    ("  hours lost", "preflight", "hours_lost"),
-    ("runs blocked in reality (censored)", "preflight", "censored"),
-    ("runs unsupported", "preflight", "unsupported"),
-    ("  share of all runs", "preflight", "unsupported_share"),
-    ("incidents of cards", "exclusions", "incidents"),
-    ("  while it would sit out", "exclusions", "spared"),
-    ("GPU-hours sat out", "exclusions", "hours_out"),
-    ("  healthy", "exclusions", "healthy_hours"),
-    ("  out in reality, too (censored)", "exclusions", "censored_hours"),
-    ("parameters asked for", "parameters", "decisions"),
-    ("  run as it says", "parameters", "supported"),
-    ("  of these, found survivors", "parameters", "worked"),
-    ("  unsupported", "parameters", "unsupported"),
-    ("  share unsupported", "parameters", "unsupported_share"),
-)
-
-
-def _show(result: Backtest) -> None:
-    from ledger.text.characters import plain
-    from runledger.terminal.output import say, table
-
-    say(
-        plain(
-            f"{result.runs:,} runs and {result.decisions:,} decisions, "
-            f"{result.since} to {result.until}"
-        )
-    )
-    say()
-    rows = [
-        (what, *(_number(getattr(getattr(each, part), name)) for each in result.policies))
-        for what, part, name in _ROWS
-    ]
-    table(("", *(each.policy for each in result.policies)), rows)
-    say()
-    say("A run that was blocked has no outcome: it counts as censored, never as saved.")
-    say("What no event supports is unsupported, and speaks for no policy.")
-
-
-def _number(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.3f}".rstrip("0").rstrip(".")
+    first = Candidate(in_force.name, in_force)
+    if sweeps:
+        return [first, *(one for name, each in named for one in swept(name, each, sweeps))]
+    return [first, *(Candidate(name, each) for name, each in named)]

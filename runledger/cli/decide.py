@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from runledger.cli import exits
-from runledger.cli.parser import Commands, command, count, deciding, moment, scope
+from runledger.cli.parser import Commands, command, count, deciding, moment, name, scope
 
 if TYPE_CHECKING:
     from ledger.payloads import DecisionPayload
@@ -29,9 +29,11 @@ def add(commands: Commands) -> None:
         ],
     )
     parser.add_argument(
-        "--step", required=True, metavar="S", help="the pipeline step, for example 3"
+        "--step", type=name, required=True, metavar="S", help="the pipeline step, for example 3"
     )
-    parser.add_argument("--run", dest="run_id", metavar="ID", help="the run it belongs to")
+    parser.add_argument(
+        "--run", type=name, dest="run_id", metavar="ID", help="the run it belongs to"
+    )
     parser.add_argument("--trials", type=count, metavar="N", help="trials the step will run")
     parser.add_argument("--seed-count", type=count, metavar="N", help="seeds a trial")
     # What is to be mended, a probe finds out.
@@ -132,10 +134,13 @@ def _merging(parser: argparse.ArgumentParser, what: str) -> None:
 
 def narrowing(parser: argparse.ArgumentParser) -> None:
     """The options that say which runs are compared."""
-    parser.add_argument("--study", metavar="NAME", help="runs of this study only")
+    parser.add_argument("--study", type=name, metavar="NAME", help="runs of this study only")
     scope(parser, "runs of this scope only")
     parser.add_argument(
-        "--step", metavar="S", help="warn where the numbers do not fit this step's timeout"
+        "--step",
+        type=name,
+        metavar="S",
+        help="warn where the numbers do not fit this step's timeout",
     )
 
 

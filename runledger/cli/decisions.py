@@ -53,6 +53,7 @@ def add(commands: Commands) -> None:
         examples=[
             "runledger whatif --set gpu.exclude_after_incidents=1",
             "runledger whatif --without type=smu_error,pci=22:00.0 --where step=3",
+            "runledger whatif --policy strict.toml --summary",
         ],
     )
     parser.add_argument("--policy", metavar="FILE", help="another policy")
@@ -79,6 +80,9 @@ def add(commands: Commands) -> None:
     parser.add_argument("--at", type=moment, metavar="TIME", help="judge all of them at this time")
     parser.add_argument("--as-of", type=position, metavar="SEQ", help="on events up to here")
     where(parser, "only decisions that match")
+    parser.add_argument(
+        "--summary", action="store_true", help="a line for each sort of change, with how many"
+    )
     parser.add_argument("--fail-on-change", action="store_true", help="exit 12 on a change")
     parser.add_argument("--junit", metavar="FILE", help="write a report for CI")
 

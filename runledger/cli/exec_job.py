@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from runledger.cli.parser import Commands, command, count
+from runledger.cli.parser import Commands, command, count, name
 
 if TYPE_CHECKING:
     from collectors.jobs import Reporter
@@ -27,12 +27,16 @@ def add(commands: Commands) -> None:
             "runledger exec --timeout 600 --result json:out/7.json -- ssh rig-6600 worker 7",
         ],
     )
-    parser.add_argument("--job", metavar="ID", help="default: the name of the program or script")
-    parser.add_argument("--node", metavar="N", help="the node that the job runs on")
+    parser.add_argument(
+        "--job", type=name, metavar="ID", help="default: the name of the program or script"
+    )
+    parser.add_argument("--node", type=name, metavar="N", help="the node that the job runs on")
     parser.add_argument("--pci", metavar="P", help="the card it uses, for example 0000:22:00.0")
     parser.add_argument("--index", type=count, metavar="I", help="that card's index")
-    parser.add_argument("--run", dest="run_id", metavar="ID", help="the run it belongs to")
-    parser.add_argument("--step", metavar="S", help="the pipeline step")
+    parser.add_argument(
+        "--run", type=name, dest="run_id", metavar="ID", help="the run it belongs to"
+    )
+    parser.add_argument("--step", type=name, metavar="S", help="the pipeline step")
     parser.add_argument(
         "--attempt", type=count, default=1, metavar="N", help="this is the N-th attempt"
     )

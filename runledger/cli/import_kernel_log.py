@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from runledger.cli import exits
-from runledger.cli.parser import Commands, command, moment
+from runledger.cli.parser import Commands, command, moment, name
 
 
 def add_import(sources: Commands) -> None:
@@ -21,7 +21,9 @@ def add_import(sources: Commands) -> None:
         ],
     )
     parser.add_argument("file", metavar="FILE", help="any framing; may be packed (gz, bz2, xz)")
-    parser.add_argument("--node", required=True, metavar="N", help="the machine that wrote it")
+    parser.add_argument(
+        "--node", type=name, required=True, metavar="N", help="the machine that wrote it"
+    )
     parser.add_argument("--boot-id", metavar="B", help="the boot, as in journalctl --list-boots")
     parser.add_argument("--boot-time", type=moment, metavar="T", help="when it booted (RFC 3339)")
     parser.add_argument(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -145,6 +146,18 @@ def moment(text: str) -> str:
         parse_time(text)
     except InvalidTime as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def name(text: str) -> str:
+    """A name of a run, a node, a step: as it stands in events, where it has no control character.
+
+    One that came out of a file with other line ends has a carriage return behind it.
+    """
+    from ledger.text.characters import WITHOUT_CONTROL
+
+    if re.search(WITHOUT_CONTROL, text) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} holds a character that no name has")
     return text
 
 

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from runledger.cli import exits
-from runledger.cli.parser import Commands, command
+from runledger.cli.parser import Commands, command, name
 
 if TYPE_CHECKING:
     from runledger.api.facade import Runledger
@@ -52,7 +52,7 @@ def add(commands: Commands) -> None:
 
 def _nodes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--node", action="extend", nargs="+", metavar="N", dest="nodes",
+        "--node", type=name, action="extend", nargs="+", metavar="N", dest="nodes",
         help="these nodes only; default: all",
     )  # fmt: skip
 

@@ -38,14 +38,16 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument(
         "--limit", type=count, metavar="N",
-        help=f"rows to print at most; default: {_TABLE_ROWS} in a table, else all",
+        help=f"rows to print at most; default: {_TABLE_ROWS} in text, else all",
     )  # fmt: skip
     parser.add_argument(
         "--memory", type=_mib, default=_HEAP_MIB, metavar="MIB",
         help=f"memory it may take; default: {_HEAP_MIB}",
     )  # fmt: skip
     parser.add_argument(
-        "--format", choices=["table", "csv", "json", "ndjson"], help="default: table"
+        "--format",
+        choices=["table", "vertical", "csv", "json", "ndjson"],
+        help="default: table; on a terminal that is too narrow for it, vertical: a line a column",
     )
 
 
@@ -65,7 +67,7 @@ def _query(arguments: argparse.Namespace) -> int:
     format_ = arguments.format or ("json" if arguments.json else "table")
     sql = arguments.sql if arguments.sql != "-" else sys.stdin.read()
     limit = arguments.limit
-    if limit is None and format_ == "table":
+    if limit is None and format_ in ("table", "vertical"):
         limit = _TABLE_ROWS
     budget = Budget(arguments.timeout)
     settings = settings_of(arguments)
@@ -82,10 +84,13 @@ def _query(arguments: argparse.Namespace) -> int:
 
 def _print(rows: Rows, format_: str) -> None:
     from runledger.cli import row_formats as printing
+    from runledger.terminal.output import width
 
     sys.stdout.flush()
     if format_ == "table":
-        printing.print_table(rows, sys.stdout)
+        printing.print_table(rows, sys.stdout, width())
+    elif format_ == "vertical":
+        printing.print_vertical(rows, sys.stdout)
     else:
         writers = {
             "csv": printing.write_csv,

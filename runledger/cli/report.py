@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from runledger.cli import exits
-from runledger.cli.parser import Commands, command, moment
+from runledger.cli.parser import Commands, command, moment, name
 
 
 def add(commands: Commands) -> None:
@@ -24,9 +24,9 @@ def add(commands: Commands) -> None:
     parser.add_argument("--output", metavar="FILE", required=True, help="a new file")
     about = parser.add_mutually_exclusive_group()
     about.add_argument(
-        "--run", dest="run_id", metavar="ID", help="one run, with its nodes while it ran"
+        "--run", type=name, dest="run_id", metavar="ID", help="one run, with its nodes while it ran"
     )
-    about.add_argument("--node", metavar="NAME", help="one node")
+    about.add_argument("--node", type=name, metavar="NAME", help="one node")
     parser.add_argument(
         "--since",
         type=moment,

@@ -1,4 +1,4 @@
-"""Rows of a query as a table for people, or as CSV, JSON or NDJSON for programs.
+"""Rows of a query as a table or blocks for people, or as CSV, JSON or NDJSON for programs.
 
 All are written as the rows come. Bytes are shown in hexadecimal; numbers that
 JSON has no words for are the texts ``"inf"``, ``"-inf"`` and ``"nan"``.
@@ -27,8 +27,11 @@ _SAMPLE = 200
 _PLAIN = frozenset({int, str, float, type(None)})
 
 
-def print_table(rows: Rows, out: TextIO) -> None:
-    """Aligned columns, as wide as the first rows need; longer cells end with an ellipsis."""
+def print_table(rows: Rows, out: TextIO, columns: int | None = None) -> None:
+    """Aligned columns, as wide as the first rows need; longer cells end with an ellipsis.
+
+    Where they are wider than a terminal of so many ``columns``, each row is a block.
+    """
     shown = (tuple(_shown(value) for value in row) for row in rows.rows)
     sample = list(itertools.islice(shown, _SAMPLE))
     headings = tuple(plain(name) for name in rows.columns)
@@ -37,6 +40,9 @@ def print_table(rows: Rows, out: TextIO) -> None:
         min(limit, max(map(width_of, column)))
         for limit, column in zip(most, zip(headings, *sample, strict=True), strict=True)
     ]
+    if columns is not None and sample and sum(widths) + 2 * (len(widths) - 1) > columns:
+        _blocks(headings, itertools.chain(sample, shown), out)
+        return
     total = 0
     for row in itertools.chain([headings], sample, shown):
         cells = [
@@ -48,17 +54,49 @@ def print_table(rows: Rows, out: TextIO) -> None:
         out.write("(no rows)\n")
 
 
+def print_vertical(rows: Rows, out: TextIO) -> None:
+    """A block a row, a line a column; nothing is cut but what is longer than a page."""
+    shown = (tuple(_shown(value) for value in row) for row in rows.rows)
+    _blocks(tuple(plain(name) for name in rows.columns), shown, out)
+
+
+def _blocks(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]], out: TextIO) -> None:
+    width = max(map(width_of, headings))
+    number = 0
+    for number, row in enumerate(rows, 1):
+        out.write(f"-- row {number}\n")
+        for heading, cell in zip(headings, row, strict=True):
+            out.write(f"{padded(heading, width)}  {cell}".rstrip() + "\n")
+    if number == 0:
+        out.write("(no rows)\n")
+
+
 def _shown(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, str | bytes) and len(value) > _LOOKED_AT:
         return f"{plain(presented(value[:_LOOKED_AT]))}…"
-    return plain(presented(value))
+    value = presented(value)
+    return _rounded(value) if isinstance(value, float) else plain(value)
+
+
+def _rounded(value: float) -> str:
+    """A number to a digit that people look at; CSV and JSON have all of them.
+
+    >>> [_rounded(each) for each in (0.1 + 0.2, 1234.56789, 50.0, 0.000123456, 1e-9, 1e300)]
+    ['0.3', '1234.568', '50', '0.0001235', '1e-09', '1e+300']
+    """
+    if not math.isfinite(value) or abs(value) >= 1e15:
+        return str(value)
+    return f"{value:.4g}" if abs(value) < 1 else f"{value:.3f}".rstrip("0").rstrip(".")
 
 
 def write_csv(rows: Rows, out: BinaryIO) -> None:
-    """RFC 4180 with a heading; text that a spreadsheet would run is prefixed with ``'``."""
-    writer = csv_writer(out)
+    """CSV with a heading; text that a spreadsheet would run is prefixed with ``'``.
+
+    Lines end as a shell has them.
+    """
+    writer = csv_writer(out, ends="\n")
     writer.writerow([safe_cell(name) for name in rows.columns])
     writer.writerows(
         [safe_cell(value if type(value) in _PLAIN else presented(value)) for value in row]

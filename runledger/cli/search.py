@@ -7,7 +7,7 @@ from typing import Any
 
 from runledger.cli import exits
 from runledger.cli.decide import narrowing
-from runledger.cli.parser import Commands, command, count, deciding, moment, scope, sentence
+from runledger.cli.parser import Commands, command, count, deciding, moment, name, scope, sentence
 
 
 def add(commands: Commands) -> None:
@@ -73,7 +73,9 @@ def _add_study(commands: Commands) -> None:
 
 
 def _searched(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--study", required=True, metavar="NAME", help="the study's name")
+    parser.add_argument(
+        "--study", type=name, required=True, metavar="NAME", help="the study's name"
+    )
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--space", metavar="FILE", help="the program's space as JSON")
     source.add_argument("--storage", metavar="STORAGE", help="the Optuna storage it is in")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from ledger import Event, InvalidEvents, parse_filters, parse_ndjson
 from ledger.input_files import open_lines, read_text
@@ -14,6 +17,7 @@ from runledger.cli.ledger_options import opened
 from runledger.cli.progress import progress
 from runledger.errors import BadInput
 from runledger.kinds import SHOWN
+from runledger.replaying.summary import grouped
 from runledger.replaying.whatif import Change, WhatIf, changed_json, what_if
 from runledger.terminal.output import print_json, talk
 from runledger.terminal.whatif_text import changed_reasons, show_whatif
@@ -35,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         print_json(
             {
                 "decisions": result.decisions,
-                "changed": [changed_json(each) for each in result.changed],
+                **_changes(result, summary=arguments.summary),
                 "drifted": result.drifted,
                 "problems": result.problems,
                 "left_out": result.left_out,
@@ -44,8 +48,15 @@ def run(arguments: argparse.Namespace) -> int:
             }
         )
     else:
-        show_whatif(result)
+        show_whatif(result, summary=arguments.summary)
     return exits.DRIFT if arguments.fail_on_change and result.changed else exits.DONE
+
+
+def _changes(result: WhatIf, *, summary: bool) -> dict[str, Any]:
+    if not summary:
+        return {"changed": [changed_json(each) for each in result.changed]}
+    groups = msgspec.to_builtins(grouped(result.changed))
+    return {"changes": len(result.changed), "groups": groups}
 
 
 def _junit(path: Path, result: WhatIf, decided: list[Event]) -> None:

@@ -37,7 +37,7 @@ def excerpt(
     by_node: dict[str, list[dict[str, Any]]] = {}
     unplaced: list[dict[str, Any]] = []
     for gpu in gpus:
-        if gpu["state"] not in SITS_OUT:
+        if not must_be_left_out(gpu):
             continue
         if gpu.get("index") is None or gpu.get("gone"):
             unplaced.append(gpu)
@@ -55,6 +55,11 @@ def excerpt(
             }
         )
     return found, unplaced
+
+
+def must_be_left_out(gpu: dict[str, Any]) -> bool:
+    """Whether a card of an exclusions decision is out, does not answer, or needs a reset first."""
+    return gpu["state"] in SITS_OUT or bool(gpu.get("down") or gpu.get("needs_reset"))
 
 
 class Merged(NamedTuple):

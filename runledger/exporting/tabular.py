@@ -79,9 +79,13 @@ class _Utf8:
         self._out.write(text.encode())
 
 
-def csv_writer(out: BinaryIO) -> Any:
-    """A `csv.writer` of RFC 4180 in UTF-8 on ``out``, which stays open whatever happens."""
-    return csv.writer(_Utf8(out), lineterminator="\r\n")
+def csv_writer(out: BinaryIO, ends: str = "\r\n") -> Any:
+    """A `csv.writer` of RFC 4180 in UTF-8 on ``out``, which stays open whatever happens.
+
+    ``ends`` is what ends a line: what a shell reads has no carriage return there, which
+    it would take for a part of the last cell; spreadsheets take either.
+    """
+    return csv.writer(_Utf8(out), lineterminator=ends)
 
 
 def write_parquet(

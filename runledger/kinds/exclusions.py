@@ -58,6 +58,17 @@ class ShownExclusions(Shown):
         gpus = decided.outcome["gpus"]
         return ", ".join(f"{gpu['node']} {gpu['pci']} {gpu['state']}" for gpu in gpus) or _NO_CARD
 
+    def changes(self, before: Decided, after: Decided) -> list[str]:
+        old, new = (
+            {(gpu["node"], gpu["pci"]): gpu["state"] for gpu in each.outcome["gpus"]}
+            for each in (before, after)
+        )
+        return [
+            f"{node} {pci}: {old.get((node, pci), 'ok')} → {new.get((node, pci), 'ok')}"
+            for node, pci in sorted({*old, *new})
+            if old.get((node, pci)) != new.get((node, pci))
+        ]
+
     def answer(self, decided: Decided) -> str:
         return self.effect(decided)
 

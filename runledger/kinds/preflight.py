@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ledger.payloads import DecisionPayload
@@ -57,6 +57,16 @@ class ShownPreflight(Shown):
             f"; without {', '.join(left_out)}" if left_out else ""
         )
 
+    def changes(self, before: Decided, after: Decided) -> list[str]:
+        lines = [f"{before.verdict} → {after.verdict}"] if before.verdict != after.verdict else []
+        for what, verb in (("nodes", "uses"), ("excluded_nodes", "leaves out")):
+            lines += _came_and_went(before.outcome[what], after.outcome[what], verb)
+        old, new = (
+            [f"{node} {pci}" for node, pci in cards_to_skip(each.outcome)]
+            for each in (before, after)
+        )
+        return lines + _came_and_went(old, new, "leaves out")
+
     def result(self, outcome: dict[str, Any]) -> str:
         said = [f"usable: {', '.join(outcome.get('nodes', ())) or 'no node'}"]
         if outcome.get("excluded_nodes"):
@@ -70,3 +80,9 @@ class ShownPreflight(Shown):
         if field == "excluded_gpus":
             return {node: [card["pci"] for card in cards] for node, cards in value.items()}
         return super().expected(field, value)
+
+
+def _came_and_went(old: Sequence[str], new: Sequence[str], verb: str) -> list[str]:
+    """``leaves out rig`` for what is new, ``no longer leaves out rig`` for what is gone."""
+    came = [f"{verb} {each}" for each in new if each not in old]
+    return came + [f"no longer {verb} {each}" for each in old if each not in new]

@@ -83,6 +83,10 @@ class Shown(ABC):
     def effect(self, decided: Decided) -> str:
         """What a decision does, in one line: where two of them are compared."""
 
+    def changes(self, before: Decided, after: Decided) -> list[str]:
+        """What differs between two effects, a line each, so that like ones can be counted."""
+        return [f"{self.effect(before)} → {self.effect(after)}"]
+
     def answer(self, decided: Decided) -> str:
         """What it says in the first place, in one line."""
         return decided.verdict

@@ -269,18 +269,18 @@ def _incidents(
                     "pci": standing.card.pci,
                     "since": format_time(incident.time_us),
                     "errors": incident.errors,
-                    "crash": incident.crash,
+                    "crash": bool(incident.crashes),
                     "going_on": at_us - incident.last_us < gap_us,
                     "event": name(incident.event),
                 },
             )
-            for incident in standing.standing.counting
+            for incident in standing.standing.held
         ]
     for node_name, node in state.nodes.items():
-        if node.common is not None:
-            entry = {"kind": "common_cause", "node": name(node_name), "cards": node.common.cards}
-            since_us = node.common.since_us
-            found.append((since_us, {**entry, "since": format_time(since_us)}))
+        for cause in (node.common, node.series):
+            if cause is not None:
+                entry = {"kind": "common_cause", "node": name(node_name), "cards": cause.cards}
+                found.append((cause.since_us, {**entry, "since": format_time(cause.since_us)}))
         if node.reach is not None and not node.reach.reachable:
             entry = {"kind": "node_unreachable", "node": name(node_name)}
             since_us = node.reach.time_us
@@ -295,7 +295,7 @@ def _exclusions(judge: Judge, state: State, at_us: int) -> list[dict[str, Any]]:
         {
             "node": name(gpu["node"]),
             "pci": gpu["pci"],
-            **{key: gpu[key] for key in ("index", "gone") if key in gpu},
+            **{key: gpu[key] for key in ("index", "gone", "down", "needs_reset") if key in gpu},
             "state": gpu["state"],
             "since": gpu["since"],
             "reason": untrusted(gpu["reason"]),

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree
 
+from ledger.new_files import replaced
 from ledger.text.characters import xml_text
 
 
@@ -38,9 +39,5 @@ def write_junit(path: Path, suite: str, cases: Iterable[Case]) -> None:
         errors=str(sum(each.find("error") is not None for each in elements)),
     )
     root.extend(elements)
-    part = path.with_name(f".{path.name}.part")
-    try:
+    with replaced(path) as part:
         ElementTree.ElementTree(root).write(part, encoding="utf-8", xml_declaration=True)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from ledger.times import parse_time
 from rules.kinds import KINDS
 
 _HOUR_US = 3_600_000_000
-_STANDS_FOR_US = 24 * _HOUR_US
+STANDS_FOR_US = 24 * _HOUR_US
 """An exclusion decision speaks until the next one, but for a day at most."""
 
 
@@ -39,7 +39,7 @@ class Totals:
         in_order = sorted(self._out, key=lambda each: each[0])
         hours = {"before": 0.0, "after": 0.0}
         for (since_us, before, after), (until_us, *_) in pairwise(in_order):
-            stood_h = min(until_us - since_us, _STANDS_FOR_US) / _HOUR_US
+            stood_h = min(until_us - since_us, STANDS_FOR_US) / _HOUR_US
             hours["before"] += stood_h * before
             hours["after"] += stood_h * after
         return {arm: round(each, 1) for arm, each in hours.items()}

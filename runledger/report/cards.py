@@ -166,8 +166,9 @@ class CardMap:
                 row = self._row(card.node, card.pci)
                 row.index = card.index if row.index is None else row.index
                 cell = self._cell(card.node, card.pci)
-                if SHOWN.index(standing.state) >= SHOWN.index(cell.ladder):
-                    cell.ladder, cell.reason = standing.state, standing.reason
+                state = "unresponsive" if standing.state == "down" else standing.state
+                if SHOWN.index(state) >= SHOWN.index(cell.ladder):
+                    cell.ladder, cell.reason = state, standing.reason
         self._sampled_us = self.end_us
         self._samples_left = max(0, self._samples_left - 1)
         if self._sampled_us == self._column_end_us:

@@ -168,6 +168,10 @@ class Collected:
         self._mark(event, node or "", "override", f"{data.action} {data.subject} by {data.by}")
         self._moment(event, "override", gist(event))
 
+    def _repair(self, event: Event, data: Any, node: str | None) -> None:
+        self._mark(event, node or "", "override", f"{data.subject} repaired by {data.by}")
+        self._moment(event, "override", gist(event))
+
     def _run(self, event: Event, data: Any, node: str | None) -> None:
         self._moment(event, event.type, gist(event), f"run/{event.run or '?'}")
 
@@ -211,6 +215,7 @@ _HANDLERS: dict[str, _Handler] = {
     "command_hung": Collected._fault,
     "job_failed_with_traceback": Collected._failed,
     "override_set": Collected._override,
+    "repair_done": Collected._repair,
     "run_started": Collected._run,
     "run_finished": Collected._run,
     "survivors_counted": Collected._run,

@@ -71,6 +71,11 @@ def _override(data: Any) -> str:
     return f"{data.action}{until}, by {data.by}: {data.reason}"
 
 
+def _repair(data: Any) -> str:
+    swapped = ", swapped" if data.swapped else ""
+    return f"repaired: found {data.found}{swapped}, by {data.by}: {data.reason}"
+
+
 def _proposal(data: Any) -> str:
     return f"{data.proposer} asked for {size(data.trials, data.seed_count)}: {data.rationale}"
 
@@ -104,6 +109,7 @@ _TELL: dict[str, Callable[[Any], str]] = {
     "step_started": lambda data: "began",
     "step_finished": _finished,
     "override_set": _override,
+    "repair_done": _repair,
     "parameters_proposed": _proposal,
     "history_redacted": lambda data: (
         f"history without secrets, from a ledger whose head was {data.sequence:,}"

@@ -170,11 +170,12 @@ def _newest(ledger: Ledger, now_us: int, but: tuple[str, ...]) -> int:
 
 
 def _run(ledger: Ledger, fleet: Fleet, run: str, head: int) -> Selection:
-    mine = list(ledger.read(where=_exactly(f"run={run}"), upto=head))
+    mine = _events_of(ledger, run, head)
     if not mine:
-        mine = list(ledger.read(where=_exactly(f"subject=run/{run}"), upto=head))
-    if not mine:
-        raise Missing(f"no event of run {run!r} in this ledger: see `runledger events`")
+        meant = run.strip()
+        hint = f"did you mean {meant!r}" if meant != run and _events_of(ledger, meant, head) else ""
+        hint = hint or "see `runledger events`"
+        raise Missing(f"no event of run {run!r} in this ledger: {hint}")
     happened = [each for each in mine if not isinstance(each.data, DecisionPayload)] or mine
     since_us = min(each.time_us for each in happened)
     until_us = max(each.time_us for each in happened)
@@ -199,9 +200,15 @@ def _run(ledger: Ledger, fleet: Fleet, run: str, head: int) -> Selection:
     )
 
 
-def _exactly(text: str) -> tuple[Filter, ...]:
-    """A filter on one key; a value that a filter cannot spell matches nothing."""
+def _events_of(ledger: Ledger, run: str, head: int) -> list[Event]:
+    """The events of the run of exactly this name: a filter would trim it, and take ``*``."""
+    found = ledger.read(where=_exactly(run), upto=head) if run.strip() else ()
+    return [event for event in found if event.run == run]
+
+
+def _exactly(run: str) -> tuple[Filter, ...]:
+    """Filters that find the events of a run, and perhaps some more."""
     try:
-        return parse_filters([text])
+        return parse_filters([f"run={run}", f"subject=run/{run}"])
     except InvalidFilter as error:
         raise BadInput(f"{error}: a run is named by its id alone") from None

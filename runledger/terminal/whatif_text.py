@@ -6,24 +6,20 @@ from typing import Any
 
 from ledger.payloads import DecisionPayload, Finding
 from ledger.text.characters import plain
-from ledger.text.humanize import counted
+from ledger.text.humanize import counted, to_the_second
 from runledger.kinds import SHOWN
+from runledger.replaying.summary import grouped
 from runledger.replaying.whatif import WhatIf
-from runledger.terminal.output import colour, say
+from runledger.terminal.output import colour, say, table
 
 
-def show_whatif(result: WhatIf) -> None:
-    """The result as a diff for people."""
+def show_whatif(result: WhatIf, *, summary: bool = False) -> None:
+    """The result as a diff for people; with ``summary``, a line for each sort of change."""
     say(f"{len(result.changed):,} of {counted(result.decisions, 'decision')} would change")
-    for changed in result.changed:
-        before, after = changed.before, changed.after
-        say("")
-        say(colour(plain(f"{before.kind} {changed.decision}  {before.as_of.time}"), "strong"))
-        effect = SHOWN[before.kind].effect
-        say(colour(plain(f"- {effect(before)}"), "bad"))
-        say(colour(plain(f"+ {effect(after)}"), "good"))
-        for line in changed_reasons(before, after):
-            say(plain(f"  {line}"))
+    if summary:
+        _groups(result)
+    else:
+        _differences(result)
     if result.changed:
         _totals(result.totals)
     if result.drifted:
@@ -34,6 +30,34 @@ def show_whatif(result: WhatIf) -> None:
         )
     for id, problem in result.problems.items():
         say(plain(f"{id} could not be made again: {problem}"))
+
+
+def _groups(result: WhatIf) -> None:
+    if not result.changed:
+        return
+    say("")
+    table(
+        ("KIND", "DECISIONS", "FIRST", "LAST", "EXAMPLE", "CHANGE"),
+        [
+            (
+                each.kind, f"{each.decisions:,}", to_the_second(each.first),
+                to_the_second(each.last), each.example, each.change,
+            )
+            for each in grouped(result.changed)
+        ],
+    )  # fmt: skip
+
+
+def _differences(result: WhatIf) -> None:
+    for changed in result.changed:
+        before, after = changed.before, changed.after
+        say("")
+        say(colour(plain(f"{before.kind} {changed.decision}  {before.as_of.time}"), "strong"))
+        effect = SHOWN[before.kind].effect
+        say(colour(plain(f"- {effect(before)}"), "bad"))
+        say(colour(plain(f"+ {effect(after)}"), "good"))
+        for line in changed_reasons(before, after):
+            say(plain(f"  {line}"))
 
 
 def changed_reasons(before: DecisionPayload, after: DecisionPayload) -> list[str]:

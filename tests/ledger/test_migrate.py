@@ -118,7 +118,7 @@ def _at_schema(location: str, revision: str) -> Head:
         config.set_main_option("script_location", str(ROOT / "migrations"))
         config.attributes["connection"] = connection
         alembic.command.upgrade(config, revision)
-    with Ledger(backend, clock=lambda: NIGHT_US) as opened:
+    with Ledger(lambda *, create: backend, clock=lambda: NIGHT_US) as opened:
         return opened.append(sample_events(30)).head
 
 

@@ -19,6 +19,7 @@ Place = tuple[str, str]
 Finding = tuple[str, str, str]
 """Rule, severity, subject."""
 
+_SILENT = ("unresponsive", "missing")
 _WORST_FIRST = {"block": "no_go", "unknown": "unknown", "degrade": "degraded"}
 
 
@@ -73,6 +74,7 @@ class Recomputed:
         for name in blamed:
             self._say("common_cause", "block", f"node/{name}")
         gone: dict[str, list[str]] = {}
+        self.dead = sum(len(self._dead(node)) for node in here)
         for node in here:
             self._evidence(node.name)
             self._troubles(node.name)
@@ -88,7 +90,7 @@ class Recomputed:
         blocked = {
             node for node in blamed if ("common_cause", "block", f"node/{node}") in self.findings
         }
-        bare = {node.name for node in here if self._is_bare(node.name)}
+        bare = {node.name for node in here if self._is_bare(node, gone[node.name])}
         left_out = {node.name for node in (*operator, *lost)} | blocked | bare
         if left_out == {node.name for node in wanted}:
             self._say("no_usable_node", "block", "fleet")
@@ -204,17 +206,54 @@ class Recomputed:
             and event.data in self._words(f"node/{node.name}")
             and event.data.action == "reinstate"
         ]
-        return any(
-            self._since_boot(node.name, error)
-            and (error.time_us, error.sequence) > max(words, default=(0, 0))
-            for error in self._common_errors(node)
-        )
+        errors = [
+            error for error in self._common_errors(node) if self._since_boot(node.name, error)
+        ]
+        if not errors or self._looked_well_since(node, errors[-1]):
+            return False
+        return (errors[-1].time_us, errors[-1].sequence) > max(words, default=(0, 0))
 
-    def _is_bare(self, node: str) -> bool:
-        """Whether the node has cards, and every one of them sits out."""
-        probe = self._newest(node, "gpu_probe")
-        cards = [] if probe is None else [gpu.pci for gpu in probe.data.gpus]
-        return bool(cards) and all((node, pci) in self.out for pci in cards)
+    def _looked_well_since(self, node: Node, error: Event) -> bool:
+        """Whether looks over an hour showed all cards ok that do not sit out."""
+        looks: list[tuple[int, set[str]]] = []
+        for probe, missed in self._looks(node):
+            if (probe.time_us, probe.sequence) > (error.time_us, error.sequence):
+                data: Any = probe.data
+                bad = {gpu.pci for gpu in data.gpus if gpu.state != "ok"} | set(missed)
+                looks.append((probe.time_us, bad))
+        least = self.policy.gpu.reinstate_clean_probes
+        for end in range(len(looks)):
+            start = end
+            while start > 0 and looks[start - 1][1] == looks[end][1]:
+                start -= 1
+            long = looks[end][0] - looks[start][0] >= 3600 * SECOND_US
+            out = all((node.name, pci) in self.out for pci in looks[end][1])
+            if long and end - start + 1 >= least and out:
+                return True
+        return False
+
+    def _looks(self, node: Node) -> Iterator[tuple[Event, list[str]]]:
+        """Each look at a node, with the cards that it misses of those shown before."""
+        shown_before: list[str] = []
+        missed: list[str] = []
+        for probe in self._of(node.name, "gpu_probe"):
+            data: Any = probe.data
+            shown = [gpu.pci for gpu in data.gpus]
+            known = dict.fromkeys([*missed, *shown_before])
+            missed = [pci for pci in known if pci not in shown]
+            expected = node.gpus if node.gpus is not None else data.expected
+            if expected is not None and len(shown) >= expected:
+                missed = []
+            yield probe, missed
+            shown_before = shown
+
+    def _is_bare(self, node: Node, left_out: list[str]) -> bool:
+        """Whether the node should have cards, and none of them may be used."""
+        shown, short = self._shown(node)
+        hidden = self._hidden(node)
+        if not shown and not hidden:
+            return short > 0
+        return all(pci in left_out for pci in shown)
 
     def _evidence(self, node: str) -> None:
         for what in self.policy.preflight.required_evidence:
@@ -251,21 +290,124 @@ class Recomputed:
                 self._say("command_hung", "unknown", about)
         if probe is None:
             return []
-        shown = {gpu.pci: gpu.state for gpu in probe.data.gpus}
+        shown, short = self._shown(node)
+        hidden = self._hidden(node)
+        allowed = self.dead <= self.policy.preflight.allow_dead_cards
         for pci, state in shown.items():
-            self._card(node, pci, state)
-        expected = node.gpus if node.gpus is not None else probe.data.expected
-        short = 0 if expected is None else expected - len(shown)
-        hidden = [
-            pci
-            for place, pci in self.out
-            if short > 0 and place == name and pci not in shown and not self._is_gone(node, pci)
-        ]
+            self._card(node, pci, state, allowed)
         for pci in hidden:
             self._say("gpu_missing", "degrade", f"gpu/{name}/{pci}")
+        left = {pci for pci in shown if (name, pci) in self.out or shown[pci] in _SILENT}
+        left |= set(hidden) | set(self._asking(node, [*shown, *hidden]))
         if short > len(hidden):
-            self._say("gpu_missing", "block", f"node/{name}")
-        return sorted([*hidden, *(pci for pci in shown if (name, pci) in self.out)])
+            self._say("gpu_missing", "degrade" if allowed else "block", f"node/{name}")
+            *_, (_, missed) = self._looks(node)
+            absent = [pci for pci in missed if pci not in hidden]
+            left |= set(absent if len(absent) <= short - len(hidden) else ())
+        return sorted(left)
+
+    def _shown(self, node: Node) -> tuple[dict[str, str], int]:
+        """The cards that the newest look shows, with their states, and how many it lacks."""
+        probe = self._newest(node.name, "gpu_probe")
+        if probe is None:
+            return {}, 0
+        shown = {gpu.pci: gpu.state for gpu in probe.data.gpus}
+        expected = node.gpus if node.gpus is not None else probe.data.expected
+        return shown, 0 if expected is None else max(0, expected - len(shown))
+
+    def _hidden(self, node: Node) -> list[str]:
+        """Cards that sit out and are among the missing."""
+        shown, short = self._shown(node)
+        return [
+            pci
+            for place, pci in self.out
+            if short > 0
+            and place == node.name
+            and pci not in shown
+            and not self._is_gone(node, pci)
+        ]
+
+    def _dead(self, node: Node) -> list[str]:
+        """The cards of a node that do not answer, or are missing, and do not sit out."""
+        shown, short = self._shown(node)
+        silent = [
+            pci for pci in shown if shown[pci] in _SILENT and (node.name, pci) not in self.out
+        ]
+        return [*silent, *[""] * max(0, short - len(self._hidden(node)))]
+
+    def _asking(self, node: Node, cards: list[str]) -> Iterator[str]:
+        """The cards that were lost since the node's boot, and of which nobody said they are back."""
+        for pci in cards:
+            lost = [
+                each
+                for each in self._of(node.name, "gpu_fault")
+                if each.data.pci == pci and each.data.fault == "device_lost"
+            ]
+            words = [
+                (event.time_us, event.sequence)
+                for event in self.events
+                if event.type == "override_set"
+                and event.data in self._words(f"gpu/{node.name}/{pci}")
+                and event.data.action == "reinstate"
+            ]
+            if not lost or not self._since_boot(node.name, lost[-1]):
+                continue
+            if max(words, default=(0, 0)) > (lost[-1].time_us, lost[-1].sequence):
+                continue
+            out = (node.name, pci) in self.out
+            severity = "warn" if out else "degrade"
+            self._say("gpu_needs_reset", severity, f"gpu/{node.name}/{pci}")
+            if not out:
+                yield pci
+
+    def _losses(self, node: Node) -> Iterator[tuple[Event, str]]:
+        """Each look that shows a card lost, by nothing that had shown before."""
+        up: dict[str, Event] = {}
+        silent: set[str] = set()
+        for look, missed in self._looks(node):
+            data: Any = look.data
+            shown = {gpu.pci: gpu.state for gpu in data.gpus}
+            expected = node.gpus if node.gpus is not None else data.expected
+            enough = expected is None or len(missed) > expected - len(shown)
+            down = [pci for pci in shown if shown[pci] in _SILENT]
+            lost = [
+                pci
+                for pci in dict.fromkeys([*down, *([] if enough else missed)])
+                if pci in up and pci not in silent
+            ]
+            silent |= set(lost)
+            then = self._as_of(look)
+            total = len(shown) if node.gpus is None else node.gpus
+            gpu = self.policy.gpu
+            many = total and len(lost) >= max(
+                gpu.common_cause_min_gpus, gpu.common_cause_share * total
+            )
+            for pci in [] if many else lost:
+                if not then.explained(node, pci, up[pci]):
+                    yield look, pci
+            for pci in shown:
+                if shown[pci] == "ok":
+                    up[pci] = look
+                    silent.discard(pci)
+
+    def _as_of(self, event: Event) -> Recomputed:
+        """What was known when an event came."""
+        when = event.time_us, event.sequence
+        known = [each for each in self.events if (each.time_us, each.sequence) <= when]
+        return Recomputed(known, self.fleet, self.policy, self.question, event.time_us, self.out)
+
+    def explained(self, node: Node, pci: str, shown_ok: Event) -> bool:
+        """Whether an error after a look, of the card or of so many, told that it was lost."""
+        common = self._common_errors(node)
+        going_on = [each for each in common if self._since_boot(node.name, each)]
+        own = [
+            each
+            for each in self._errors(node.name)
+            if each.data.pci == pci and each.id not in {error.id for error in common}
+        ]
+        if going_on and self._looked_well_since(node, going_on[-1]):
+            going_on = []
+        return any(each.time_us > shown_ok.time_us for each in [*own, *going_on[-1:]])
 
     def _is_gone(self, node: Node, pci: str) -> bool:
         """Whether a probe has missed a card shown before, and shown as many as there should be."""
@@ -279,19 +421,19 @@ class Recomputed:
                 gone = True
         return gone
 
-    def _card(self, node: Node, pci: str, state: str) -> None:
+    def _card(self, node: Node, pci: str, state: str, allowed: bool) -> None:
         about, out = f"gpu/{node.name}/{pci}", (node.name, pci) in self.out
         if out and state != "missing":
             self._say("gpu_excluded", "degrade", about)
-        if state in ("unresponsive", "missing"):
-            self._say(f"gpu_{state}", "degrade" if out else "block", about)
+        if state in _SILENT:
+            self._say(f"gpu_{state}", "degrade" if out or allowed else "block", about)
         if state == "unknown" and not out:
             self._say("gpu_unknown", "unknown", about)
         common = {error.id for error in self._common_errors(node)}
         mine = [each for each in self._errors(node.name) if each.data.pci == pci]
-        if state == "ok" and any(
-            each.id not in common and self._since_boot(node.name, each) for each in mine
-        ):
+        own = [each for each in mine if each.id not in common]
+        own += [look for look, lost in self._losses(node) if lost == pci]
+        if state == "ok" and any(self._since_boot(node.name, each) for each in own):
             self._say("smu_error_since_boot", "warn", about)
 
     # -- files ---------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 
 from ledger.payloads import GpuFault, GpuProbe, JobFailedWithTraceback, ProbedGpu
@@ -31,14 +33,32 @@ def test_an_error_exactly_the_gap_later_opens_a_new_incident(gap: int, state: st
     assert Story().error(0).error(gap).state(at=H) == state
 
 
-def test_incidents_count_within_the_window_only() -> None:
-    assert Story().error(0).error(30 * D).state(at=30 * D) == "watch"
-    assert Story().error(0).error(30 * D - 1).state(at=30 * D) == "excluded"
+def test_an_incident_that_harmed_nothing_counts_for_a_fortnight() -> None:
+    assert Story().error(0).error(14 * D).state(at=14 * D) == "watch"
+    assert Story().error(0).error(14 * D - 1).state(at=14 * D) == "excluded"
 
 
-def test_watch_lapses_with_the_window_and_exclusion_does_not() -> None:
-    assert Story().error(0).state(at=30 * D - 1) == "watch"
-    assert Story().error(0).state(at=30 * D) == "ok"
+def test_one_that_took_a_job_or_its_node_down_counts_for_a_month() -> None:
+    crash = Story().ssh(at=-H, boot_id="b1").error(0).ssh(at=5 * M, boot_id="b2", uptime_s=60)
+    failure = failed(Story().error(0), 5 * M, "f", "HIP error: hardware exception")
+    for story in (crash, failure):
+        events = list(story.events)
+        assert story.error(30 * D).state(at=30 * D) == "watch"
+        story.events = events
+        assert story.error(30 * D - 1).state(at=30 * D) == "excluded"
+
+
+def test_clean_looks_between_incidents_do_not_make_them_forgotten() -> None:
+    story = Story().error(0)
+    for hours in range(2, 13 * 24, 6):
+        story.probe(at=hours * H)
+    assert story.state(at=13 * D) == "watch"
+    assert story.error(13 * D).state(at=13 * D) == "excluded"
+
+
+def test_watch_lapses_when_no_incident_counts_and_exclusion_does_not() -> None:
+    assert Story().error(0).state(at=14 * D - 1) == "watch"
+    assert Story().error(0).state(at=14 * D) == "ok"
     assert Story().error(0).error(H).state(at=300 * D) == "excluded"
 
 
@@ -50,55 +70,97 @@ def test_some_faults_count_as_incidents_and_others_do_not() -> None:
     assert Story().add(ring).state(2, M, 'gpu.incident_faults=["ring_timeout"]') == "watch"
 
 
-def test_clean_probes_over_a_day_bring_a_card_back_to_watch() -> None:
-    story = Story().error(0).error(H)
-    for hours in (2, 14, 25):
-        story.probe(at=hours * H)
-    assert story.state(at=25 * H) == "excluded"
-    assert story.probe(at=26 * H).state(at=26 * H) == "watch"
+def clean(story: Story, since: int, days: float) -> int:
+    """Looks every twelve hours that show all cards ok, over so many days; returns the last."""
+    at = since
+    while at < since + days * D:
+        story.probe(at=at)
+        at += 12 * H
+    story.probe(at=since + round(days * D))
+    return since + round(days * D)
 
 
-def test_earlier_incidents_no_longer_count_after_reinstatement() -> None:
+def test_a_fortnight_of_clean_looks_brings_a_card_back_to_watch() -> None:
     story = Story().error(0).error(H)
-    for hours in (2, 14, 26):
-        story.probe(at=hours * H)
+    back = clean(story, 2 * H, 14)
+    assert story.state(at=back - 1) == "excluded"
+    assert story.state(at=back) == "watch"
+
+
+def test_few_looks_bring_nothing_back_however_far_apart() -> None:
+    story = Story().error(0).error(H).probe(at=2 * H).probe(at=20 * D)
+    assert story.state(at=20 * D) == "excluded"
+    assert story.probe(at=21 * D).state(at=21 * D) == "watch"
+
+
+def test_each_exclusion_takes_twice_as_long_to_come_back_from() -> None:
+    story = Story().error(0).error(H)
+    back = clean(story, 2 * H, 14)
+    story.error(back + H)
+    again = clean(story, back + 2 * H, 28)
+    assert story.state(at=again - 12 * H) == "excluded"
+    assert story.state(at=again) == "watch"
+
+
+def test_a_card_that_came_back_is_on_probation_for_a_month() -> None:
+    for later, state in ((30 * D - 1, "excluded"), (30 * D, "watch")):
+        story = Story().error(0).error(H)
+        back = clean(story, 2 * H, 14)
+        assert story.error(back + later).state(at=back + later) == state
+
+
+def test_what_brings_a_card_back_is_said_with_how_much_of_it_is_left() -> None:
+    story = Story().error(0).error(H)
+    clean(story, 2 * H, 3)
+    (finding,) = story.decide("exclusions", {}, 4 * D).findings
+    assert "14 days of clean looks (at least 3), 11 days to go" in finding.remedy
+
+
+def test_after_a_persons_word_earlier_incidents_no_longer_count_and_there_is_no_probation() -> None:
+    story = Story().error(0).error(H).override(f"gpu/rig/{pci(2)}", "reinstate", 2 * H)
     assert story.error(27 * H).state(at=28 * H) == "watch"
     assert story.error(29 * H).state(at=30 * H) == "excluded"
 
 
+def test_a_persons_word_on_a_watched_card_makes_it_ok() -> None:
+    story = Story().error(0).override(f"gpu/rig/{pci(2)}", "reinstate", 2 * H)
+    assert story.state(at=2 * H) == "ok"
+    assert story.error(3 * H).state(at=3 * H) == "watch"
+
+
 @pytest.mark.parametrize("state", ["unresponsive", "unknown", "missing"])
-def test_another_state_between_clean_probes_starts_the_count_anew(state: str) -> None:
-    story = Story().error(0).error(H).probe(at=2 * H)
-    story.probe(at=14 * H, states=("ok", "ok", state, "ok"))
-    assert story.probe(at=26 * H).probe(at=27 * H).state(at=27 * H) == "excluded"
-
-
-def test_an_incident_between_clean_probes_starts_the_count_anew() -> None:
-    story = Story().error(0).error(H).probe(at=2 * H).error(14 * H).probe(at=15 * H)
-    assert story.probe(at=26 * H).probe(at=27 * H).state(at=27 * H) == "excluded"
-
-
-def test_clean_probes_take_a_watched_card_off_the_list() -> None:
-    story = Story().error(0)
-    for hours in (2, 14, 26):
-        story.probe(at=hours * H)
-    assert story.state(at=26 * H) == "ok"
-
-
-def test_a_card_out_for_longer_than_the_window_comes_back_on_watch() -> None:
+def test_another_state_between_clean_looks_starts_the_count_anew(state: str) -> None:
     story = Story().error(0).error(H)
-    for hours in (0, 12, 24):
-        story.probe(at=40 * D + hours * H)
-    assert story.state(at=41 * D) == "watch"
-    assert story.state(at=72 * D) == "ok"
+    at = clean(story, 2 * H, 7)
+    story.probe(at=at + H, states=("ok", "ok", state, "ok"))
+    at = clean(story, at + 2 * H, 13.9)
+    assert story.state(at=at) == "excluded"
+
+
+def test_an_incident_between_clean_looks_starts_the_count_anew() -> None:
+    story = Story().error(0).error(H)
+    at = clean(story, 2 * H, 7)
+    at = clean(story.error(at + H), at + 2 * H, 13.9)
+    assert story.state(at=at) == "excluded"
+
+
+def test_clean_looks_take_no_watched_card_off_the_list() -> None:
+    story = Story().error(0)
+    at = clean(story, 2 * H, 13)
+    assert story.state(at=at) == "watch"
+
+
+def test_a_card_that_came_back_is_watched_for_one_window() -> None:
+    story = Story().error(0).error(H)
+    at = clean(story, 40 * D, 14)
+    assert story.state(at=at + 30 * D - 1) == "watch"
+    assert story.state(at=at + 30 * D) == "ok"
 
 
 def exclude(story: Story, at: int) -> int:
-    """Two incidents, then clean probes that bring the card back; returns when it is back."""
-    story.error(at).error(at + H)
-    for hours in (2, 14, 26):
-        story.probe(at=at + hours * H)
-    return at + 27 * H
+    """Two incidents, then a person's word that brings the card back; returns when it is back."""
+    story.error(at).error(at + H).override(f"gpu/rig/{pci(2)}", "reinstate", at + 2 * H)
+    return at + 3 * H
 
 
 def test_from_the_third_exclusion_on_a_card_is_retired_and_only_a_person_brings_it_back() -> None:
@@ -106,11 +168,21 @@ def test_from_the_third_exclusion_on_a_card_is_retired_and_only_a_person_brings_
     at = exclude(story, exclude(story, 0))
     story.error(at).error(at + H)
     assert story.state(at=at + 2 * H) == "retire"
-    for hours in (2, 14, 26, 40, 60):
-        story.probe(at=at + hours * H)
-    assert story.state(at=at + 61 * H) == "retire"
-    story.override(f"gpu/rig/{pci(2)}", "reinstate", at + 62 * H)
-    assert story.state(at=at + 62 * H) == "watch"
+    at = clean(story, at + 2 * H, 100)
+    assert story.state(at=at) == "retire"
+    story.override(f"gpu/rig/{pci(2)}", "reinstate", at + H)
+    assert story.state(at=at + H) == "watch"
+
+
+def test_a_retired_card_that_looks_well_for_a_month_may_have_been_swapped() -> None:
+    story = Story()
+    at = exclude(story, exclude(story, 0))
+    story.error(at).error(at + H)
+    last = clean(story, at + 2 * H, 30)
+    rules = found(story.decide("exclusions", {}, last))
+    assert ("retired_but_clean", "info") in rules
+    assert ("retired_but_clean", "info") not in found(story.decide("exclusions", {}, last - 12 * H))
+    assert story.state(at=last) == "retire"
 
 
 def test_an_operator_may_watch_exclude_and_retire_until_an_expiry() -> None:
@@ -154,27 +226,12 @@ def test_a_waiver_does_not_put_a_card_back() -> None:
     assert ("gpu_excluded", "degrade") in found(story.preflight())
 
 
-def test_clean_probes_end_the_watch_that_an_operators_reinstatement_leads_to() -> None:
+def test_the_watch_that_a_persons_word_leads_to_lasts_for_one_window() -> None:
     subject = f"gpu/rig/{pci(2)}"
     story = Story().override(subject, "exclude", 0).override(subject, "reinstate", H)
-    assert story.state(at=H) == "watch"
-    for hours in (2, 14, 26):
-        story.probe(at=hours * H)
-    assert story.state(at=26 * H) == "ok"
-
-
-def test_clean_probes_before_a_person_brought_a_retired_card_back_do_not_use_up_those_after() -> (
-    None
-):
-    story = Story().error(0).error(H)
-    for day in range(1, 5):
-        for hours in (2, 14, 26):
-            story.probe(at=day * 2 * D + hours * H)
-    story.override(f"gpu/rig/{pci(2)}", "reinstate", 12 * D)
-    assert story.state(2, 12 * D, "gpu.retire_after_exclusions=1") == "watch"
-    for hours in (2, 14, 26):
-        story.probe(at=12 * D + hours * H)
-    assert story.state(2, 14 * D, "gpu.retire_after_exclusions=1") == "ok"
+    clean(story, 2 * H, 15)
+    assert story.state(at=30 * D + H - 1) == "watch"
+    assert story.state(at=30 * D + H) == "ok"
 
 
 def test_of_one_time_the_order_of_the_ledger_decides() -> None:
@@ -183,12 +240,12 @@ def test_of_one_time_the_order_of_the_ledger_decides() -> None:
     assert Story().error(0).override(subject, "reinstate", 0).state(at=0) == "ok"
 
 
-def test_a_watch_names_the_incidents_that_the_window_still_holds() -> None:
-    story = Story().error(0).error(20 * D)
+def test_a_watch_names_the_incidents_that_still_count() -> None:
+    story = Story().error(0).error(10 * D)
     keys = ("gpu.watch_after_incidents=2", "gpu.exclude_after_incidents=3")
-    (entry,) = story.decide("exclusions", {}, 20 * D, *keys).outcome["gpus"]
+    (entry,) = story.decide("exclusions", {}, 10 * D, *keys).outcome["gpus"]
     assert entry["evidence"] == [event.id for event in story.events]
-    (entry,) = story.decide("exclusions", {}, 35 * D, *keys).outcome["gpus"]
+    (entry,) = story.decide("exclusions", {}, 15 * D, *keys).outcome["gpus"]
     assert entry["evidence"] == [story.events[1].id]
     assert entry["reason"].startswith("1 incident:")
 
@@ -232,22 +289,65 @@ def test_an_entry_says_where_since_when_and_why() -> None:
     assert "SMU response_ff" in entry["reason"]
 
 
-def test_a_node_lost_soon_after_an_error_makes_the_incident_a_crash() -> None:
-    story = Story().error(0).ssh(at=900 * S, reachable=False, error="timeout")
-    (entry,) = story.decide("exclusions", {}, H).outcome["gpus"]
-    assert "crash" in entry["reason"]
-    story = Story().error(0).ssh(at=901 * S, reachable=False, error="timeout")
-    (entry,) = story.decide("exclusions", {}, H).outcome["gpus"]
-    assert "crash" not in entry["reason"]
+def reason(story: Story, at: int = D) -> str:
+    (entry,) = story.decide("exclusions", {}, at).outcome["gpus"]
+    return str(entry["reason"])
 
 
-def test_each_incident_shortly_before_a_node_was_lost_was_a_crash() -> None:
-    story = Story().error(0).error(650 * S).ssh(at=800 * S, reachable=False, error="timeout")
-    (entry,) = story.decide("exclusions", {}, H).outcome["gpus"]
-    assert "2 of them crashes" in entry["reason"]
-    story = Story().error(0).error(650 * S).ssh(at=901 * S, reachable=False, error="timeout")
-    (entry,) = story.decide("exclusions", {}, H).outcome["gpus"]
-    assert "1 of them a crash" in entry["reason"]
+@pytest.mark.parametrize(("later", "is_crash"), [(900 * S, True), (901 * S, False)])
+def test_a_newer_boot_or_a_loss_that_ends_in_one_makes_the_incident_a_crash(
+    later: int, is_crash: bool
+) -> None:
+    story = Story().ssh(at=-H, boot_id="b1").error(0)
+    rebooted = deepcopy(story).ssh(at=5 * H, boot_id="b2", uptime_s=(5 * H - later) / S)
+    lost = story.ssh(at=later, reachable=False, error="timeout").ssh(at=9 * H, boot_id="b2")
+    for each in (rebooted, lost):
+        assert ("the node went down" in reason(each)) == is_crash
+
+
+def test_a_lost_connection_with_the_same_boot_afterwards_is_no_crash() -> None:
+    story = Story().ssh(at=-H, boot_id="b1").error(0)
+    story.ssh(at=5 * M, reachable=False, error="timeout")
+    assert "went down" not in reason(story, 6 * M)
+    assert "went down" not in reason(story.ssh(at=10 * M, boot_id="b1"))
+
+
+def test_a_boot_that_is_over_does_not_come_again_with_a_late_line() -> None:
+    story = Story().ssh(at=-H, boot_id="b1").ssh(at=0, boot_id="b2").error(H)
+    story.scan(at=H + M, boot_id="b1")
+    assert "went down" not in reason(story.scan(at=H + 2 * M, boot_id="b2"))
+
+
+def crash(story: Story, at: int, boot: int, card: int = 2) -> Story:
+    story.error(at, card, boot_id=f"b{boot}")
+    return story.ssh(at=at + 10 * M, boot_id=f"b{boot + 1}", uptime_s=300).probe(at=at + 11 * M)
+
+
+def test_three_crashes_over_all_time_take_a_card_out() -> None:
+    story = Story().ssh(at=-H, boot_id="b1")
+    for number in range(3):
+        assert story.state(at=number * 40 * D) == "ok"
+        crash(story, number * 40 * D, number + 1)
+    draft = story.decide("exclusions", {}, 81 * D)
+    assert ("crashes", "degrade") in found(draft)
+    assert draft.outcome["gpus"][0]["reason"] == "took rig down 3 times"
+
+
+def test_crashes_before_a_persons_word_count_no_more() -> None:
+    story = Story().ssh(at=-H, boot_id="b1")
+    for number in range(3):
+        crash(story, number * 40 * D, number + 1)
+        if number == 1:
+            story.override(f"gpu/rig/{pci(2)}", "reinstate", 45 * D)
+    assert story.state(at=81 * D) == "watch"
+
+
+def test_each_incident_shortly_before_a_reboot_was_one_crash() -> None:
+    story = Story().ssh(at=-H, boot_id="b1").error(0).error(650 * S)
+    story.ssh(at=2 * H, boot_id="b2", uptime_s=(2 * H - 800 * S) / S)
+    assert "2 of them crashes" in reason(story)
+    one_node = ("gpu.exclude_after_crashes=2", "gpu.exclude_after_incidents=9")
+    assert story.state(2, D, *one_node) == "watch"
 
 
 # -- common cause ----------------------------------------------------------
@@ -269,8 +369,9 @@ def test_two_of_four_cards_are_too_few_for_a_common_cause() -> None:
 def test_failing_hours_apart_is_no_common_cause() -> None:
     story = Story()
     for card in range(4):
-        story.error(card * H, card)
-    assert len(story.states(at=5 * H)) == 4
+        story.error(card * 4 * H, card)
+    assert len(story.states(at=20 * H)) == 4
+    assert ("common_cause", "block") not in found(story.healthy(20 * H).preflight(at=20 * H))
 
 
 def test_a_newer_boot_or_an_operator_lifts_a_common_cause() -> None:
@@ -299,12 +400,13 @@ def test_a_share_is_reached_exactly_where_binary_fractions_would_miss_it() -> No
     assert len(story.states(H, "gpu.common_cause_share=0.56")) == 11
 
 
-def test_errors_with_a_common_cause_do_not_interrupt_clean_probes() -> None:
+def test_errors_with_a_common_cause_do_not_interrupt_clean_looks() -> None:
     story = Story().error(0).error(H)
-    story.probe(at=2 * H).probe(at=14 * H)
+    at = clean(story, 2 * H, 7)
     for card in range(3):
-        story.error(20 * H + card * M, card)
-    assert story.probe(at=26 * H).state(at=26 * H) == "watch"
+        story.error(at + H + card * M, card)
+    at = clean(story, at + 2 * H, 7)
+    assert story.state(at=at) == "watch"
 
 
 def test_a_card_that_goes_on_failing_after_its_node_was_blamed_has_an_incident_of_its_own() -> None:
@@ -412,11 +514,57 @@ def test_three_failures_of_the_cards_own_doing_put_it_on_watch() -> None:
     assert Story().state() == "ok"
 
 
-def test_failures_never_lead_further_than_watch() -> None:
+def test_failures_of_a_card_that_nothing_is_compared_with_lead_no_further_than_watch() -> None:
     story = Story()
     for number in range(30):
         failed(story, number * H, f"f{number}", "GPU hang")
     assert story.state(at=31 * H) == "watch"
+
+
+def test_eight_failures_on_a_card_that_stands_out_take_it_out() -> None:
+    for count, state in ((7, "watch"), (8, "excluded")):
+        story = Story().healthy(-D)
+        for number in range(count):
+            failed(story, number * H, f"f{number}", "GPU hang")
+        assert story.state(at=9 * H) == state
+
+
+def test_as_many_failures_on_all_cards_take_none_out() -> None:
+    story = Story().healthy(-D)
+    for number in range(8):
+        for card in range(4):
+            failed(story, number * H + card * 11 * M, f"f{number}{card}", "GPU hang", card=card)
+    assert set(story.states(at=9 * H).values()) == {"watch"}
+
+
+def test_cards_that_fail_alike_at_once_fail_by_their_launcher() -> None:
+    story = Story().healthy(-D)
+    for number in range(9):
+        for card in range(3):
+            failed(story, number * H + card * M, "f", "GPU hang", card=card)
+    assert story.states(at=10 * H) == {}
+
+
+def test_a_fingerprint_of_many_nodes_counts_for_the_card_that_stands_out_in_it() -> None:
+    story = Story().healthy(-D)
+    for number in range(9):
+        failed(story, number * H, "same", "GPU hang")
+    failed(story, 9 * H, "same", "GPU hang", node="zeus", card=0)
+    assert story.states(at=10 * H) == {f"rig {pci(2)}": "excluded"}
+
+
+def test_a_job_that_names_its_card_by_index_alone_ran_on_the_one_that_had_it_then() -> None:
+    story = Story().probe(at=-H)
+    for number in range(3):
+        story.add(
+            JobFailedWithTraceback(
+                job=f"j{number}", node="rig", index=2, attempt=1, exception="RuntimeError",
+                message="GPU hang", traceback="", will_retry=False, fingerprint=f"f{number}",
+            ),
+            number * M,
+        )  # fmt: skip
+    story.probe(at=H, states=("gone", "ok", "ok", "ok"))
+    assert story.state(2, 2 * H) == "watch"
 
 
 def test_of_many_failures_the_newest_are_named_and_all_are_counted() -> None:
@@ -457,18 +605,18 @@ def test_clean_probes_between_failures_do_not_hide_that_they_add_up() -> None:
     assert story.state(at=9 * D) == "watch"
 
 
-def test_clean_probes_after_failures_end_the_watch_that_these_led_to() -> None:
+def test_clean_looks_do_not_end_the_watch_that_failures_led_to_and_a_person_does() -> None:
     story = Story()
     for number in range(3):
         failed(story, number * H, f"f{number}", "GPU hang")
-    for hours in (4, 16, 28):
-        story.probe(at=hours * H)
-    assert story.state(at=27 * H) == "watch"
-    assert story.state(at=28 * H) == "ok"
+    at = clean(story, 4 * H, 15)
+    assert story.state(at=at) == "watch"
+    story.override(f"gpu/rig/{pci(2)}", "reinstate", at + H)
+    assert story.state(at=at + H) == "ok"
     for number in range(2):
-        failed(story, (30 + number) * H, f"g{number}", "GPU hang")
-    assert story.state(at=40 * H) == "ok"
-    assert failed(story, 33 * H, "g3", "GPU hang").state(at=40 * H) == "watch"
+        failed(story, at + (2 + number) * H, f"g{number}", "GPU hang")
+    assert story.state(at=at + D) == "ok"
+    assert failed(story, at + 5 * H, "g3", "GPU hang").state(at=at + D) == "watch"
 
 
 def test_failures_leave_the_window() -> None:

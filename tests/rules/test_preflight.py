@@ -221,7 +221,8 @@ def test_no_card_hides_behind_an_excluded_one_that_was_replaced() -> None:
     story.probe(at=3 * S, states=("ok", "ok", "ok", "gone"), uids=("new", "b", "c"))
     draft = story.preflight()
     assert found(draft) == {("gpu_missing", "block")}
-    assert draft.outcome["excluded_gpus"] == {}
+    (missing,) = draft.outcome["excluded_gpus"]["rig"]
+    assert missing == {"pci": pci(3), "down": True, "reason": "is missing"}
 
 
 def test_a_missing_card_is_named_where_it_was_shown_before() -> None:
@@ -307,7 +308,10 @@ def test_a_common_cause_is_seen_once_a_probe_tells_how_many_cards_there_are() ->
     assert found(few.preflight()) == {("common_cause", "block")}
     assert few.states() == {}
     many = deepcopy(early).probe(states=("ok",) * 7)
-    assert found(many.preflight()) == {("smu_error_since_boot", "warn")}
+    assert found(many.preflight()) == {  # too few at once, and yet one after another
+        ("common_cause", "block"),
+        ("smu_error_since_boot", "warn"),
+    }
     assert set(many.states().values()) == {"watch"}
     rebooted = deepcopy(early).ssh(at=S, boot_id="b2").probe(at=S)
     assert (rebooted.preflight().verdict, rebooted.states()) == ("go", {})

@@ -25,6 +25,7 @@ from ledger.payloads import (
 )
 from rules.decide import Draft, Judge
 from rules.fleet import parse_fleet
+from rules.ladder import SITS_OUT
 from rules.policy import default_policy, with_settings
 from rules.state import dump_state, load_state
 from tests.rules.histories import NOON, H, M, S, Story, ordered, pci
@@ -77,6 +78,8 @@ _settings = st.lists(
         [
             "preflight.allow_missing_nodes=1",
             "preflight.allow_missing_nodes=3",
+            "preflight.allow_dead_cards=1",
+            "preflight.allow_dead_cards=9",
             'preflight.required_evidence=["gpu_probe"]',
             'preflight.required_evidence=["ssh_probe", "kernel_log_scanned"]',
             "preflight.required_evidence=[]",
@@ -88,6 +91,9 @@ _settings = st.lists(
     ),
     max_size=2,
 )
+_APART = ["gpu.series_cards=1000", "gpu.fleet_cause_nodes=1000", "gpu.boot_noise_s=0"]
+"""What has tests of its own is left out here."""
+
 _questions = st.fixed_dictionaries(
     {"step": st.sampled_from(["2.5", "2.5", "2", "3", "not configured"])},
     optional={
@@ -217,7 +223,7 @@ class _Night:
 
 @cache
 def _judge(*keys: str) -> Judge:
-    return Judge(with_settings(default_policy(), list(keys)), FLEET)
+    return Judge(with_settings(default_policy(), [*_APART, *keys]), FLEET)
 
 
 def _arrived(events: list[Event], seed: int) -> list[Event]:
@@ -265,7 +271,7 @@ def test_a_preflight_is_what_all_events_say_however_they_arrived(
     cut = int(pause * len(folded))
     state = judge.fold.run(folded[cut:], load_state(dump_state(judge.fold.run(folded[:cut]))))
     cards = judge.decide("exclusions", {}, state, NOON).outcome["gpus"]
-    out = {(card["node"], card["pci"]) for card in cards if card["state"] != "watch"}
+    out = {(card["node"], card["pci"]) for card in cards if card["state"] in SITS_OUT}
     draft = judge.decide("preflight", question, state, NOON)
     recomputed = Recomputed(events, FLEET, judge.policy, question, NOON, out)
     assert _told(draft) == recomputed.judge()

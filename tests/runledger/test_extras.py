@@ -30,7 +30,7 @@ EXTRAS = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]["option
 def test_a_command_that_lacks_its_extra_says_the_line_to_type(
     tmp_path: Path, package: str, extra: str, arguments: list[str]
 ) -> None:
-    with runledger.open(tmp_path / "runledger.db"):
+    with runledger.open(tmp_path / "runledger.db", create=True):
         pass
     without = (
         f"import sys; sys.modules[{package!r}] = None; from runledger.cli import main; "

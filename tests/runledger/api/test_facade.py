@@ -158,7 +158,7 @@ def test_help_loads_no_heavy_library() -> None:
 
 
 def test_a_decision_loads_nothing_that_it_does_not_use(tmp_path: Path) -> None:
-    with runledger.open(tmp_path / "l.db"):
+    with runledger.open(tmp_path / "l.db", create=True):
         pass
     code = (
         "import sys, json, contextlib, io\n"

@@ -151,6 +151,41 @@ class TestWhatif:
         assert changed["decision"] == night["next"]
         assert changed["after"]["outcome"]["seed_count"] == 200_000
 
+    def test_a_summary_has_a_line_for_each_sort_of_change(
+        self, type_: Type, night: dict[str, str]
+    ) -> None:
+        words = ("whatif", "--set", "gpu.exclude_after_incidents=1", "--summary")
+        done = type_(*words, "--json")
+        assert "changed" not in done.json
+        assert done.json["changes"] == 1
+        (group,) = done.json["groups"]
+        assert group["kind"] == "exclusions"
+        assert group["change"].endswith(f"{pci(2)}: watch → excluded")
+        assert (group["decisions"], group["example"]) == (1, night["first"])
+        text = type_(*words).out
+        assert "1 of 3 decisions would change" in text
+        assert group["change"] in text
+        assert "GPU-hours sat out" in text
+
+    def test_an_interrupt_leaves_nothing_behind(
+        self, type_: Type, night: object, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whether it comes while deciding, or while what came out is written."""
+        before = type_("verify", "--json").json
+        files = sorted(folder.iterdir())
+
+        def interrupted(*_: object, **__: object) -> None:
+            raise KeyboardInterrupt
+
+        words = ("whatif", "--set", "gpu.exclude_after_incidents=1", "--junit", "junit.xml")
+        for where in ("rules.decide.Judge.decide", "xml.etree.ElementTree.ElementTree.write"):
+            with monkeypatch.context() as patched:
+                patched.setattr(where, interrupted)
+                done = type_(*words)
+            assert (done.code, done.out) == (130, "")
+            assert sorted(folder.iterdir()) == files
+        assert type_("verify", "--json").json == before
+
     @pytest.mark.parametrize(
         "words",
         [

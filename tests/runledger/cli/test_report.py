@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from ledger.payloads import RunFinished, RunStarted
 from rules.fleet import fleet_text
-from tests.rules.histories import FLEET, Story
+from tests.rules.histories import FLEET, H, Story
 from tests.typing_at import Type, told
 
 
@@ -15,7 +16,8 @@ from tests.typing_at import Type, told
 def recorded(folder: Path, type_: Type) -> Story:
     """A ledger with one healthy look at the small fleet."""
     (folder / "runledger.toml").write_text(fleet_text(FLEET))
-    story = Story().healthy()
+    story = Story().healthy().add(RunStarted(trials=50), 0, runid="R1")
+    story.add(RunFinished(outcome="succeeded"), H, subject="run/R1")
     assert type_("record", stdin=told(story)).code == 0
     return story
 
@@ -23,7 +25,7 @@ def recorded(folder: Path, type_: Type) -> Story:
 def test_a_report_is_a_new_file(type_: Type, folder: Path, recorded: Story) -> None:
     done = type_("report", "--output", "r.html")
     assert done.code == 0
-    assert done.out == f"r.html: {len(recorded.events)} events, 0 decisions, 0 runs\n"
+    assert done.out == f"r.html: {len(recorded.events)} events, 0 decisions, 1 run\n"
     assert "nothing was chosen" in done.err
     assert (folder / "r.html").read_text().startswith("<!doctype html>")
     assert sorted(each.name for each in folder.iterdir() if "html" in each.name) == ["r.html"]
@@ -35,6 +37,12 @@ def test_json_says_what_it_covers(type_: Type) -> None:
     assert done.code == 0
     assert list(done.json) == ["output", "since", "until", "events", "decisions", "runs"]
     assert done.json["output"] == "r.html"
+
+
+@pytest.mark.usefixtures("recorded")
+def test_a_run_has_the_events_that_name_it_and_those_that_are_about_it(type_: Type) -> None:
+    done = type_("report", "--output", "r.html", "--run", "R1", "--json")
+    assert done.json["until"] > "2026-01-24T13:00:00Z"  # an hour after it began, and a little
 
 
 @pytest.mark.usefixtures("recorded")
@@ -55,6 +63,11 @@ class TestRefused:
         ("words", "code", "said"),
         [
             (["--run", "R9"], 3, "no event of run"),
+            (["--run", "R1 "], 3, "did you mean 'R1'"),
+            (["--run", "R*"], 3, "no event of run"),
+            (["--run", " "], 3, "no event of run"),
+            (["--run", "R1\r"], 2, "no name has"),
+            (["--node", "rig\r"], 2, "no name has"),
             (["--node", "nobody"], 3, "no event about node"),
             (["--since", "2031-01-01T00:00:00Z"], 3, "no event from"),
             (["--since", "yesterday"], 2, "not an RFC 3339 time"),

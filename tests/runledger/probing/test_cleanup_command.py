@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 from tests.fleet import Fleet, rules
 from tests.rigs import KERNEL_START, MIB
 
 LEVEL = "power_dpm_force_performance_level"
+
+
+@pytest.fixture
+def fleet(fleet: Fleet) -> Fleet:
+    """Cleaning up makes no ledger: there is one."""
+    assert fleet.run("upgrade").returncode == 0
+    return fleet
 
 
 def level(fleet: Fleet, name: str, index: int) -> str:

@@ -123,7 +123,7 @@ def test_a_collector_killed_in_the_middle_loses_nothing_and_counts_nothing_twice
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    with fleet.opened() as opened:
+    with fleet.opened(create=True) as opened:
         wait_until(lambda: any(opened.ledger.read(types=("smu_error",))))
         process.send_signal(signal.SIGKILL)
         process.wait()

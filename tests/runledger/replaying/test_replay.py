@@ -142,7 +142,7 @@ def _forged(opened: Runledger, **fields: object) -> DecisionPayload:
     assert isinstance(newest.data, DecisionPayload)
     id = f"{newest.id}-forged"
     data = msgspec.structs.replace(newest.data, decision=id, **fields)
-    opened.record(
+    opened.ledger.append(
         msgspec.structs.replace(
             newest, id=id, data=data, sequence=0, recorded_us=0, prevhash="", hash=""
         )
@@ -244,7 +244,7 @@ def test_a_decision_that_another_program_recorded_is_named_by_its_event(
         data = msgspec.structs.replace(newest.data, outcome={})  # type: ignore[call-arg]
         unasked = msgspec.structs.replace(data, question=question)
         for id, payload in ((f"{kind}-empty", data), (f"{kind}-unasked", unasked)):
-            decided.record(
+            decided.ledger.append(
                 msgspec.structs.replace(
                     newest, id=id, data=payload, sequence=0, recorded_us=0, prevhash="", hash=""
                 )

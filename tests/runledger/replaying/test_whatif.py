@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,9 @@ from rules.fold import FOLDED_TYPES
 from rules.kinds import DECIDED_TYPES
 from rules.policy import with_settings
 from runledger.api.facade import Runledger
+from runledger.kinds import SHOWN
 from runledger.replaying.junit import Case, write_junit
+from runledger.replaying.summary import grouped
 from runledger.replaying.whatif import Change, WhatIf, effect
 from tests.rules.histories import NOON, H, M, Story, ordered, pci
 from tests.runledger.nights import eventful, ledger_with
@@ -314,7 +317,7 @@ def test_drift_is_named_and_not_blamed_on_the_change(tmp_path: Path) -> None:
         forged = msgspec.structs.replace(
             decision, decision="forged", outcome={"gpus": []}, verdict="ok"
         )
-        opened.record(msgspec.structs.replace(event, id="forged", data=forged, sequence=0))
+        opened.ledger.append(msgspec.structs.replace(event, id="forged", data=forged, sequence=0))
         result = _ask(opened, Change(settings=["gpu.retire_after_exclusions=9"]))
         assert result.drifted == ["forged"]
         assert result.changed == []
@@ -326,7 +329,7 @@ def test_a_decision_that_cannot_be_made_again_is_a_problem_of_its_own(tmp_path: 
         event = opened.ledger.get(decision.decision)
         policy = msgspec.structs.replace(decision.policy, digest="f" * 64)
         forged = msgspec.structs.replace(decision, decision="forged", policy=policy)
-        opened.record(msgspec.structs.replace(event, id="forged", data=forged, sequence=0))
+        opened.ledger.append(msgspec.structs.replace(event, id="forged", data=forged, sequence=0))
         result = _ask(opened, Change())
         assert list(result.problems) == ["forged"]
         assert "policy" in result.problems["forged"]
@@ -361,3 +364,29 @@ def test_the_json_of_a_change_can_be_printed(month: Runledger) -> None:
     assert shown["before"] == json.loads(json.dumps(msgspec.to_builtins(recorded.data)))
     assert set(shown["after"]) == set(shown["before"])
     assert isinstance(next(month.ledger.read(types=["smu_error"])).data, SmuError)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_summary_counts_every_decision_that_changes_and_no_other(
+    tmp_path: Path, seed: int
+) -> None:
+    story = eventful(seed)
+    with ledger_with(tmp_path, story.events) as opened:
+        for hour in range(0, 72, 3):
+            opened.exclusions(at=NOON + hour * H + M)
+            opened.preflight("1", at=NOON + hour * H + M)
+            opened.next_parameters(study="w", at=NOON + hour * H + M)
+        change = Change(settings=["gpu.exclude_after_incidents=1", "tuning.seed_growth=3"])
+        result = _ask(opened, change)
+    groups = grouped(result.changed)
+    assert len({(each.kind, each.change) for each in groups}) == len(groups)
+    changes = Counter(
+        (each.before.kind, line)
+        for each in result.changed
+        for line in SHOWN[each.before.kind].changes(each.before, each.after)
+    )
+    assert {(each.kind, each.change): each.decisions for each in groups} == changes
+    assert all(SHOWN[c.before.kind].changes(c.before, c.after) for c in result.changed)
+    assert result.changed
+    for each in groups:
+        assert parse_time(each.first) <= parse_time(each.last)

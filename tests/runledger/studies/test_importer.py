@@ -186,7 +186,7 @@ def test_storages_of_the_first_optunas_are_read(file: Path) -> None:
 
     first = to_wire(study.events[0])
     assert first["time"] == "2020-06-01T10:00:02.500000Z"
-    assert (first["data"]["values"], first["data"]["params"]) == ((0.25,), {"x": 0.5})
+    assert (first["data"]["values"], first["data"]["params"]) == ([0.25], {"x": 0.5})
     assert first["data"]["duration_s"] == 2.5
     assert [to_wire(event)["data"].get("values") for event in study.events[1:]] == [None]
 
