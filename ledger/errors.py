@@ -121,6 +121,17 @@ class Damaged(LedgerError):
         super().__init__(message)
 
 
+class NotStored(Damaged):
+    """The database took events and did not keep them as they were; nothing was acknowledged."""
+
+    def __init__(self, sent: int, kept: int) -> None:
+        self.sent, self.kept = sent, kept
+        super().__init__(
+            f"the database kept {kept} of {sent} events as they were sent, so nothing was stored: "
+            "something in it swallows or changes them; `runledger doctor` names it"
+        )
+
+
 class InvalidFilter(LedgerError, BadInput):
     """A filter expression that cannot be understood."""
 

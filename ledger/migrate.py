@@ -15,7 +15,7 @@ from ledger.errors import NotFound, SchemaMismatch
 from ledger.location import locate, shown
 from ledger.translation import translated
 
-HEAD_REVISION = "0003"
+HEAD_REVISION = "0004"
 """The revision this program works with; a test holds it to the newest migration."""
 
 _one_thread = Turn()
@@ -63,7 +63,7 @@ def _upgrade(backend: Backend) -> str | None:
     with migrating(backend) as connection:
         before = _revision(connection)
         if before != HEAD_REVISION:
-            _migrate(connection)
+            run_migrations(connection)
     return before
 
 
@@ -83,7 +83,8 @@ def migrating(backend: Backend) -> Iterator[Connection]:
         yield connection
 
 
-def _migrate(connection: Connection) -> None:
+def run_migrations(connection: Connection) -> None:
+    """Bring the tables on a connection to the current schema, in its transaction."""
     import alembic.command
     import alembic.config
 

@@ -12,10 +12,12 @@ from typing import Literal
 
 import msgspec
 
+from ledger.event_checks import nearest
 from rules.conditions import ORDERED, Condition, Scalar
 from rules.ruleset import Rule
 
-Type = Literal["text", "integer", "number", "boolean"]
+Type = Literal["text", "integer", "number", "boolean", "any"]
+"""Of what type a feature is; of ``any``, only what a ledger declares could tell."""
 
 
 class Feature(msgspec.Struct, frozen=True):
@@ -95,6 +97,12 @@ FACTS: dict[str, FactKind] = {
             "unreachable_nodes": _count("Nodes of the step that do not answer and are not out."),
             "cards": _count("Cards that the newest GPU probe shows."),
             "uptime_s": _number("How long it has been up, where a probe told.", "s"),
+            "mem_total_mib": _number("Its memory, where the newest SSH probe told.", "MiB"),
+            "mem_available_mib": _number("What of it was available then.", "MiB"),
+            "ramdisk_free_mib": _number(
+                "What the newest look at its ramdisk found free, where it told.", "MiB"
+            ),
+            "jobs_failed": _count("Jobs that failed on it within the window of `[gpu]`."),
         },
     ),
     "common": FactKind(
@@ -182,6 +190,11 @@ FACTS: dict[str, FactKind] = {
             "down": _yes("Whether it does not answer, or is missing."),
             "dead_cards": _DEAD,
             "index": _count("Its index in the newest probe."),
+            "model": _text("Its model, where a probe told."),
+            "temp_c": _number("How hot the newest probe found it.", "°C"),
+            "busy_pct": _number("How busy the newest probe found it.", "%"),
+            "vram_used_mib": _number("Its memory in use at the newest probe.", "MiB"),
+            "vram_total_mib": _number("Its memory, where the newest probe told.", "MiB"),
             "incidents": _count("Its incidents that count."),
             "crashes": _count("How often it took its node down since a person's word."),
         },
@@ -233,6 +246,15 @@ FACTS: dict[str, FactKind] = {
             "survivors": _count("Survivors, where it was counted."),
         },
     ),
+    "witness": FactKind(
+        title="Preflight: witnesses",
+        says="One fact where witnesses remember heads that the ledger does not hold.",
+        features={
+            "behind": _count("Witnesses that remember such a head."),
+            "agreeing": _count("The most of them that remember the same one."),
+            "sealed": _yes("Whether such a head is one that was sealed."),
+        },
+    ),
     "fleet": FactKind(
         title="Preflight: the fleet",
         says="One fact, after all others.",
@@ -253,7 +275,7 @@ FACTS: dict[str, FactKind] = {
             "grounds": _count("How many limits of the policy its record reached when it was taken "
             "out; 0 where it is not."),
             "exclusions": _count("How often it was excluded by the rules, over all time."),
-            "reinstated": _yes("Whether it was brought back, and nothing that counts happened since."),
+            "reinstated": _yes("Whether it was brought back, and nothing that counts came since."),
             "back_s": _number("How long ago that was.", "s"),
             "in_series": _count("Incidents that count and were part of a series of its node."),
             "in_fleet_cause": _count("Incidents that count and were part of a fleet cause."),
@@ -390,13 +412,16 @@ def rule_problems(rule: Rule, kinds: Mapping[str, FactKind] = FACTS) -> Iterator
                 f"rule {rule.name}: {rule.about} has no feature {condition.feature!r} "
                 f"(it has {known})"
             )
-        elif problem := _mismatch(condition, feature):
+        elif problem := mismatch(condition, feature):
             yield f"rule {rule.name}: {condition}: {problem}"
 
 
-def _mismatch(condition: Condition, feature: Feature) -> str:
+def mismatch(condition: Condition, feature: Feature) -> str:
     """What is wrong with comparing this feature so; nothing where it can be compared."""
     ordered = condition.operator in ORDERED
+    if feature.type == "any":
+        text = ordered and isinstance(condition.limit, str | bool)
+        return f"{condition.limit!r} has no order" if text else ""
     if ordered and feature.type in ("text", "boolean"):
         return f"{condition.feature} is a {feature.type}, it has no order"
     if condition.limit is None:
@@ -404,7 +429,8 @@ def _mismatch(condition: Condition, feature: Feature) -> str:
     if _type_of(condition.limit) != ("number" if feature.type == "integer" else feature.type):
         return f"{condition.feature} is a {feature.type}"
     if feature.words and condition.limit not in feature.words:
-        return f"{condition.feature} is one of {', '.join(feature.words)}"
+        meant = nearest(condition.limit, feature.words)
+        return f"{condition.feature} is one of {', '.join(feature.words)}; did you mean {meant}?"
     return ""
 
 

@@ -56,7 +56,8 @@ class _Table(
 class Node(_Table, frozen=True, kw_only=True):
     """One machine. ``gpus`` is how many cards it should show.
 
-    ``ramdisk`` says whether the ramdisk files of steps are expected on it.
+    ``ramdisk`` says whether the ramdisk files of steps are expected on it, ``witness``
+    whether it remembers the ledger's heads.
     """
 
     name: Name
@@ -65,6 +66,7 @@ class Node(_Table, frozen=True, kw_only=True):
     port: Annotated[int, Meta(ge=1, le=65535)] | None = None
     gpus: Annotated[int, Meta(ge=0, le=1024)] | None = None
     ramdisk: bool = True
+    witness: bool = False
     ramdisk_path: Path | None = None
     ssh_config: Path | None = None
     known_hosts: Path | None = None
@@ -129,9 +131,10 @@ class Fleet(_Table, frozen=True, kw_only=True):
         return next((step for step in self.steps.values() if name in step.aliases), None)
 
     def step_name(self, name: str) -> str:
-        """The configured name of a step given by name or alias; its own where it is not."""
-        owners = (own for own, step in self.steps.items() if name in step.aliases)
-        return name if name in self.steps else next(owners, name)
+        """What a step is configured as, where it is asked for by an alias; else its name."""
+        if name in self.steps:
+            return name
+        return next((own for own, step in self.steps.items() if name in step.aliases), name)
 
     def nearest_step(self, name: str) -> str:
         """The configured step whose name or alias is most like this one; "" where there is none."""

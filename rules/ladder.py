@@ -109,7 +109,8 @@ def clean_span_us(standing: Standing, context: Context) -> int | None:
 
 def _entries(card: Card, at_us: int) -> list[Incident | Charge | CleanRun | Override]:
     words = [each for each in card.overrides if each.active(at_us)]
-    entries = [*card.incidents, *card.charges, *card.clean, *words]
+    entries: list[Incident | Charge | CleanRun | Override] = [*card.incidents, *card.charges]
+    entries += [*card.clean, *words]
     return sorted(entries, key=lambda each: each.when)
 
 

@@ -11,6 +11,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,6 @@ _ROWS_AT_A_TIME = 100
 _NAMED_AT_MOST = 3
 _NO_ROOM = (10, 13, 14)
 """I/O error, full, cannot open: SQLite's codes for a disk too full to be read as usual."""
-_GUARDS = ("events_next_only", "events_no_delete", "events_no_update")
 
 
 class Sqlite(Backend):
@@ -148,12 +148,17 @@ class Sqlite(Backend):
         """All of them: a file is one program's."""
         return tables
 
-    def missing_guards(self) -> list[str]:
-        """The triggers that are not there."""
-        query = "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'events'"
-        with self.engine.connect() as connection:
-            there = set(connection.execute(text(query)).scalars())
-        return [name for name in _GUARDS if name not in there]
+    def definitions(self, connection: Connection) -> dict[str, str]:
+        """The statements that made it, blanks aside in those that SQLAlchemy wrote."""
+        return _definitions(connection)
+
+    def fresh_definitions(self, make: Callable[[Connection], None]) -> dict[str, str]:
+        """In memory, and once in a process: they are always the same."""
+        return _made_in_memory(make)
+
+    def not_writable(self) -> str:
+        """A file is writable for those whom its mode lets: that is for each to find out."""
+        return ""
 
     def broken_parts(self) -> list[str]:
         """What SQLite finds wrong with its file, indexes included."""
@@ -211,6 +216,31 @@ def _opened(path: Path, options: str) -> Any:
         isolation_level=None,
         check_same_thread=False,
     )
+
+
+def _definitions(connection: Connection) -> dict[str, str]:
+    query = "SELECT type, name, sql FROM sqlite_schema WHERE substr(name, 1, 7) <> 'sqlite_'"
+    return {
+        f"{kind} {name}": " ".join(sql.split()) if kind in ("table", "index") else sql
+        for kind, name, sql in connection.execute(text(query))
+    }
+
+
+@cache
+def _made_in_memory(make: Callable[[Connection], None]) -> dict[str, str]:
+    engine = _engine(URL.create("sqlite"), _opened_in_memory, poolclass=StaticPool)
+    try:
+        with engine.connect() as connection:
+            make(connection)
+            return _definitions(connection)
+    finally:
+        engine.dispose()
+
+
+def _opened_in_memory() -> Any:
+    from pysqlite3 import dbapi2
+
+    return dbapi2.connect(":memory:", isolation_level=None, check_same_thread=False)
 
 
 def _check_folder(path: Path) -> None:

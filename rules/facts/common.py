@@ -54,8 +54,7 @@ def node_facts(
             yield Fact(
                 kind=kind,
                 subject=subject,
-                features={"cards": cause.cards}
-                | ({"share": cause.share} if kind == "common" else {}),
+                features=known(cards=cause.cards, share=cause.share if kind == "common" else None),
                 show=show
                 | {
                     "cards": cause.cards,

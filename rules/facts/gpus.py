@@ -64,7 +64,7 @@ def is_gone(state: State, key: str) -> bool:
 
 
 def down_as(state: State, key: str) -> str:
-    """``unresponsive`` or ``missing`` of a card that does not answer in the newest look, else ""."""
+    """How a card does not answer in the newest look: ``unresponsive``, ``missing``; else ""."""
     card = state.cards[key]
     node = state.nodes.get(card.node)
     if node is None or node.probe is None:
@@ -157,7 +157,8 @@ class _Cards:
             "subject": gpu_subject(card.node, card.pci),
             "pci": card.pci,
             "node": card.node,
-        } | self._spans
+            **self._spans,
+        }
 
     def _fact(
         self,

@@ -16,6 +16,7 @@ from ledger.identifiers import gpu_subject, node_subject
 from ledger.text import humanize
 from ledger.times import SECOND_US
 from rules.card import Card
+from rules.conditions import Scalar
 from rules.facts.gpus import CardStanding, asked_for, asked_shown, card_label
 from rules.fleet import Node
 from rules.folds.boots import since_boot
@@ -60,11 +61,12 @@ class CardFacts:
         self._seen = state.nodes.get(node.name) or NodeState()
         self._standings = standings
         self._step = step
+        self._placed = self._places()
 
     @property
     def dead(self) -> int:
         """How many cards do not answer, or are missing, and do not sit out."""
-        shown, short, places = self._places()
+        shown, short, places = self._placed
         silent = sum(each.state in DOWN and not self._is_out(each) for each in places)
         return silent + max(0, short - (len(places) - shown))
 
@@ -89,7 +91,7 @@ class CardFacts:
 
         ``dead`` is how many cards of all the step's nodes do not answer and do not sit out.
         """
-        shown, short, places = self._places()
+        shown, short, places = self._placed
         for place in places:
             yield self._card(place, dead)
             yield from self._incidents(place)
@@ -140,6 +142,8 @@ class CardFacts:
             show["reason"] = "is missing" if place.state == "missing" else "does not respond"
         stands = self._climbed.get(place.key)
         incidents = [] if stands is None else counting(stands.held, self._at_us, self._context)
+        card = self._state.cards.get(place.key)
+        shown = probe is not None and any(each.card == place.key for each in probe.gpus)
         return Fact(
             kind="card",
             subject=gpu_subject(self._node.name, place.pci),
@@ -147,10 +151,11 @@ class CardFacts:
                 state=place.state,
                 out=out,
                 down=place.state in DOWN,
-                dead_cards=dead,
+                dead_cards=dead if place.state in DOWN else None,
                 index=place.index,
                 incidents=len(incidents),
                 crashes=0 if stands is None else len(stands.crashes),
+                **measured(card if shown else None),
             ),
             show=show,
             evidence=tuple(dict.fromkeys(evidence)),
@@ -262,6 +267,19 @@ class CardFacts:
         return there.get(pci) or _Place(pci, "not shown", key)
 
 
+def measured(card: Card | None) -> dict[str, Scalar | None]:
+    """What the newest look measured of a card that it shows."""
+    if card is None:
+        return {}
+    return {
+        "model": card.model,
+        "temp_c": card.temp_c,
+        "busy_pct": card.busy_pct,
+        "vram_used_mib": card.vram_used_mib,
+        "vram_total_mib": card.vram_total_mib,
+    }
+
+
 def _last_known(card: Card) -> str:
     """A card that is not shown any more, by where it was last."""
     more = [
@@ -282,7 +300,7 @@ _MENDING: tuple[tuple[tuple[str, ...], str], ...] = (
         "install it",
     ),
     (
-        ("couldn't communicate", "could not communicate", "no driver", "driver is not", "not loaded"),
+        ("couldn't communicate", "could not communicate", "no driver", "not loaded"),
         "load the driver on {node}, or install the one for its kernel",
     ),
     (("permission", "not permitted"), "let the user who probes {node} open its cards"),

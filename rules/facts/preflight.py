@@ -16,13 +16,15 @@ from rules.facts.common import fleet_facts, node_facts
 from rules.facts.evidence import Asked
 from rules.facts.gpus import CardStanding, operator_says
 from rules.facts.node_cards import CardFacts, hung_fact
+from rules.facts.witnesses import witness_fact
 from rules.fleet import Node, Step
 from rules.folds.boots import since_boot
 from rules.folds.context import Context
 from rules.folds.identity import place_key
+from rules.folds.kept import within
 from rules.ladder import Standing
 from rules.ruleset import Fact, known
-from rules.state import Cleanup, NodeState, Noted, Reach, State
+from rules.state import Cleanup, Kept, NodeState, Noted, Reach, State
 
 Question = dict[str, Any]
 
@@ -130,6 +132,7 @@ class PreflightFacts:
         )
         yield from self._run()
         yield from fleet_facts(self.state, self._out, self.at_us)
+        yield from witness_fact(self.state)
 
     def _question(self) -> Fact:
         asked = {name: self.question.get(name) for name in ("trials", "seed_count")}
@@ -143,7 +146,10 @@ class PreflightFacts:
                 steps=len(fleet.steps),
                 **asked,
             ),
-            show={"step": self.step_name, "nearest": fleet.nearest_step(self.step_name)},
+            show={
+                "step": self.step_name,
+                "nearest": fleet.nearest_step(self.step_name) if self.step is None else "",
+            },
         )
 
     # -- nodes ---------------------------------------------------------------
@@ -172,6 +178,10 @@ class PreflightFacts:
                 unreachable_nodes=self._unreachable,
                 cards=None if seen.probe is None else len(seen.probe.gpus),
                 uptime_s=None if started_us is None else (self.at_us - started_us) / SECOND_US,
+                mem_total_mib=None if reach is None else reach.mem_total_mib,
+                mem_available_mib=None if reach is None else reach.mem_available_mib,
+                ramdisk_free_mib=None if seen.ramdisk_free is None else seen.ramdisk_free.mib,
+                jobs_failed=self._jobs_failed(seen),
             ),
             show=self._show(node)
             | {
@@ -183,6 +193,10 @@ class PreflightFacts:
             },
             evidence=tuple(evidence),
         )
+
+    def _jobs_failed(self, seen: NodeState) -> int:
+        failed = seen.failed or Kept()
+        return len(within(failed, self.context.window_us, self.at_us).times)
 
     def _show(self, node: Node) -> dict[str, Any]:
         return {

@@ -53,11 +53,12 @@ def _noise(
     boot, probe = node.boot, node.probe
     if boot is None or probe is None or (boot.first and boot.started_us is None):
         return []
-    until_us = boot_time(boot) + settings.boot_noise_us
+    began_us, noise_us = boot_time(boot), settings.boot_noise_us
     fine = {seen.card for seen in probe.gpus if seen.state == "ok"}
     by_kind: dict[str, list[CardError]] = {}
     for line in lines:
-        if line.time_us <= until_us and not line.gone and line.card in fine:
+        soon = abs(line.time_us - began_us) <= noise_us  # its clock may be a little slow
+        if soon and not line.gone and line.card in fine:
             by_kind.setdefault(line.kind, []).append(line)
     cards = cards_of(node, name, settings) or 0
     return [

@@ -7,6 +7,8 @@ card does not stand out in it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ledger import Event
 from ledger.payloads import JobFailedWithTraceback, JobFinished
 from rules.card import Charge
@@ -14,8 +16,9 @@ from rules.causes import says, weighs
 from rules.folds import clean
 from rules.folds.context import FoldSettings
 from rules.folds.identity import card_at
+from rules.folds.kept import keep
 from rules.folds.standing_out import standing_out
-from rules.state import Failure, Mark, State
+from rules.state import Failure, Kept, Mark, State
 
 _NAMED = 20
 """Of the failed jobs that take a card out, so many are named."""
@@ -49,6 +52,9 @@ def job_failed(
         _explain(failure, mark_, settings)
     state.failures.append(failure)
     if name:
+        node = state.node(name)
+        node.failed = node.failed or Kept()
+        keep(node.failed, event, settings.window_us)
         state.fingerprints.setdefault(data.fingerprint, {})[name] = event.time_us
     if card:
         state.cards[card].worked_us = event.time_us
@@ -137,7 +143,7 @@ def harmed(state: State, key: str, time_us: int, settings: FoldSettings) -> bool
 
 
 def _weigh(state: State, failure: Failure, now_us: int, settings: FoldSettings) -> None:
-    """A failure of the card's own doing: incidents around it did harm, and it may be one too many."""
+    """A failure of the card's own doing: incidents around it did harm; it may be one too many."""
     if not is_weighing(failure, settings):
         return
     card = state.cards[failure.card]
@@ -192,15 +198,16 @@ def weighing_counts(state: State, now_us: int, settings: FoldSettings) -> dict[s
     oldest = now_us - settings.harmless_window_us
     by_fingerprint: dict[str, dict[str, int]] = {}
     for failure in state.failures:
-        if failure.time_us > oldest and is_weighing(failure, settings):
-            if failure.when > state.cards[failure.card].counted_from:
-                counts = by_fingerprint.setdefault(failure.fingerprint, {})
-                counts[failure.card] = counts.get(failure.card, 0) + 1
+        if failure.time_us <= oldest or not is_weighing(failure, settings):
+            continue
+        if failure.when > state.cards[failure.card].counted_from:
+            counts = by_fingerprint.setdefault(failure.fingerprint, {})
+            counts[failure.card] = counts.get(failure.card, 0) + 1
     total: dict[str, int] = {}
     for fingerprint, counts in by_fingerprint.items():
-        own = counts.keys()
+        own: Iterable[str] = counts
         if is_common(state, fingerprint, now_us, settings):
-            own = standing_out(state, counts, now_us, settings).keys()
+            own = standing_out(state, counts, now_us, settings)
         for key in own:
             total[key] = total.get(key, 0) + counts[key]
     return total

@@ -16,7 +16,9 @@ from rules.folds.context import FoldSettings
 from rules.folds.identity import card_named, identifying
 from rules.state import CardError, Mark, NodeState, Noted, State
 
-_GONE = frozenset({"device_lost", "gpu_reset_failed", "needs_reset", "ras_uncorrectable", "ras_retire"})  # fmt: skip
+_GONE = frozenset(
+    {"device_lost", "gpu_reset_failed", "needs_reset", "ras_uncorrectable", "ras_retire"}
+)
 """Kinds by which a card is gone, or its memory: never the noise of a boot."""
 
 _ASKING = frozenset({"device_lost", "gpu_reset_failed"})

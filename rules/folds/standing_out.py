@@ -29,7 +29,7 @@ def standing_out(
     settings: FoldSettings,
     least: int | None = None,
 ) -> dict[str, Compared]:
-    """The cards that stand out, by key; ``counts`` says how often each had it (none: not at all)."""
+    """The cards that stand out, by key; ``counts`` says how often each had it."""
     least = settings.ambiguous_after if least is None else least
     found: dict[str, Compared] = {}
     for key in sorted(counts, key=lambda each: (-counts[each], each)):
@@ -51,7 +51,7 @@ def compare(counts: Mapping[str, int], key: str, others: list[str], limit: float
 
 
 def _others(state: State, key: str, now_us: int, settings: FoldSettings) -> list[str]:
-    """The cards that one is compared with: those at work; where these are few, those that are ok."""
+    """The cards that one is compared with: those at work; where these are few, those ok."""
     oldest = now_us - settings.harmless_window_us
     mine = state.cards[key].model
     alike = [

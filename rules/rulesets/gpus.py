@@ -47,7 +47,7 @@ GPU_RULES: tuple[Rule, ...] = (
         when=when("in_series >= 1", "grounds == 0"),
         severity="warn",
         message="{card}: {series}: its node is to blame",
-        remedy="look at the power supply, risers and cooling of {node}; it counts toward no exclusion",
+        remedy="look at the power, risers and cooling of {node}; it counts toward no exclusion",
         effect={"state": "watch"},
     ),
     Rule(
@@ -153,7 +153,7 @@ GPU_RULES: tuple[Rule, ...] = (
         about="gpu_link",
         when=when("noisy_days >= 2", "most_a_day >= $gpu.pcie_corrected_per_day"),
         severity="warn",
-        message="{card}: its link corrected up to {most} errors a day, on {noisy_days} days of a week",
+        message="{card}: its link corrected up to {most} errors a day, {noisy_days} days of a week",
         remedy="reseat the card and its riser; a slower link (Gen 3) often ends it",
         effect={"state": "watch"},
     ),
@@ -181,7 +181,7 @@ GPU_RULES: tuple[Rule, ...] = (
         when=when("asked_s >= 0"),
         severity="$preflight.needs_reset",
         message="{card}: needs a reset ({asked})",
-        remedy="{do}; a reset that succeeds, a newer boot of {node} or a person's reinstate ends it",
+        remedy="{do}; a reset that succeeds, a newer boot or a person's reinstate ends it",
         effect={"state": "watch"},
     ),
     Rule(
@@ -190,7 +190,7 @@ GPU_RULES: tuple[Rule, ...] = (
         when=when("clean_s >= $gpu.retired_recheck_s"),
         severity="info",
         message="{card}: retired, and looks have shown it ok for {clean}: was it swapped?",
-        remedy="if it was: record a repair_done of {subject} with swapped true; if it was repaired: "
+        remedy="if it was: record a repair_done of {subject}, swapped true; if it was repaired: "
         + _LIFT,
         effect={"state": "ok"},
     ),

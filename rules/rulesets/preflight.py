@@ -15,6 +15,13 @@ _RESEAT = (
 )
 _AGAIN = "probe again: runledger preflight --step {step}"
 
+_BEHIND = "{witnesses} saw position {sequence} of this ledger with a hash that it does not hold"
+_WHICH_IS_TRUE = (
+    "find out which history is true: runledger verify --witnesses; "
+    "where an older copy was restored on purpose: "
+    "runledger witness accept --reason TEXT --by WHO"
+)
+
 PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="node_unreachable",
@@ -71,8 +78,8 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
         about="series",
         when=when("cards >= $gpu.series_cards"),
         severity="block",
-        message="{cards} cards of {node} failed one after another from {since} to {until}: the node "
-        "is to blame, not its cards",
+        message="{cards} cards of {node} failed one after another from {since} to {until}: the "
+        "node is to blame, not its cards",
         remedy="check the power supply, risers and cooling of {node} and reboot it; {looks} clean "
         "looks over an hour end it, too, or: "
         "runledger override {subject} reinstate --reason TEXT --by WHO",
@@ -82,8 +89,8 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
         about="fleet_cause",
         when=when("nodes >= $gpu.fleet_cause_nodes", "share >= 0.25"),
         severity="warn",
-        message="cards of {nodes} nodes failed within hours since {since} ({which}): power, heat or "
-        "the network",
+        message="cards of {nodes} nodes failed within hours since {since} ({which}): power, heat "
+        "or the network",
         remedy="find out what these nodes share; what their cards had counts toward no exclusion; "
         "lift it with: runledger override fleet reinstate --reason TEXT --by WHO",
     ),
@@ -117,8 +124,8 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
         when=when("since_boot == true"),
         severity="warn",
         message="{node} logged a fault of a card since its boot in a line that blames none: {what}",
-        remedy="see: runledger events --where type=gpu_fault,node={node}; runledger faults explains "
-        "codes",
+        remedy="see: runledger events --where type=gpu_fault,node={node}; runledger faults "
+        "explains codes",
     ),
     Rule(
         name="node_fault",
@@ -133,7 +140,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
         about="log",
         when=when("unread >= 1"),
         severity="warn",
-        message="{unread} of the kernel log of {node} hold words of trouble and could not be placed",
+        message="{unread} of the kernel log of {node} with words of trouble could not be placed",
         remedy="read them on {node}: journalctl -k -b; unread is not clean",
     ),
     Rule(
@@ -367,6 +374,30 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
         severity="warn",
         message="parameters of {run} did not reach the program: {dropped}",
         remedy="add them to the manifest of the step, or stop asking for them",
+    ),
+    Rule(
+        name="ledger_behind_witness",
+        about="witness",
+        when=when("agreeing >= 2"),
+        severity="unknown",
+        message=_BEHIND + ": the ledger was rewritten, cut off, or replaced by an older copy",
+        remedy=_WHICH_IS_TRUE,
+    ),
+    Rule(
+        name="ledger_behind_witness",
+        about="witness",
+        when=when("agreeing < 2", "sealed == true"),
+        severity="unknown",
+        message=_BEHIND + ", and that was sealed: the ledger was rewritten or cut off",
+        remedy=_WHICH_IS_TRUE,
+    ),
+    Rule(
+        name="ledger_behind_witness",
+        about="witness",
+        when=when("behind >= 1", "agreeing < 2", "sealed == false"),
+        severity="warn",
+        message=_BEHIND + "; no other witness says the same",
+        remedy=_WHICH_IS_TRUE,
     ),
     Rule(
         name="step_not_configured",

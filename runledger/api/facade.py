@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from ledger import Appended, Event, Ledger, NotFound, new_event, open_ledger, parse_filters
 from ledger.identifiers import subject_problem
-from ledger.payloads import DecisionPayload, OverrideSet, Payload
+from ledger.payloads import DecisionPayload, OverrideSet, Payload, WitnessAccepted
 from ledger.redaction import redacted
 from rules.kinds import DECIDED_TYPES, EXCLUSIONS, PARAMETERS
 from rules.proposal import whole_number
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from runledger.intake.foreign_records import TakenIn as RecordsTakenIn
     from runledger.intake.kernel_logs import Imported, Reclassified
     from runledger.intake.optuna_studies import TakenIn
-    from runledger.probing import Probed, Prober
+    from runledger.probing import Probed, Prober, WitnessSaid
     from runledger.replaying.replay import Replayed
     from runledger.replaying.whatif import Change, WhatIf
     from runledger.studies import AskedTrial, RunledgerCallback, SearchRun
@@ -398,7 +398,42 @@ class Runledger:
             folder=self.settings.folder,
             clock=self.now,
             keep_open=keep_open,
+            place=self.settings.place,
+            witness_files=self.settings.witness_files,
         )
+
+    def ask_witnesses(self) -> list[WitnessSaid]:
+        """Ask every witness which heads it remembers; shows them none, and stores nothing.
+
+        Raises `BadInput` where none is configured.
+        """
+        from runledger.probing import ask_witnesses
+        from runledger.probing.witness_heads import shown_now
+
+        settings = self.settings
+        nodes = [node for node in fleet_to_reach(settings).nodes if node.witness]
+        if not nodes and not settings.witness_files:
+            raise BadInput(
+                "no witness is configured: write witness = true at a node of runledger.toml, "
+                'or [[witnesses]] with path = "FILE"'
+            )
+        return ask_witnesses(
+            self.ledger,
+            shown_now(self.ledger, settings.place, self.now()),
+            nodes,
+            settings.witness_files,
+            settings=settings.probe,
+            folder=settings.folder,
+        )
+
+    def accept_witnesses(self, *, reason: str, by: str, at: Time = None) -> Event:
+        """Record that what witnesses were shown until now need not be held (after a restore)."""
+        check_word("fleet", reason=reason, by=by)
+        payload = WitnessAccepted(reason=reason, by=by)
+        event = new_event(payload, time_us=self.session.time(at), source=SOURCE)
+        self.ledger.head()  # a word on what a ledger holds: it makes none
+        self.record(event)
+        return event
 
     def probe(
         self,

@@ -28,7 +28,10 @@ _GROUPS = (
     "report",
     "query",
     "faults",
+    "types",
+    "policy",
     "ledger",
+    "verify",
 )
 
 

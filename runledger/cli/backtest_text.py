@@ -89,7 +89,7 @@ def _maps(result: Backtest, sweeps: Sequence[Sweep]) -> None:
         found = swept[base : base + len(across.values) * len(down.values)]
         name = found[0].policy.partition(f"{across.key}=")[0].strip()
         for measure in MEASURES:
-            heading = f"{measure.title} ({measure.unit})" + (f", {name}" if name else "")
+            heading = measure.heading + (f", {name}" if name else "")
             say(colour(plain(heading), "strong"))
             say(plain(f"in force: {range_text(measure.of(in_force))}"))
             table(
@@ -114,31 +114,32 @@ def _best(result: Backtest) -> None:
     say(colour("What would have been best", "strong"))
     best = result.best
     if not best.policies:
-        told = "Nothing failed that a policy could have prevented: history does not tell."
-    elif best.sure:
-        told = f"{best.policies[0]}: it beats every other, however what nobody knows is read."
+        _sentence("Nothing failed that a policy could have prevented: history does not tell.")
+        return
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for each in result.policies:
+        if each.policy in best.policies:
+            measured = tuple(range_text(measure.of(each)) for measure in MEASURES)
+            alike.setdefault(measured, []).append(each.policy)
+    if best.sure:
+        _sentence(f"{best.policies[0]}: it beats every other, however what nobody knows is read.")
+    elif len(alike) == 1:
+        _sentence(f"History does not tell between {listed(list(best.policies))}: they do the same.")
     else:
-        named = listed(list(best.policies), 6)
-        told = (
-            f"History does not tell between {named}: none is beaten by another that prevents as "
-            "much and costs no more, both with all that nobody knows read in favour of being "
-            "strict and read against it."
+        _sentence(
+            "History does not tell between these: none is beaten by another that prevents as much "
+            "and costs no more, whichever way what nobody knows is read."
         )
-    for line in wrapped(told, first="  ", rest="  "):
+    table(
+        (*(f"  {measure.title.lower()}" for measure in MEASURES), "  policy"),
+        [(*(f"  {each}" for each in row), f"  {listed(same, 3)}") for row, same in alike.items()],
+    )
+    _sentence(
+        f"This rests on {counted(best.rests_on, 'failure')} of one history: another would say "
+        "something else. It is no advice."
+    )
+
+
+def _sentence(text: str) -> None:
+    for line in wrapped(text, first="  ", rest="  "):
         say(line)
-    if best.policies:
-        by_name = {each.policy: each for each in result.policies}
-        table(
-            ("", *(measure.title.lower() for measure in MEASURES)),
-            [
-                (f"  {name}", *(range_text(measure.of(by_name[name])) for measure in MEASURES))
-                for name in best.policies
-            ],
-        )
-        rests = counted(best.rests_on, "failure")
-        for line in wrapped(
-            f"This rests on {rests} of one history: another would say something else. "
-            "It is no advice.",
-            first="  ", rest="  ",
-        ):  # fmt: skip
-            say(line)

@@ -106,7 +106,7 @@ def _ledger_checks(settings: Settings) -> Iterator[_Check]:
 
 
 def _storage_checks(ledger: Ledger) -> Iterator[_Check]:
-    from ledger import broken_parts, missing_guards, verify
+    from ledger import broken_parts, not_writable, verify
 
     result = verify(ledger)
     whole = f"whole, head {result.head.sequence}:{result.head.hash}"
@@ -114,9 +114,25 @@ def _storage_checks(ledger: Ledger) -> Iterator[_Check]:
     remedy = "restore an export into a new ledger"
     broken = "; ".join(broken_parts(ledger))
     yield _Check("database", not broken, f"{broken}: {remedy}" if broken else "in order")
-    missing = ", ".join(missing_guards(ledger))
-    gone = f"{missing} not in force, so what is stored can be changed: ask who did it, and {remedy}"
-    yield _Check("guards", not missing, gone if missing else "in force")
+    yield _schema_check(ledger)
+    if ledger.database != "sqlite":
+        why = not_writable(ledger)
+        yield _Check("writing", not why, why or "the server takes writes", exits.NEEDS_PERSON)
+
+
+def _schema_check(ledger: Ledger) -> _Check:
+    from ledger import Unavailable, schema_differences
+
+    try:
+        found = schema_differences(ledger)
+    except Unavailable as error:
+        detail = f"{error}; only who may make a schema can compare: run this as the ledger's owner"
+        return _Check("schema", False, detail, exits.NEEDS_PERSON)
+    if not found:
+        return _Check("schema", True, "tables, guards, views and indexes are as they were made")
+    told = "; ".join(found)
+    remedy = "ask who did it, and restore an export into a new ledger"
+    return _Check("schema", False, f"{told}: what is stored or shown can be another: {remedy}")
 
 
 def _failed(name: str, error: RunledgerError) -> _Check:

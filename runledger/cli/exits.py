@@ -13,6 +13,8 @@ BAD_INPUT = 2
 NOT_FOUND = 3
 CONFLICT = 5
 NO_GO = 10
+NEEDS_PERSON = 11
+"""A person is needed, or evidence is missing."""
 DRIFT = 12
 TRY_LATER = 75
 INTERRUPTED = 130

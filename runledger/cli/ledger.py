@@ -1,4 +1,4 @@
-"""Commands over the ledger itself: events, export, restore, verify, backup, upgrade, doctor."""
+"""Commands over the ledger itself: events, export, restore, backup, upgrade, doctor."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from runledger.cli.parser import Commands, command, where
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ledger import Event, Head
+    from ledger import Event
 
 _LONGEST = 400
 """Characters of an event's line where no terminal limits them; ``--json`` has all of it."""
@@ -68,15 +68,6 @@ def add(commands: Commands) -> None:
 
     parser = command(
         commands,
-        "verify",
-        _verify,
-        "recompute every hash of the chain",
-        examples=["runledger verify"],
-    )
-    parser.add_argument("--expect-head", metavar="SEQ:HASH", help="a head noted earlier")
-
-    parser = command(
-        commands,
         "backup",
         _backup,
         "copy the ledger while it is in use",
@@ -84,12 +75,17 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("file", metavar="FILE", help="a new file")
 
-    command(
+    parser = command(
         commands,
         "upgrade",
         _upgrade,
         "bring the ledger's tables to this program's schema",
-        examples=["runledger backup before.db && runledger upgrade"],
+        examples=["runledger upgrade --preview", "runledger backup before.db && runledger upgrade"],
+    )
+    parser.add_argument(
+        "--preview",
+        action="store_true",
+        help="change nothing; show which cards and steps today's rules judge otherwise",
     )
     command(
         commands,
@@ -171,43 +167,6 @@ def _restore(arguments: argparse.Namespace) -> int:
     return exits.DONE
 
 
-def _verify(arguments: argparse.Namespace) -> int:
-    from ledger import Damaged, Head, Verification, verify
-    from ledger.canonical import GENESIS
-    from runledger.cli.ledger_options import opened
-    from runledger.cli.progress import progress
-    from runledger.terminal.output import colour, print_json, say, talk
-
-    expect = None if arguments.expect_head is None else _head(arguments.expect_head)
-    try:
-        with opened(arguments) as runledger, progress("verifying") as advance:
-            result = verify(runledger.ledger, expect=expect, progress=advance)
-    except Damaged as error:  # not even its tables can be read: an answer, too
-        talk(str(error))
-        result = Verification(False, Head(0, GENESIS), 1, "position 1 cannot be read")
-    head = result.head
-    if arguments.json:
-        print_json({"ok": result.ok, "head": head._asdict(), "first_bad": result.first_bad})
-    elif result.ok:
-        say(colour("the chain is whole", "good") + f"; head {head.sequence}:{head.hash}")
-    else:
-        say(colour(result.reason, "bad"))
-        say(f"good up to position {head.sequence}; restore a backup or an export")
-    return exits.DONE if result.ok else exits.DRIFT
-
-
-def _head(text: str) -> Head:
-    import re
-
-    from ledger import Head
-    from runledger.errors import BadInput
-
-    match = re.fullmatch(r"(\d{1,18}):([0-9a-fA-F]{64})", text)
-    if match is None:
-        raise BadInput(f"--expect-head {text!r} is not SEQ:HASH, as `verify` prints it")
-    return Head(int(match[1]), match[2].lower())
-
-
 def _backup(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
@@ -231,6 +190,10 @@ def _upgrade(arguments: argparse.Namespace) -> int:
     from runledger.terminal.output import print_json, say
 
     settings = settings_of(arguments)
+    if arguments.preview:
+        from runledger.cli.upgrade_preview import show
+
+        return show(settings.ledger, as_json=arguments.json)
     before = upgrade(settings.ledger)
     if arguments.json:
         print_json({"before": before, "now": HEAD_REVISION})

@@ -14,6 +14,7 @@ from rules.decide import Judge
 from rules.fleet import Fleet
 from rules.policy import Policy
 from runledger.config.catalog import Catalog
+from runledger.config.own_types import OwnTypes
 from runledger.config.settings import Settings
 
 Time = int | str | None
@@ -27,6 +28,7 @@ class Session:
         self.ledger = ledger
         self.settings = settings
         self.catalog = Catalog(ledger)
+        self.own_types = OwnTypes(ledger)
         self.now = clock
 
     @property
@@ -36,7 +38,9 @@ class Session:
 
     @cached_property
     def _own_policy(self) -> Policy | None:
-        return self.settings.read_policy()
+        if self.settings.policy_file is None:
+            return self.settings.read_policy()
+        return self.settings.read_policy(self.own_types.types())
 
     @property
     def fleet(self) -> Fleet:

@@ -9,6 +9,7 @@ caller, by ``RUNLEDGER_LEDGER``, by the file, and else is ``./runledger.db``.
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,9 +22,12 @@ from ledger.input_files import check_path, read_text
 from ledger.location import has_password, locate
 from ledger.location import shown as shown_location
 from ledger.strict_json import shown, shown_key
+from ledger.text.characters import WITHOUT_CONTROL
 from rules.fleet import Fleet, InvalidFleet, Node, fleet_from_table
-from rules.policy import InvalidPolicy, Policy, default_policy, parse_policy
+from rules.own.fields import Types
+from rules.policy import Policy, default_policy
 from rules.toml import check, parse_toml
+from runledger.config.policy_files import read_policy_file
 from runledger.config.trusted import (
     CONFIG_NAME,
     find_config,
@@ -34,7 +38,7 @@ from runledger.errors import BadInput, Missing
 
 DEFAULT_LEDGER = "runledger.db"
 
-_KEYS = ("ledger", "policy", "spool", "nodes", "steps", "probe")
+_KEYS = ("ledger", "policy", "shadows", "spool", "nodes", "steps", "probe", "witnesses")
 _Positive = Annotated[int, Meta(gt=0)] | Annotated[float, Meta(gt=0)]
 _Seconds = Annotated[int, Meta(ge=0)] | Annotated[float, Meta(ge=0)]
 
@@ -63,6 +67,12 @@ class ProbeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     remedy_timeout_s: _Positive = 600
 
 
+class WitnessFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file that remembers the ledger's heads: best on another machine's disk."""
+
+    path: Annotated[str, Meta(min_length=1, max_length=4096, pattern=WITHOUT_CONTROL)]
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What is configured. ``fleet`` and ``policy`` are None where there is no file.
 
@@ -79,7 +89,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     fleet: Fleet | None = None
     policy: Policy | None = None
     policy_file: Path | None = None
+    shadow_files: tuple[Path, ...] = ()
+    """Policies that decide nothing: what they would have decided is compared."""
     probe: ProbeSettings = ProbeSettings()
+    witness_files: tuple[Path, ...] = ()
+    """Files that remember the ledger's heads, beside the nodes that do."""
 
     @property
     def folder(self) -> Path:
@@ -96,21 +110,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             else shown_location(url)
         )
 
-    def read_policy(self) -> Policy | None:
-        """The policy configured; raises `InvalidPolicy`, or `InvalidSettings` without its file."""
+    @property
+    def place(self) -> str:
+        """Where the ledger is kept, in words that no other ledger's place has."""
+        sqlite = locate(self.ledger).get_backend_name() == "sqlite"
+        return f"{socket.gethostname()} {self.shown_ledger}" if sqlite else self.shown_ledger
+
+    def read_policy(self, types: Types | None = None) -> Policy | None:
+        """The policy configured; raises `InvalidPolicy`, or `InvalidSettings` without its file.
+
+        ``types`` are the event types that the ledger declares.
+        """
         file = self.policy_file
         if file is None:
             return self.policy
-        require_trusted(file)
         try:
-            text = read_text(file)
-        except (OSError, UnicodeDecodeError, BadInput) as error:
+            return read_policy_file(file, types=types, trust=require_trusted)
+        except OSError as error:
             config = self.config_path or file
             raise InvalidSettings(config, [f"policy = {str(file)!r}: {_why(error)}"]) from None
-        try:
-            return parse_policy(text, name=file.stem)
-        except InvalidPolicy as error:
-            raise InvalidPolicy(str(file), list(error.problems)) from None
 
 
 def fleet_to_reach(settings: Settings) -> Fleet:
@@ -166,7 +184,17 @@ def load_settings(
         if key in table and (wrong := _path_problem(table[key]))
     ]
     problems += _location_problem(table.get("ledger"))
+    shadows = table.get("shadows", [])
+    if not isinstance(shadows, list) or any(map(_path_problem, shadows)):
+        problems.append('shadows: write a list of policy files, as ["strict.toml"]')
+        shadows = []
     check(table.get("probe", {}), ProbeSettings, "probe", problems)
+    witnesses = table.get("witnesses", [])
+    if not isinstance(witnesses, list):
+        witnesses = []
+        problems.append("witnesses: write [[witnesses]] for each of them")
+    for at, witness in enumerate(witnesses, 1):
+        check(witness, WitnessFile, f"witnesses[{at}]", problems)
     fleet = Fleet()
     try:
         fleet = fleet_from_table({key: table[key] for key in ("nodes", "steps") if key in table})
@@ -182,7 +210,9 @@ def load_settings(
         fleet=fleet,
         policy=default_policy(),
         policy_file=path.parent / table["policy"] if "policy" in table else None,
+        shadow_files=tuple(path.parent / each for each in shadows),
         probe=msgspec.convert(table.get("probe", {}), ProbeSettings),
+        witness_files=tuple(path.parent / Path(each["path"]).expanduser() for each in witnesses),
     )
 
 

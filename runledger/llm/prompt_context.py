@@ -29,6 +29,7 @@ from runledger.config.session import Session, Time
 from runledger.deciding.folding import History
 from runledger.llm.fitting import fitted
 from runledger.llm.untrusted import name, untrusted, wrapped
+from runledger.replaying.shadows import shadow_reports
 from runledger.studies.json_values import scope_texts
 
 RUNS_SHOWN = 10
@@ -74,6 +75,7 @@ def proposal_context(
     cards = standings(judge.rules, state, at_us).cards
     decided = judge.decide(PARAMETERS.name, question, state, at_us)
     runs = ended_runs(state, study, asked, at_us)
+    shadows = [each.as_json() for each in shadow_reports(session)]
     document = {
         "about": ABOUT,
         "as_of": {"sequence": sequence, "time": format_time(at_us)},
@@ -83,6 +85,7 @@ def proposal_context(
             "step": name(step),
         },
         "limits": _limits(judge, state, study, asked, at_us, decided),
+        **({"shadows": shadows} if shadows else {}),
         "next": {key: decided.outcome[key] for key in ("trials", "seed_count", "rule")},
         "data": {
             "runs": [_run(run) for run in runs[:RUNS_SHOWN]],

@@ -182,8 +182,10 @@ def _server_storage(location: str) -> Any:
     if url.get_backend_name() == "postgresql":
         if url.drivername == "postgresql":
             url = url.set(drivername="postgresql+psycopg")
-        read_only = "-c default_transaction_read_only=on"
-        options["connect_args"] = {"options": read_only, "connect_timeout": 10}
+        # The caller's own options stay as they are; what is ours is set once connected.
+        options["pool_events"] = [(_hold_to_reading, "connect")]
+        if "connect_timeout" not in url.query:
+            options["connect_args"] = {"connect_timeout": 10}
     try:
         engine = create_engine(url, **options)
         tables = set(inspect(engine).get_table_names())
@@ -198,6 +200,20 @@ def _server_storage(location: str) -> Any:
     _check_tables(tables, shown)
     full = url.render_as_string(hide_password=False)
     return _rdb_storage(full, shown, options, upgrade=False)
+
+
+def _hold_to_reading(connection: Any, _record: Any) -> None:
+    """Have every transaction of a driver's connection begin as a reading one."""
+    if hasattr(connection, "read_only"):  # psycopg
+        connection.read_only = True
+        connection.prepare_threshold = None  # a pooler would leave them to others
+    elif hasattr(connection, "set_session"):  # psycopg2
+        connection.set_session(readonly=True)
+    else:
+        cursor = connection.cursor()
+        cursor.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+        cursor.close()
+        connection.commit()
 
 
 def _check_tables(tables: set[str], shown: str) -> None:

@@ -10,15 +10,19 @@ import msgspec
 
 from ledger import Event, new_event
 from ledger.payloads import (
+    CommandHung,
+    GpuFault,
     GpuProbe,
     InputFile,
     InputsChecked,
+    JobFinished,
     KernelLogScanned,
     OverrideSet,
     Payload,
     ProbedGpu,
     RamdiskChecked,
     RamdiskFile,
+    RepairDone,
     RunFinished,
     RunStarted,
     SmuError,
@@ -83,14 +87,19 @@ class Story:
         at: int = 0,
         states: Sequence[str] = ("ok",) * 4,
         uids: Sequence[str | None] = (),
+        places: Sequence[str | None] = (),
+        card: dict[str, Any] | None = None,
         **more: Any,
     ) -> Story:
+        """A look; ``card`` is what it says of every one beside."""
         cards = tuple(
             ProbedGpu(
                 pci=pci(index),
                 index=index,
                 state=state,  # type: ignore[arg-type]
                 card_uid=uids[index] if index < len(uids) else None,
+                place=places[index] if index < len(places) else None,
+                **(card or {}),
             )
             for index, state in enumerate(states)
             if state != "gone"
@@ -117,6 +126,32 @@ class Story:
     def error(self, at: int = 0, card: int = 2, node: str = "rig", **more: Any) -> Story:
         return self.add(
             SmuError(node=node, pci=pci(card), signature="response_ff", raw="line", **more), at
+        )
+
+    def fault(
+        self,
+        at: int = 0,
+        card: int | None = 2,
+        fault: str = "device_lost",
+        node: str = "rig",
+        **more: Any,
+    ) -> Story:
+        where = None if card is None else pci(card)
+        return self.add(GpuFault(node=node, pci=where, fault=fault, raw="line", **more), at)  # type: ignore[arg-type]
+
+    def hung(self, at: int = 0, card: int = 2, node: str = "rig") -> Story:
+        return self.add(CommandHung(node=node, pci=pci(card), command="smi", timeout_s=5), at)
+
+    def done(self, at: int = 0, card: int = 2, node: str = "rig") -> Story:
+        """A job that finished on a card."""
+        return self.add(JobFinished(job=f"j{at}", node=node, pci=pci(card), attempt=1), at)
+
+    def repair(
+        self, subject: str, at: int = 0, found: str = "card", swapped: bool = False
+    ) -> Story:
+        return self.add(
+            RepairDone(subject=subject, found=found, swapped=swapped, by="op", reason="because"),  # type: ignore[arg-type]
+            at,
         )
 
     def override(self, subject: str, action: str, at: int = 0, until: int | None = None) -> Story:

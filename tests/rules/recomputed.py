@@ -478,7 +478,7 @@ class _Climber:
         return state, min(since or [0])
 
     def _asked_since(self) -> int | None:
-        """Since when the card needs a reset: it was lost, and neither a boot nor a word came since."""
+        """Since when the card needs a reset: it was lost, and no boot and no word came since."""
         lost = [
             each
             for each in self.story.events

@@ -336,7 +336,7 @@ class Recomputed:
         return [*silent, *[""] * max(0, short - len(self._hidden(node)))]
 
     def _asking(self, node: Node, cards: list[str]) -> Iterator[str]:
-        """The cards that were lost since the node's boot, and of which nobody said they are back."""
+        """The cards lost since the node's boot of which nobody said that they are back."""
         for pci in cards:
             lost = [
                 each

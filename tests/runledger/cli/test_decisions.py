@@ -387,7 +387,7 @@ class TestSetup:
         done = type_("doctor", "--json")
         assert done.code == 12
         (check,) = [each for each in done.json["checks"] if not each["ok"]]
-        assert check["name"] == "guards"
+        assert check["name"] == "schema"
         assert "events_no_update" in check["detail"]
 
     def test_doctor_without_a_ledger_is_exit_3(self, type_: Type, folder: Path) -> None:

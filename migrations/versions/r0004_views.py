@@ -12,8 +12,8 @@ from migrations.causes import cause_beside_output
 from migrations.dialects import Postgres, Sqlite, Words
 from migrations.versions.r0002_views import Naming, failures, gpu_health
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 
 
 def upgrade() -> None:
