@@ -15,7 +15,7 @@ from ledger.errors import NotFound, SchemaMismatch
 from ledger.location import locate, shown
 from ledger.translation import translated
 
-HEAD_REVISION = "0003"
+HEAD_REVISION = "0004"
 """The revision this program works with; a test holds it to the newest migration."""
 
 _one_thread = Turn()
