@@ -410,6 +410,7 @@ def _signature(function: Any) -> str:
             shown.append(f"**{each.name}")
         else:
             default = "" if each.default is each.empty else f"={each.default!r}"
+            default = "=…" if callable(each.default) and default else default
             shown.append(each.name + default)
     return f"({', '.join(shown)})"
 
