@@ -500,7 +500,7 @@ class Runledger:
         *more: str | Path,
         assume_tz: str | None = None,
         studies: Iterable[str] = (),
-        passed_over: Callable[[str, str], object] = lambda path, why: None,
+        passed_over: Callable[[str, str], object] | None = None,
     ) -> list[TakenIn]:
         """Store the finished trials of existing studies; see `runledger.intake.optuna_studies`.
 
@@ -515,7 +515,11 @@ class Runledger:
         first = [storage] if isinstance(storage, str | Path) else list(storage)
         places = [str(each) for each in (*first, *more)]
         return import_optuna(
-            self.ledger, places, zone=zone, studies=tuple(studies), passed_over=passed_over
+            self.ledger,
+            places,
+            zone=zone,
+            studies=tuple(studies),
+            passed_over=passed_over or (lambda path, why: None),
         )
 
     def import_records(
