@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from runledger.replaying.replay import Replayed
     from runledger.replaying.whatif import Change, WhatIf
     from runledger.studies import AskedTrial, RunledgerCallback, SearchRun
+    from runledger.studies.narrowing import Narrowing
 
 _DELIVERY_S = 10.0
 """How long a decision waits at most for spooled events to be delivered."""
@@ -290,6 +291,12 @@ class Runledger:
             step=None if step is None else str(step),
         )
         return self._live.decide(PARAMETERS, question, at=at, as_of=as_of)
+
+    def narrow_bounds(self, study: str) -> Narrowing:
+        """Where the survivors of a study come from: advice, never applied by itself."""
+        from runledger.studies.narrowing import narrow_bounds
+
+        return narrow_bounds(self.ledger, study)
 
     def propose(
         self,

@@ -13,11 +13,9 @@ from typing import Any
 from rules.policy import TAKEN_NAMES, Policy
 from rules.proposal import proposal_schema
 
-FORMATS = ("json-schema", "gbnf", "openai", "anthropic")
-
 
 def proposal_format(policy: Policy, form: str) -> dict[str, Any] | str:
-    """The schema in one of `FORMATS`: an object, or the text of a grammar (GBNF)."""
+    """The schema as ``json-schema``, ``openai``, ``anthropic`` (objects) or ``gbnf`` (text)."""
     schema = proposal_schema(policy)
     if form == "openai":
         return _openai(schema)
