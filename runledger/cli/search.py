@@ -97,11 +97,13 @@ def _bounds(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(msgspec.to_builtins(advice))
         return exits.DONE
+    say(f"{advice.with_survivors:,} of {advice.trials:,} counted trials had survivors")
     say(plain(advice.text))
     if advice.bounds:
         rows = (
-            [plain(name), *(f"{value:g}" for value in msgspec.structs.astuple(each))]
+            [plain(name), *(f"{value:g}" for value in numbers)]
             for name, each in advice.bounds.items()
+            for numbers in [(each.low, each.high, each.tried_low, each.tried_high, each.importance)]
         )
         table(["PARAMETER", "LOW", "HIGH", "TRIED FROM", "TO", "IMPORTANCE"], rows)
     return exits.DONE

@@ -71,9 +71,7 @@ def narrow_bounds(
     best: list[_Trial] = []
     bounds: dict[str, Bounds] = {}
     if len(trials) < LEAST_TRIALS:
-        text = (
-            f"{len(trials)} counted trials say too little of its bounds: {LEAST_TRIALS} are needed"
-        )
+        text = f"{len(trials)} counted trials say too little: {LEAST_TRIALS} are needed"
     elif alive < 4:
         text = f"{alive} of {len(trials)} trials had survivors: too few to say where they come from"
     else:

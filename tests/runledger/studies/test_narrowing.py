@@ -38,9 +38,11 @@ def test_a_parameter_that_survivors_concentrate_in_is_named_with_its_evidence(
         assert 200 < window.low < 320 < window.high < 440
         assert window.tried_low < window.low
         assert window.importance > 0.5
-        assert advice.trials == 60
+        assert (advice.trials, advice.with_survivors > 0) == (60, True)
+        assert window.high < window.tried_high
         stored = {event.id for event in fleet.ledger.read()}
-        assert advice.evidence and set(advice.evidence) <= stored
+        assert advice.evidence
+        assert set(advice.evidence) <= stored
 
 
 def test_the_family_of_a_study_speaks_and_others_do_not(tmp_path: Path) -> None:
