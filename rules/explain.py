@@ -70,7 +70,7 @@ class Account(msgspec.Struct, frozen=True):
     @property
     def evidence(self) -> tuple[str, ...]:
         """Every event that any fact rests on, in the order the facts were judged."""
-        return tuple(dict.fromkeys(id for each in self.spoken for id in each.fact.evidence))
+        return tuple(dict.fromkeys(id for each in self.spoken for id in each.fact.all_evidence))
 
 
 class Watched:

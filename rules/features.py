@@ -270,7 +270,7 @@ FACTS: dict[str, FactKind] = {
             "incidents": _count("Incidents of its own that led to where it stands; on watch, those "
             "that count."),
             "most_incidents": _count("The most that counted at once since its record was clean."),
-            "crashes": _count("How often it had taken its node down when that took it out."),
+            "crashes": _count("How often it had taken its node down, if its newest incident did."),
             "on_probation": _count("Whether an incident after clean looks took it out: 1 or 0."),
             "grounds": _count("How many limits of the policy its record reached when it was taken "
             "out; 0 where it is not."),

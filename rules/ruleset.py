@@ -9,6 +9,7 @@ without running them, checked against the features that facts have
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, Literal, cast
 
@@ -56,15 +57,20 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     features: dict[str, Scalar]
     show: dict[str, Any]
     evidence: tuple[str, ...] = ()
-    sources: dict[str, tuple[str, ...]] | None = None
+    sources: Mapping[str, tuple[str, ...]] | None = None
 
     def rests_on(self, *conditions: Condition) -> tuple[str, ...]:
         """The events that some conditions about this fact rest on."""
         if self.sources is None:
             return self.evidence
-        return tuple(
-            dict.fromkeys(id for each in conditions for id in self.sources.get(each.feature, ()))
-        )
+        return tuple(dict.fromkeys(id for each in conditions for id in self.sources[each.feature]))
+
+    @property
+    def all_evidence(self) -> tuple[str, ...]:
+        """The events that anything known of it rests on."""
+        if self.sources is None:
+            return self.evidence
+        return tuple(dict.fromkeys(id for name in self.features for id in self.sources[name]))
 
 
 class Fired(msgspec.Struct, frozen=True):

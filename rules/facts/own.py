@@ -6,30 +6,30 @@ They are facts of kinds of their own (see `rules.own.compiled`). A card's
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from ledger.identifiers import gpu_subject
-from ledger.times import SECOND_US
 from rules.card import Card
 from rules.conditions import Scalar
 from rules.facts.gpus import CardStanding, card_label, is_gone
 from rules.facts.node_cards import measured
+from rules.facts.own_values import Asked, OwnValues, asked
 from rules.folds.context import Context
 from rules.folds.identity import place_key
-from rules.folds.kept import NAMED, Window, within
+from rules.folds.kept import NAMED
 from rules.folds.looks import DOWN
 from rules.ladder import Standing, counting
 from rules.own.book import OwnBook
 from rules.own.compiled import EXCLUSIONS, STEP, kind_of
-from rules.own.declared import OwnFact, RuleAbout
+from rules.own.declared import RuleAbout
 from rules.own.texts import shown
 from rules.ruleset import Fact, known
-from rules.state import Kept, NodeState, Run, Seen, State
+from rules.state import NodeState, Run, Seen, State
 
-_LARGEST = 1e300
-"""A sum is a finite number, however large what it adds up."""
+OWN = "own"
+"""Under this name what is shown of a fact holds the own facts of its subject."""
 
 _Values = dict[str, Scalar]
 _Sources = dict[str, tuple[str, ...]]
@@ -44,6 +44,7 @@ class OwnFacts:
         self._context = context
         self._at_us = at_us
         self._step: str | None = None
+        self._asked: dict[str, list[Asked]] = {}
 
     # -- preflight -------------------------------------------------------------
 
@@ -61,7 +62,7 @@ class OwnFacts:
                 yield from self._card(fact, ladder)
             elif fact.kind == "node":
                 name = fact.show["node"]
-                sources = _node_sources(fact, self._state.nodes.get(name) or NodeState())
+                sources = partial(_node_sources, fact, self._state.nodes.get(name) or NodeState())
                 yield from self._of("node", name, fact.subject, fact, sources=sources)
             elif fact.kind == "question":
                 yield from self._of("question", None, fact.subject, fact)
@@ -71,7 +72,7 @@ class OwnFacts:
         if asked is None:
             return
         known = self._state.runs.get(str(asked))
-        of_run = None if known is None else _run_sources(known)
+        of_run = None if known is None else partial(_run_sources, known)
         yield from self._of("run", str(asked), f"run/{asked}", run, sources=of_run)
         if known is not None and known.study is not None:
             yield from self._of("study", known.study, f"study/{known.study}", None)
@@ -85,9 +86,8 @@ class OwnFacts:
         standing = ladder.get(show["key"])
         out = standing is not None and standing.sits_out
         key = show["key"] or place_key(show["node"], show["pci"])
-        yield from self._of(
-            "card", key, fact.subject, fact, {"out": out}, self._card_sources(key, standing)
-        )
+        sources = partial(self._card_sources, key, standing)
+        yield from self._of("card", key, fact.subject, fact, {"out": out}, sources)
 
     # -- exclusions --------------------------------------------------------------
 
@@ -123,7 +123,7 @@ class OwnFacts:
                     key,
                     gpu_subject(card.node, card.pci),
                     features,
-                    self._card_sources(key, standing),
+                    partial(self._card_sources, key, standing),
                     {
                         "card": card_label(
                             card.node, card.pci, None if is_gone(state, key) else card.index
@@ -154,7 +154,7 @@ class OwnFacts:
         subject: str,
         built_in: Fact | None,
         changed: _Values | None = None,
-        sources: _Sources | None = None,
+        sources: Callable[[], _Sources] | None = None,
     ) -> Iterator[Fact]:
         """The fact about one subject, where there is a rule about such."""
         kind = kind_of(about)
@@ -171,7 +171,7 @@ class OwnFacts:
             key,
             subject,
             features | (changed or {}),
-            dict.fromkeys(features, evidence) if sources is None else sources,
+            sources or (lambda: dict.fromkeys(features, evidence)),
             names,
         )
 
@@ -182,33 +182,48 @@ class OwnFacts:
         key: str | None,
         subject: str,
         features: _Values,
-        sources: _Sources,
+        sources: Callable[[], _Sources],
         names: Mapping[str, Any],
     ) -> Fact:
-        values, since = dict(features), {}
-        show: dict[str, Any] = dict.fromkeys(self._book.features[about], shown(None))
-        show |= {name: shown(value) for name, value in features.items()}
-        own: _Sources = {}
-        for fact in self._book.facts(kind):
-            kept = self._state.own.get(fact.name, {}).get(key or "")
-            window = within(kept or Kept(), _span_us(fact), self._at_us)
-            value = _value(fact, window)
-            own[fact.name] = tuple(window.events)
-            if window.times:
-                since[fact.name] = window.times[0]
-            if value is not None:
-                values[fact.name] = value
-            show[fact.name] = _said(value, window)
+        facts = self._asked.get(kind)
+        if facts is None:
+            facts = self._asked[kind] = asked(self._book.facts(kind), self._state.own)
+        own = OwnValues(facts, key or "", self._at_us)
+        values = {**features, **own.values()}
         if self._step is not None:
             values[STEP] = self._step
         return Fact(
             kind=kind,
             subject=subject,
             features=values,
-            show={**show, **names, "subject": subject, STEP: self._step, "since_us": since},
-            evidence=tuple(dict.fromkeys(id for ids in own.values() for id in ids)),
-            sources={**sources, **own, STEP: ()},
+            show=_Shown({**names, "subject": subject, STEP: self._step, OWN: own}, features),
+            sources=_Rests(own, sources),
         )
+
+
+class _Shown(dict[str, Any]):
+    """What messages mention: features in words, made when one is mentioned."""
+
+    def __init__(self, names: Mapping[str, Any], features: Mapping[str, Scalar]) -> None:
+        super().__init__(names)
+        self._features = features
+
+    def __missing__(self, name: str) -> str:
+        said: str | None = self[OWN].said(name)
+        return shown(self._features.get(name)) if said is None else said
+
+
+class _Rests(dict[str, tuple[str, ...]]):
+    """The events that features rest on, found when one is asked for."""
+
+    def __init__(self, own: OwnValues, built_in: Callable[[], _Sources]) -> None:
+        super().__init__()
+        self._own = own
+        self._built_in = built_in
+
+    def __missing__(self, feature: str) -> tuple[str, ...]:
+        events = self._own.events(feature)
+        return self._built_in().get(feature, ()) if events is None else events
 
 
 def _incidents(card: Card | None) -> tuple[str, ...]:
@@ -236,45 +251,3 @@ def _run_sources(run: Run) -> _Sources:
         **dict.fromkeys(("dropped", "trials", "seed_count"), asked),
         **dict.fromkeys(("completed_trials", "survivors"), counted),
     }
-
-
-def _span_us(fact: OwnFact) -> int | None:
-    return None if fact.timespan_s is None else round(fact.timespan_s * SECOND_US)
-
-
-def _value(fact: OwnFact, window: Window) -> Scalar | None:
-    """What a fact says of its window; None where it holds nothing to say it of."""
-    if fact.keep == "count":
-        return len(window.times)
-    if fact.keep == "distinct":
-        return len({(isinstance(each, bool), each) for each in window.values})
-    if not window.values:
-        return None
-    return _OF_VALUES[fact.keep](window.values)
-
-
-def _total(values: Iterable[Any]) -> Scalar:
-    listed = list(values)
-    if all(isinstance(each, int) for each in listed):
-        total: int | float = sum(listed)
-    else:
-        try:
-            total = math.fsum(listed)
-        except OverflowError:
-            total = math.inf if sum(each / 1e9 for each in listed) > 0 else -math.inf
-    return max(-_LARGEST, min(_LARGEST, total)) if abs(total) > _LARGEST else total
-
-
-_OF_VALUES: dict[str, Callable[[Any], Scalar]] = {
-    "newest": lambda values: values[-1],
-    "max": max,
-    "min": min,
-    "sum": _total,
-}
-
-
-def _said(value: Scalar | None, window: Window) -> str:
-    if not window.beyond:
-        return shown(value)
-    kept, beyond = len(window.times), window.beyond
-    return f"{shown(value)} (of the newest {kept:,} events; about {beyond:,} more are not kept)"

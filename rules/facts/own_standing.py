@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import msgspec
 
 from rules.facts.gpus import CardStanding
+from rules.facts.own import OWN
+from rules.facts.own_values import OwnValues
 from rules.ladder import STATES, Standing, worst
 from rules.ruleset import Fired
 from rules.state import State
@@ -44,8 +46,9 @@ def _since_us(fired: Fired, state: State, key: str, at_us: int) -> int:
 
     A rule's conditions are judged anew each time; when they began to hold is not remembered.
     """
-    since: dict[str, int] = fired.fact.show["since_us"]
-    kept = [since[each.feature] for each in fired.rule.when if each.feature in since]
+    own: OwnValues = fired.fact.show[OWN]
+    since = [own.since_us(each.feature) for each in fired.rule.when]
+    kept = [each for each in since if each is not None]
     if kept:
         return min(kept)
     node = state.nodes.get(state.cards[key].node)

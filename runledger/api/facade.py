@@ -18,7 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from ledger import Appended, Event, Ledger, NotFound, new_event, open_ledger, parse_filters
+from ledger import Appended, Event, Ledger, new_event, open_ledger, parse_filters
 from ledger.identifiers import subject_problem
 from ledger.payloads import DecisionPayload, OverrideSet, Payload, WitnessAccepted
 from ledger.redaction import redacted
@@ -28,7 +28,7 @@ from runledger.api.guarding import Context, Decorator, Function, decorate, repor
 from runledger.api.live_decisions import LiveDecisions
 from runledger.config.session import Session, Time
 from runledger.config.settings import Settings, fleet_to_reach, load_settings
-from runledger.errors import BadInput, Missing
+from runledger.errors import BadInput
 from runledger.intake.admission import admit
 from runledger.studies.json_values import scope_texts
 
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from runledger.probing import Probed, Prober, WitnessSaid
     from runledger.replaying.replay import Replayed
     from runledger.replaying.whatif import Change, WhatIf
+    from runledger.status import Status
     from runledger.studies import AskedTrial, RunledgerCallback, SearchRun
     from runledger.studies.narrowing import Narrowing
 
@@ -421,8 +422,9 @@ class Runledger:
         nodes = [node for node in fleet_to_reach(settings).nodes if node.witness]
         if not nodes and not settings.witness_files:
             raise BadInput(
-                "no witness is configured: write witness = true at a node of runledger.toml, "
-                'or [[witnesses]] with path = "FILE"'
+                "no witness is configured",
+                remedy="write witness = true at a node of runledger.toml, "
+                'or [[witnesses]] with path = "FILE"',
             )
         return ask_witnesses(
             self.ledger,
@@ -561,23 +563,23 @@ class Runledger:
 
     def decisions(self, *where: str) -> Iterator[Event]:
         """Recorded decisions, oldest first; filters widen one another."""
-        return self.ledger.read(types=DECIDED_TYPES, where=parse_filters(where))
+        return self.ledger.read(types=DECIDED_TYPES, where=self.session.filters(where))
 
     def decision(self, id: str) -> Event:
-        """One recorded decision; raises `Missing`."""
-        try:
-            event = self.ledger.get(id)
-        except NotFound:
-            event = None
-        if event is None or not isinstance(event.data, DecisionPayload):
-            raise Missing(f"no decision {id!r} in this ledger: see `runledger decisions`")
-        return event
+        """One recorded decision: an id, a beginning of it, a position, or ``last``.
+
+        See `runledger.deciding.naming`. Raises `Missing`, and `BadInput` where it is not clear.
+        """
+        from runledger.deciding.naming import find_decision
+
+        return find_decision(self.ledger, id)
 
     def replay(self, *ids: str, progress: Callable[[int], None] = lambda _: None) -> Replayed:
         """Rerun recorded decisions (all, or those named) and compare them to the byte."""
         from runledger.replaying.replay import replay
 
-        decided = [self.decision(id) for id in dict.fromkeys(ids)] if ids else self.decisions()
+        named = {event.id: event for event in map(self.decision, ids)}
+        decided = named.values() if ids else self.decisions()
         return replay(self.ledger, self.catalog, decided, progress)
 
     def what_if(
@@ -593,6 +595,12 @@ class Runledger:
         from runledger.explaining.explanation import explain
 
         return explain(self.ledger, self.catalog, self.decision(id), minimal=minimal)
+
+    def status(self) -> Status:
+        """How ledger, fleet, runs and decisions are just now; records nothing."""
+        from runledger.status import status_of
+
+        return status_of(self.session)
 
     def report(
         self,
@@ -713,5 +721,5 @@ def _given(**values: Any) -> dict[str, Any]:
 def _count(name: str, value: Any) -> int | None:
     number = None if value is None else whole_number(value)
     if value is not None and (number is None or number < 0):
-        raise BadInput(f"{name} = {value!r}: give a whole number, 0 or more")
+        raise BadInput(f"{name} = {value!r}", remedy="give a whole number, 0 or more")
     return number

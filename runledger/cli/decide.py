@@ -7,7 +7,16 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from runledger.cli import exits
-from runledger.cli.parser import Commands, command, count, deciding, moment, name, scope
+from runledger.cli.parser import (
+    Commands,
+    command,
+    count,
+    deciding,
+    moment,
+    moment_ahead,
+    name,
+    scope,
+)
 
 if TYPE_CHECKING:
     from ledger.payloads import DecisionPayload
@@ -112,7 +121,7 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--by", required=True, metavar="WHO", help="whose word it is")
     parser.add_argument(
-        "--expires", type=moment, metavar="TIME", help="until when it holds (waive needs it)"
+        "--expires", type=moment_ahead, metavar="TIME", help="until when it holds (waive needs it)"
     )
     parser.add_argument("--at", type=moment, metavar="TIME", help="when it was said; default: now")
 
@@ -294,7 +303,9 @@ def _override(arguments: argparse.Namespace) -> int:
     from runledger.terminal.output import print_json, say, talk
 
     if arguments.action == "waive" and arguments.expires is None:
-        raise BadInput("waive needs an end: add --expires, for example 2026-01-25T06:00:00Z")
+        raise BadInput(
+            "waive needs an end", remedy="add --expires, for example 2026-01-25T06:00:00Z"
+        )
     check_word(arguments.subject, reason=arguments.reason, by=arguments.by)
     with opened(arguments, write=True) as runledger:
         known = runledger.seen(arguments.subject)

@@ -72,7 +72,9 @@ def _exec(arguments: argparse.Namespace) -> int:
 
     argv = arguments.argv[1:] if arguments.argv[:1] == ["--"] else arguments.argv
     if not argv or not argv[0]:
-        raise BadInput("no command to run: write it after --, as in runledger exec -- python x.py")
+        raise BadInput(
+            "no command to run", remedy="write it after --, as in runledger exec -- python x.py"
+        )
     settings = settings_of(arguments)
     recorder = recorder_at(settings)
     warned: set[str] = set()

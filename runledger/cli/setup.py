@@ -139,7 +139,9 @@ def _new_file(path: Path, text: str) -> Iterator[None]:
         # For nobody else to write, whatever the umask: it directs what is run.
         file = os.fdopen(os.open(path, _NEW, 0o644), "w", encoding="utf-8")
     except FileExistsError:
-        raise AlreadyThere(f"{path} is there already: edit it, or move it away first") from None
+        raise AlreadyThere(
+            f"{path} is there already", remedy="edit it, or move it away first"
+        ) from None
     try:
         with file:
             file.write(text)

@@ -124,7 +124,9 @@ def merge(
     named = {name for name, _, _ in spans}
     missing = sorted(node["hostname"] for name, node in wanted.items() if name not in named)
     if missing:
-        raise BadInput(f"the node file has no node {', '.join(missing)}: add it there first")
+        raise BadInput(
+            f"the node file has no node {', '.join(missing)}", remedy="add it there first"
+        )
     for name, start, end in reversed(spans):
         if name in without:
             text = _without_element(text, start, end)

@@ -91,7 +91,7 @@ def _node(node: Any, where: str, unused: list[str]) -> dict[str, Any]:
         raise BadInput(f"{where}: not an object")
     host = node.get("hostname")
     if not isinstance(host, str) or not host:
-        raise BadInput(f"{where}: no 'hostname': name the machine's address")
+        raise BadInput(f"{where}: no 'hostname'", remedy="name the machine's address")
     where = f"{where} ({host})"
     name, user, path = node.get("name"), node.get("username"), node.get("ramdisk_path")
     found: dict[str, Any] = {"name": name if isinstance(name, str) and name else host}

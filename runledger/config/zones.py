@@ -23,5 +23,6 @@ def parse_zone(text: str) -> tzinfo:
         return ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise BadInput(
-            f"{text!r} is no time zone: write for example UTC, America/Los_Angeles or -08:00"
+            f"{text!r} is no time zone",
+            remedy="write for example UTC, America/Los_Angeles or -08:00",
         ) from None

@@ -15,7 +15,7 @@ from rules.proposal import proposal_schema
 
 
 def proposal_format(policy: Policy, form: str) -> dict[str, Any] | str:
-    """The schema as ``json-schema``, ``openai``, ``anthropic`` (objects) or ``gbnf`` (text)."""
+    """The schema as ``json-schema``, ``openai`` or ``anthropic`` takes it, or ``gbnf``'s text."""
     schema = proposal_schema(policy)
     if form == "openai":
         return _openai(schema)

@@ -50,8 +50,9 @@ def import_studies(
     with opened(location) as (storage, naive):
         if naive and zone is None:
             raise UnknownZone(
-                f"{location} holds local times that do not say of which zone: name the one "
-                "its program ran in, for example --assume-tz America/Los_Angeles"
+                f"{location} holds local times that do not say of which zone",
+                remedy="name the one "
+                "its program ran in, for example --assume-tz America/Los_Angeles",
             )
         for id, name, attrs in _chosen(storage, studies):
             try:

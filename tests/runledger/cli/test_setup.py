@@ -239,6 +239,39 @@ class TestDoctor:
         assert "runledger init --config nope.toml" in done.err
 
 
+class TestDoctorOfSshFiles:
+    def checks(self, type_: Type, *nodes: str) -> dict[str, str]:
+        """The details of what is not well, by what was checked."""
+        Path("runledger.toml").write_text("".join(f"[[nodes]]\n{each}\n" for each in nodes))
+        assert type_("record").code == 0
+        done = type_("doctor", "--json")
+        bad = {each["name"]: each["detail"] for each in done.json["checks"] if not each["ok"]}
+        assert done.code == (2 if bad else 0)
+        return bad
+
+    def test_names_each_that_is_not_there_and_how_to_have_it(
+        self, type_: Type, folder: Path
+    ) -> None:
+        (folder / "key").touch()
+        files = 'identity = "key"\nknown_hosts = "nowhere/hosts"\nssh_config = "none"'
+        bad = self.checks(type_, f'name = "a"\n{files}', 'name = "b"\nidentity = "other"')
+        assert set(bad) == {"known_hosts of a", "identity of b"}
+        assert f"no file {folder}/nowhere/hosts: " in bad["known_hosts of a"]
+        assert f"ssh-keyscan HOST >> {folder}/nowhere/hosts" in bad["known_hosts of a"]
+        assert f"ssh-keygen -t ed25519 -f {folder}/other" in bad["identity of b"]
+
+    def test_asks_for_none_where_there_is_no_ssh(self, type_: Type) -> None:
+        assert not self.checks(type_, 'name = "z"\naddress = "localhost"\nidentity = "no"')
+
+
+def test_a_probe_that_nobody_answers_exits_11(type_: Type, folder: Path) -> None:
+    """At a port of loopback where nobody listens."""
+    (folder / "runledger.toml").write_text('[[nodes]]\nname = "127.0.0.1"\nport = 1\n')
+    done = type_("probe", "--json")
+    assert done.code == 11
+    assert [node["reachable"] for node in done.json["nodes"]] == [False]
+
+
 def test_reclassify_makes_no_ledger_where_a_path_is_mistyped(type_: Type, folder: Path) -> None:
     done = type_("reclassify", "--ledger", "rnledger.db")
     assert done.code == 3
