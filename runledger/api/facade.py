@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from runledger.replaying.whatif import Change, WhatIf
     from runledger.status import Status
     from runledger.studies import AskedTrial, RunledgerCallback, SearchRun
+    from runledger.studies.narrowing import Narrowing
 
 _DELIVERY_S = 10.0
 """How long a decision waits at most for spooled events to be delivered."""
@@ -292,6 +293,12 @@ class Runledger:
         )
         return self._live.decide(PARAMETERS, question, at=at, as_of=as_of)
 
+    def narrow_bounds(self, study: str) -> Narrowing:
+        """Where the survivors of a study come from: advice, never applied by itself."""
+        from runledger.studies.narrowing import narrow_bounds
+
+        return narrow_bounds(self.ledger, study)
+
     def propose(
         self,
         *,
@@ -502,7 +509,7 @@ class Runledger:
         *more: str | Path,
         assume_tz: str | None = None,
         studies: Iterable[str] = (),
-        passed_over: Callable[[str, str], object] = lambda path, why: None,
+        passed_over: Callable[[str, str], object] | None = None,
     ) -> list[TakenIn]:
         """Store the finished trials of existing studies; see `runledger.intake.optuna_studies`.
 
@@ -517,7 +524,11 @@ class Runledger:
         first = [storage] if isinstance(storage, str | Path) else list(storage)
         places = [str(each) for each in (*first, *more)]
         return import_optuna(
-            self.ledger, places, zone=zone, studies=tuple(studies), passed_over=passed_over
+            self.ledger,
+            places,
+            zone=zone,
+            studies=tuple(studies),
+            passed_over=passed_over or (lambda path, why: None),
         )
 
     def import_records(

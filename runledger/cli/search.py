@@ -70,6 +70,43 @@ def _add_study(commands: Commands) -> None:
     )
     _searched(parser)
     parser.add_argument("--at", type=moment, metavar="TIME", help="since when; default: now")
+    _add_bounds(kinds)
+
+
+def _add_bounds(kinds: Any) -> None:
+    parser = command(
+        kinds,
+        "bounds",
+        _bounds,
+        "say where a study's survivors come from",
+        examples=["runledger study bounds --study window_opt --json"],
+        more="Advice to narrow the bounds of parameters; nothing is changed by it.",
+    )
+    parser.add_argument("--study", required=True, metavar="NAME", help="the study and its family")
+
+
+def _bounds(arguments: argparse.Namespace) -> int:
+    import msgspec
+
+    from ledger.text.characters import plain
+    from runledger.cli.ledger_options import opened
+    from runledger.terminal.output import print_json, say, table
+
+    with opened(arguments) as runledger:
+        advice = runledger.narrow_bounds(arguments.study)
+    if arguments.json:
+        print_json(msgspec.to_builtins(advice))
+        return exits.DONE
+    say(f"{advice.with_survivors:,} of {advice.trials:,} counted trials had survivors")
+    say(plain(advice.text))
+    if advice.bounds:
+        rows = (
+            [plain(name), *(f"{value:g}" for value in numbers)]
+            for name, each in advice.bounds.items()
+            for numbers in [(each.low, each.high, each.tried_low, each.tried_high, each.importance)]
+        )
+        table(["PARAMETER", "LOW", "HIGH", "TRIED FROM", "TO", "IMPORTANCE"], rows)
+    return exits.DONE
 
 
 def _searched(parser: argparse.ArgumentParser) -> None:

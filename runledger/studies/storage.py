@@ -237,8 +237,8 @@ def _rdb_storage(url: str, shown: str, options: dict[str, Any], *, upgrade: bool
         storage = RDBStorage(
             url, engine_kwargs=options, skip_compatibility_check=True, skip_table_creation=True
         )
-        current, head = storage.get_current_version(), storage.get_head_version()
-        if current not in storage.get_all_versions():
+        current, (head, known) = storage.get_current_version(), _versions(storage)
+        if current not in known:
             raise UnusableStorage(
                 f"{shown} was written by a newer Optuna (schema {current}, known up to {head}): "
                 "pip install -U optuna"
@@ -255,6 +255,16 @@ def _rdb_storage(url: str, shown: str, options: dict[str, Any], *, upgrade: bool
     except (SQLAlchemyError, RuntimeError, AssertionError, KeyError, ValueError) as error:
         raise UnusableStorage(f"{shown} cannot be read by Optuna: {_words(error)}") from error
     return storage
+
+
+_known_versions: list[tuple[str, frozenset[str]]] = []
+
+
+def _versions(storage: Any) -> tuple[str, frozenset[str]]:
+    """The newest schema that this Optuna knows, and all of them: it reads its files for each."""
+    if not _known_versions:
+        _known_versions.append((storage.get_head_version(), frozenset(storage.get_all_versions())))
+    return _known_versions[0]
 
 
 def _upgrade(url: str, shown: str) -> None:
