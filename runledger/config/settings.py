@@ -184,10 +184,7 @@ def load_settings(
         if key in table and (wrong := _path_problem(table[key]))
     ]
     problems += _location_problem(table.get("ledger"))
-    shadows = table.get("shadows", [])
-    if not isinstance(shadows, list) or any(map(_path_problem, shadows)):
-        problems.append('shadows: write a list of policy files, as ["strict.toml"]')
-        shadows = []
+    shadows = _shadows(table.get("shadows", []), problems)
     check(table.get("probe", {}), ProbeSettings, "probe", problems)
     witnesses = table.get("witnesses", [])
     if not isinstance(witnesses, list):
@@ -214,6 +211,13 @@ def load_settings(
         probe=msgspec.convert(table.get("probe", {}), ProbeSettings),
         witness_files=tuple(path.parent / Path(each["path"]).expanduser() for each in witnesses),
     )
+
+
+def _shadows(named: Any, problems: list[str]) -> list[str]:
+    if isinstance(named, list) and not any(map(_path_problem, named)):
+        return named
+    problems.append('shadows: write a list of policy files, as ["strict.toml"]')
+    return []
 
 
 def _read(path: Path) -> dict[str, Any]:

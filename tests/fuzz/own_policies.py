@@ -173,7 +173,8 @@ def own_policies(data: bytes) -> None:
     try:
         policy = parse_policy(policy_of(data))
     except InvalidPolicy as refused:
-        assert refused.problems
+        if not refused.problems:
+            raise AssertionError("refused, and nothing said") from refused
         raise
     assert policy_text(parse_policy(policy_text(policy), policy.name)) == policy_text(policy)
     judged(policy)
