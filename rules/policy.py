@@ -247,6 +247,12 @@ def parse_policy(
     return _from_table({"name": name, **table}, name, places, types)
 
 
+def check_types(policy: Policy, types: Types) -> None:
+    """Raise `InvalidPolicy` where own facts read what a ledger with these types does not have."""
+    if policy.facts:
+        _from_table(msgspec.to_builtins(policy), policy.name, Places(), types)
+
+
 def with_settings(policy: Policy, settings: list[str]) -> Policy:
     """The policy with ``section.key=value`` changes; values are written as in TOML.
 
