@@ -179,8 +179,10 @@ def _readable(
         if fact.from_ in PAYLOAD_TYPES:
             yield f"{place}.from = {fact.from_!r}: decisions are never evidence"
         else:
-            meant = nearest(fact.from_, known)
-            yield f"{place}.from = {fact.from_!r}: unknown event type; did you mean {meant}?"
+            meant = f"did you mean {nearest(fact.from_, known)}?"
+            if fact.from_.startswith(OWN_PREFIX):
+                meant += " (or declare it: runledger types add FILE)"
+            yield f"{place}.from = {fact.from_!r}: unknown event type; {meant}"
         return None
     declared = (types or {}).get(fact.from_)
     abouts: Sequence[About] = (
