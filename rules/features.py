@@ -227,6 +227,7 @@ FACTS: dict[str, FactKind] = {
             "bytes": _count("Its size, where it was told."),
             "as_expected": _yes("Whether its SHA-256 is the expected one, where both are known."),
             "since_boot": _yes("Whether it was looked for since the node's last boot."),
+            "filled_by_step": _yes("Whether the step puts it there itself."),
         },
     ),
     "budget": FactKind(
@@ -269,7 +270,7 @@ FACTS: dict[str, FactKind] = {
             "incidents": _count("Incidents of its own that led to where it stands; on watch, those "
             "that count."),
             "most_incidents": _count("The most that counted at once since its record was clean."),
-            "crashes": _count("How often it had taken its node down when that took it out."),
+            "crashes": _count("How often it had taken its node down, if its newest incident did."),
             "on_probation": _count("Whether an incident after clean looks took it out: 1 or 0."),
             "grounds": _count("How many limits of the policy its record reached when it was taken "
             "out; 0 where it is not."),
@@ -343,13 +344,20 @@ FACTS: dict[str, FactKind] = {
         },
     ),
     "note": FactKind(
-        title="Parameters: runs that do not speak",
-        says="One fact for each run since the last that speaks, and for that one if it lost nodes.",
+        title="Parameters: runs that speak in part",
+        says="One fact for each run counted in part since the last that speaks, and for that one "
+        "if it lost nodes.",
         features={
-            "uncounted_share": _number("The part of it not counted; left out where none was."),
+            "uncounted_share": _number("The part of it not counted."),
             "survivors": _count("Survivors that were counted."),
             "lost_nodes": _count("Nodes of it that were lost during it."),
         },
+    ),
+    "uncounted": FactKind(
+        title="Parameters: runs that were not counted",
+        says="One fact for all runs since the last that speaks which ended uncounted, and could "
+        "have been counted: they reached a step that counts, or no step of theirs is known.",
+        features={"runs": _count("How many they are.")},
     ),
     "next_budget": FactKind(
         title="Parameters: time",

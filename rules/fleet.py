@@ -88,11 +88,16 @@ class Remedies(_Table, frozen=True, kw_only=True):
 
 
 class Step(_Table, frozen=True, kw_only=True):
-    """One step of the pipeline. ``nodes`` None means all; ``aliases`` are other names of it."""
+    """One step of the pipeline. ``nodes`` None means all; ``aliases`` are other names of it.
+
+    ``ramdisk_filled_by_step``: it copies its ramdisk files itself, so that their absence
+    before it begins is worth a warning and no more.
+    """
 
     timeout_s: Seconds | None = None
     nodes: tuple[Name, ...] | None = None
     ramdisk: tuple[FileCheck, ...] = ()
+    ramdisk_filled_by_step: bool = False
     inputs: tuple[FileCheck, ...] = ()
     remedy: Remedies | None = None
     aliases: tuple[Name, ...] = ()

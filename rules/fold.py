@@ -43,6 +43,8 @@ _HANDLERS: dict[str, Handler] = {
     "job_finished": jobs.job_finished,
     "run_started": runs.run_started,
     "run_finished": runs.run_finished,
+    "step_started": runs.step_started,
+    "step_finished": runs.step_finished,
     "survivors_counted": runs.survivors_counted,
     "trial_completed": runs.trial_completed,
     "head_sealed": witnesses.head_sealed,

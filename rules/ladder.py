@@ -141,8 +141,9 @@ def _incident(standing: Standing, incident: Incident, context: Context) -> None:
         + (crashes >= gpu.exclude_after_crashes)
         + on_probation
     )
+    standing.crashes_led = crashes
     if grounds:
-        standing.because, standing.crashes_led = own, crashes
+        standing.because = own
         standing.on_probation, standing.charge = on_probation, None
         _take_out(standing, incident, grounds, context)
     elif len(own) >= gpu.watch_after_incidents:

@@ -63,6 +63,10 @@ GpuFaultKind = Literal[
 ]
 
 
+TAKEN_NAMES = ("rationale", "evidence", "proposer")
+"""Keys of a proposal beside its numbers."""
+
+
 class InvalidPolicy(BadInput):
     """A policy that cannot be used; ``problems`` names each key and what it may be."""
 
@@ -151,6 +155,24 @@ class Tuning(_Section, frozen=True, kw_only=True):
     second_opinion: SecondOpinion
 
 
+Key = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        pattern=r"^[A-Za-z_][A-Za-z0-9_-]*\Z",
+        description="a name of letters, digits, _ and -",
+    ),
+]
+
+
+class ProposalNames(_Section, frozen=True, kw_only=True):
+    """What a model calls the numbers, in schemas and in what it sends."""
+
+    trials: Key
+    seed_count: Key
+
+
 class ProposalLimits(_Section, frozen=True, kw_only=True):
     """What proposals may ask for."""
 
@@ -162,6 +184,7 @@ class ProposalLimits(_Section, frozen=True, kw_only=True):
     cooldown_runs: Count
     daily_budget: Count
     frozen: tuple[Literal["trials", "seed_count"], ...]
+    names: ProposalNames
 
 
 class RuleSwitches(_Section, frozen=True, kw_only=True, omit_defaults=True):
@@ -371,6 +394,11 @@ def _contradictions(policy: Policy) -> list[str]:
         low, high = getattr(limits, f"min_{key}"), getattr(limits, f"max_{key}")
         if low > high:
             problems.append(f"proposal.min_{key} = {low}: above proposal.max_{key} = {high}")
+    called = limits.names
+    taken = [name for name in (called.trials, called.seed_count) if name in TAKEN_NAMES]
+    problems += [f"proposal.names: {name!r} is a key of a proposal already" for name in taken]
+    if called.trials in (called.seed_count, "seed_count") or called.seed_count == "trials":
+        problems.append("proposal.names: trials and seed_count need names that differ")
     if policy.declared != Own() and len(canonical(policy.text)) > MOST_TEXT_BYTES:
         problems.append(f"the whole policy is more than {MOST_TEXT_BYTES:,} bytes: say less")
     return problems

@@ -265,8 +265,19 @@ class Loss(Record, kw_only=True):
     time_us: int
 
 
+class RunStep(Record, kw_only=True):
+    """One step of a run: whether it ran, and which parameters did not reach its program."""
+
+    ran: bool = False
+    event: str = ""
+    dropped: list[str] = []
+
+
 class Run(Record, kw_only=True):
-    """One run: what was asked, what happened, what was counted."""
+    """One run: what was asked, what happened, what was counted.
+
+    ``steps`` are those known of it; ``stopped``: a preflight's verdict ended it.
+    """
 
     id: str
     started_us: int | None = None
@@ -278,6 +289,8 @@ class Run(Record, kw_only=True):
     seed_count: int | None = None
     timeout_s: float | None = None
     dropped: list[str] = []
+    steps: dict[str, RunStep] = {}
+    stopped: bool = False
     finished_us: int | None = None
     finished_sequence: int = 0
     finished_event: str | None = None
@@ -325,6 +338,7 @@ class State(Record, kw_only=True):
     failures_kept: int = 0
     fingerprints: dict[str, dict[str, int]] = {}
     runs: dict[str, Run] = {}
+    counted_steps: list[str] = []
     trial_times: dict[str, list[float]] = {}
     trial_events: dict[str, list[str]] = {}
     witnesses: dict[str, Witness] = {}

@@ -60,5 +60,5 @@ def _clean_environment(
 ) -> None:
     """No test sees the settings of whoever runs it, nor leaves anything in their home."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))
-    for name in ("RUNLEDGER_LEDGER", "RUNLEDGER_CONFIG", "RUNLEDGER_DEBUG"):
+    for name in ("RUNLEDGER_LEDGER", "RUNLEDGER_CONFIG", "RUNLEDGER_DEBUG", "RUNLEDGER_TZ"):
         monkeypatch.delenv(name, raising=False)

@@ -145,6 +145,7 @@ def _as_told(seen: CardReading, pci: str, vendor: str, before: Card | None) -> C
         temp_c=seen.temp_c,
         sclk_mhz=seen.sclk_mhz,
         compute_mode=seen.compute_mode,
+        recovery_action=seen.recovery_action,
     )
 
 

@@ -148,4 +148,5 @@ def _gpu(card: Card) -> ProbedGpu:
         compute_mode=card.compute_mode,
         place=card.place,
         detail=card.detail or None,
+        recovery_action=card.recovery_action,
     )

@@ -57,6 +57,7 @@ class Card:
     performance_level: str | None = None
     owners: int | None = None
     place: str | None = None
+    recovery_action: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

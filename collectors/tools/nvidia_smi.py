@@ -137,6 +137,7 @@ def _card(row: dict[str, str], pci: str) -> CardReading:
         card_uid=_clean(row.get("uuid")),
         model=_clean(row.get("name")),
         compute_mode=_clean(row.get("compute_mode")),
+        recovery_action=_asked_for(row.get("gpu_recovery_action", "")),
         detail=detail,
         **values,
     )
@@ -158,6 +159,11 @@ def _state(
     if action and action.strip("[]").lower() not in ("none", "n/a", "not supported"):
         return "unresponsive", f"it asks for: {action}"
     return "ok", _memory(row)
+
+
+def _asked_for(action: str) -> str | None:
+    """What the card asks for; ``None``, as a word, where it says that it is nothing."""
+    return "None" if action.strip("[]").lower() == "none" else _clean(action or None)
 
 
 def _numbers_lie(row: dict[str, str], temp_c: float | None) -> bool:

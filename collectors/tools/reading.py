@@ -26,7 +26,8 @@ _JSON_STARTS = 50
 class CardReading:
     """One card as a tool showed it. Sizes in MiB, clocks in MHz, temperatures in °C.
 
-    ``detail`` is what speaks against the card, in words.
+    ``detail`` is what speaks against the card, in words; ``recovery_action`` what it asks
+    for in its tool's words, ``None`` for nothing.
     """
 
     state: Literal["ok", "unresponsive", "unknown"]
@@ -40,6 +41,7 @@ class CardReading:
     temp_c: float | None = None
     sclk_mhz: float | None = None
     compute_mode: str | None = None
+    recovery_action: str | None = None
     detail: str = ""
 
 

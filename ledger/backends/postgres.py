@@ -145,6 +145,12 @@ SELECT {_PATIENCE},
         """Locks of the server, for machines that share a ledger."""
         return ServerLocks(self.engine)
 
+    def size_bytes(self) -> int:
+        """Our tables; the server's own log is not ours to count."""
+        query = "SELECT pg_total_relation_size('events') + pg_total_relation_size('checkpoints')"
+        with self.engine.connect() as connection:
+            return int(connection.exec_driver_sql(query).scalar_one())
+
     def copy(self, part: Path) -> bool:
         """A server's files are not ours to copy."""
         return False
@@ -164,19 +170,22 @@ def _translated(error: BaseException, what: str, text: str) -> LedgerError | Non
     if isinstance(error, psycopg.OperationalError):
         if "unsupported startup parameter" in str(error):
             return InvalidLocation(
-                f"{what}: {text}; a pooler takes no options in the URL: set them for the user, "
-                "such as ALTER ROLE me IN DATABASE ledger SET search_path = fleet"
+                f"{what}: {text}; a pooler takes no options in the URL",
+                remedy="set them for the user, "
+                "such as ALTER ROLE me IN DATABASE ledger SET search_path = fleet",
             )
         if 'database "' in str(error) and "does not exist" in str(error):
-            return NotFound(f"{what}: {text}; create the database first (createdb)")
+            return NotFound(f"{what}: {text}", remedy="create the database first (createdb)")
         if "authentication failed" in str(error) or 'role "' in str(error):
             return InvalidLocation(
-                f"{what}: {text}; check user and password (PGPASSWORD, ~/.pgpass)"
+                f"{what}: {text}", remedy="check user and password (PGPASSWORD, ~/.pgpass)"
             )
-        return Unavailable(f"{what}: {text}; check the server and try again")
+        return Unavailable(f"{what}: {text}", remedy="check the server and try again")
     refused = psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction
     if isinstance(error, refused):
-        return Unavailable(f"{what}: {text}; check that this user may write on this server")
+        return Unavailable(
+            f"{what}: {text}", remedy="check that this user may write on this server"
+        )
     return LedgerError(f"{what}: {text}")
 
 

@@ -82,6 +82,10 @@ class Backend(Protocol):
         """One holder a node, among all who use this database."""
         ...
 
+    def size_bytes(self) -> int:
+        """What the ledger takes up, its indexes and what is not folded in yet included."""
+        ...
+
     def copy(self, part: Path) -> bool:
         """Copy the database as it is into a new file; False where it is no file."""
         ...

@@ -45,18 +45,19 @@ class Sqlite(Backend):
         if not path.exists():
             if not create:
                 raise NotFound(
-                    f"no ledger at {path.absolute()}: name the one you mean with --ledger, "
-                    "or make one with `runledger init` (with a runledger.toml: `runledger upgrade`)"
+                    f"no ledger at {path.absolute()}",
+                    remedy="name the one you mean with --ledger, or make one with "
+                    "`runledger init` (with a runledger.toml: `runledger upgrade`)",
                 )
             _check_folder(path)
         elif path.is_dir():
-            raise InvalidLocation(f"{path} is a folder: name the ledger's file")
+            raise InvalidLocation(f"{path} is a folder", remedy="name the ledger's file")
         elif not path.is_file() or path.is_relative_to("/proc"):
-            raise InvalidLocation(f"{path} is no ordinary file: name the ledger's file")
+            raise InvalidLocation(f"{path} is no ordinary file", remedy="name the ledger's file")
         elif path.stat().st_size == 0:
             raise NotFound(
-                f"no ledger at {path.absolute()}, only an empty file: restore a backup, "
-                "or remove it and run `runledger init`"
+                f"no ledger at {path.absolute()}, only an empty file",
+                remedy="restore a backup, or remove it and run `runledger init`",
             )
 
         def open_to_write() -> Any:
@@ -170,6 +171,11 @@ class Sqlite(Backend):
         """Files beside the ledger."""
         return FileLocks(Path(f"{self._path}-probing"))
 
+    def size_bytes(self) -> int:
+        """The file and its write-ahead log."""
+        files = (self._path, Path(f"{self._path}-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
+
     def copy(self, part: Path) -> bool:
         """Its mode too: what only its owner may read stays so."""
         # Nobody else's file, and for nobody else's eyes before it has its mode.
@@ -245,7 +251,7 @@ def _opened_in_memory() -> Any:
 
 def _check_folder(path: Path) -> None:
     if not path.parent.is_dir():
-        raise NotFound(f"no folder {path.parent} to create the ledger in: make it first")
+        raise NotFound(f"no folder {path.parent} to create the ledger in", remedy="make it first")
 
 
 def _may_change(connection: Any, *, create: bool) -> bool:

@@ -71,7 +71,7 @@ GPU_RULES: tuple[Rule, ...] = (
     Rule(
         name="repeated_incident",
         about="gpu",
-        when=when("grounds >= 1", "incidents >= $gpu.exclude_after_incidents", _NOT_RETIRED),
+        when=when("incidents >= $gpu.exclude_after_incidents", _NOT_RETIRED),
         severity="degrade",
         message="{card}: {incidents}",
         remedy=_BACK,

@@ -289,7 +289,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="ramdisk_missing",
         about="file",
-        when=when("role == ramdisk", "present == false"),
+        when=when("role == ramdisk", "present == false", "filled_by_step == false"),
         severity="block",
         message="{path} is missing on {node}",
         remedy="copy it to {node} (a reboot empties the ramdisk), then rerun",
@@ -297,10 +297,26 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="ramdisk_missing",
         about="file",
-        when=when("role == ramdisk", "present == true", "bytes == 0"),
+        when=when("role == ramdisk", "present == true", "bytes == 0", "filled_by_step == false"),
         severity="block",
         message="{path} on {node} is empty",
         remedy="copy it to {node} again, then rerun",
+    ),
+    Rule(
+        name="ramdisk_missing",
+        about="file",
+        when=when("role == ramdisk", "present == false", "filled_by_step == true"),
+        severity="warn",
+        message="{path} is not on {node} yet",
+        remedy="nothing: step {step} puts it there itself",
+    ),
+    Rule(
+        name="ramdisk_missing",
+        about="file",
+        when=when("role == ramdisk", "present == true", "bytes == 0", "filled_by_step == true"),
+        severity="warn",
+        message="{path} on {node} is empty",
+        remedy="nothing: step {step} writes it anew",
     ),
     Rule(
         name="input_missing",
@@ -321,7 +337,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="input_changed",
         about="file",
-        when=when("as_expected == false"),
+        when=when("as_expected == false", "filled_by_step == false"),
         severity="block",
         message="{path} on {node} has SHA-256 {sha256}, expected {expected_sha256}",
         remedy="find out who wrote it; restore the expected file, or change what is expected",
@@ -329,7 +345,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="rebooted_since_check",
         about="file",
-        when=when("role == ramdisk", "since_boot == false"),
+        when=when("role == ramdisk", "since_boot == false", "filled_by_step == false"),
         severity="unknown",
         message="{node} was rebooted after {path} was looked for: the ramdisk may be empty",
         remedy=_AGAIN,

@@ -24,7 +24,7 @@ _BLUE, _ORANGE, _GREEN, _GREY = "#0072b2", "#d55e00", "#009e73", "#777777"
 def check_drawable(path: Path) -> None:
     """Raise `BadInput` where nothing can be drawn to a path."""
     if path.suffix not in (".svg", ".png", ".pdf"):
-        raise BadInput(f"--plot {path}: name a file that ends in .svg, .png or .pdf")
+        raise BadInput(f"--plot {path}", remedy="name a file that ends in .svg, .png or .pdf")
     if find_spec("matplotlib") is None:
         raise MissingExtra("--plot", "matplotlib", "plot")
 

@@ -65,7 +65,7 @@ def cut_case(
     bounded number of tries. Raises `AlreadyThere` where the folder exists.
     """
     if folder.exists():
-        raise AlreadyThere(f"{folder} is there already: name a new folder with --output")
+        raise AlreadyThere(f"{folder} is there already", remedy="name a new folder with --output")
     decision = decided.data
     assert isinstance(decision, DecisionPayload)
     judge = catalog.recorded(Digests(decision.policy.digest, decision.fleet.digest))

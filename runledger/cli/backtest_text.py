@@ -5,8 +5,7 @@ A number that is not known is a range: ``3–7``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from ledger.text.characters import plain
 from ledger.text.humanize import counted, listed, number
@@ -16,39 +15,39 @@ from runledger.backtest.ranges import Range, range_text
 from runledger.backtest.sweep import Sweep
 from runledger.terminal.output import colour, say, table, wrapped
 
-_ROWS: tuple[tuple[str, str, str], ...] = (
-    ("runs that failed, foreseeably", "preflight", "knowable"),
-    ("  blocked", "preflight", "blocked_failures"),
-    ("  hours saved", "preflight", "hours_saved"),
-    ("runs that failed, unforeseeably", "preflight", "unforeseeable"),
-    ("  blocked", "preflight", "blocked_unforeseeable"),
-    ("runs kept off the cards they failed on", "preflight", "kept_off"),
-    ("failures of runs prevented", "preflight", "prevented"),
-    ("runs that succeeded", "preflight", "successes"),
-    ("  blocked", "preflight", "blocked_successes"),
-    ("  hours lost", "preflight", "hours_lost"),
-    ("runs lost", "preflight", "lost"),
-    ("blocks for a node or card", "preflight", "blocks"),
-    ("  needless", "preflight", "needless"),
-    ("runs blocked in reality (censored)", "preflight", "censored"),
-    ("runs unsupported", "preflight", "unsupported"),
-    ("  share of all runs", "preflight", "unsupported_share"),
-    ("incidents of cards", "exclusions", "incidents"),
-    ("  while it would sit out", "exclusions", "spared"),
-    ("jobs that failed, not of their program", "exclusions", "failed_jobs"),
-    ("  kept off the card", "exclusions", "jobs_spared"),
-    ("exclusions", "exclusions", "exclusions"),
-    ("  of a card that was well", "exclusions", "wrong"),
-    ("GPU-hours sat out", "exclusions", "hours_out"),
-    ("  bad", "exclusions", "bad_hours"),
-    ("  quiet", "exclusions", "quiet_hours"),
-    ("  unknown which", "exclusions", "unknown_hours"),
-    ("  out in reality, too (censored)", "exclusions", "censored_hours"),
-    ("parameters asked for", "parameters", "decisions"),
-    ("  run as it says", "parameters", "supported"),
-    ("  of these, found survivors", "parameters", "worked"),
-    ("  unsupported", "parameters", "unsupported"),
-    ("  share unsupported", "parameters", "unsupported_share"),
+_ROWS: tuple[tuple[str, Callable[[Scores], Range | float]], ...] = (
+    ("runs that failed, foreseeably", lambda each: each.preflight.knowable),
+    ("  blocked", lambda each: each.preflight.blocked_failures),
+    ("  hours saved", lambda each: each.preflight.hours_saved),
+    ("runs that failed, unforeseeably", lambda each: each.preflight.unforeseeable),
+    ("  blocked", lambda each: each.preflight.blocked_unforeseeable),
+    ("runs kept off the cards they failed on", lambda each: each.preflight.kept_off),
+    ("failures of runs prevented", lambda each: each.preflight.prevented),
+    ("runs that succeeded", lambda each: each.preflight.successes),
+    ("  blocked", lambda each: each.preflight.blocked_successes),
+    ("  hours lost", lambda each: each.preflight.hours_lost),
+    ("runs lost", lambda each: each.preflight.lost),
+    ("blocks for a node or card", lambda each: each.preflight.blocks),
+    ("  needless", lambda each: each.preflight.needless),
+    ("runs blocked in reality (censored)", lambda each: each.preflight.censored),
+    ("runs unsupported", lambda each: each.preflight.unsupported),
+    ("  share of all runs", lambda each: each.preflight.unsupported_share),
+    ("incidents of cards", lambda each: each.exclusions.incidents),
+    ("  while it would sit out", lambda each: each.exclusions.spared),
+    ("jobs that failed, not of their program", lambda each: each.exclusions.failed_jobs),
+    ("  kept off the card", lambda each: each.exclusions.jobs_spared),
+    ("exclusions", lambda each: each.exclusions.exclusions),
+    ("  of a card that was well", lambda each: each.exclusions.wrong),
+    ("GPU-hours sat out", lambda each: each.exclusions.hours_out),
+    ("  bad", lambda each: each.exclusions.bad_hours),
+    ("  quiet", lambda each: each.exclusions.quiet_hours),
+    ("  unknown which", lambda each: each.exclusions.unknown_hours),
+    ("  out in reality, too (censored)", lambda each: each.exclusions.censored_hours),
+    ("parameters asked for", lambda each: each.parameters.decisions),
+    ("  run as it says", lambda each: each.parameters.supported),
+    ("  of these, found survivors", lambda each: each.parameters.worked),
+    ("  unsupported", lambda each: each.parameters.unsupported),
+    ("  share unsupported", lambda each: each.parameters.unsupported_share),
 )
 
 
@@ -64,10 +63,7 @@ def show(result: Backtest, sweeps: Sequence[Sweep]) -> None:
     if len(sweeps) == 2:
         _maps(result, sweeps)
     else:
-        rows = [
-            (what, *(_shown(getattr(getattr(each, part), name)) for each in result.policies))
-            for what, part, name in _ROWS
-        ]
+        rows = [(what, *(_shown(of(each)) for each in result.policies)) for what, of in _ROWS]
         table(("", *(each.policy for each in result.policies)), rows)
         say()
     _best(result)
@@ -77,7 +73,7 @@ def show(result: Backtest, sweeps: Sequence[Sweep]) -> None:
     say("A range goes from what is sure to what is possible.")
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Range | float) -> str:
     return range_text(value) if isinstance(value, Range) else number(value)
 
 
@@ -103,7 +99,12 @@ def _maps(result: Backtest, sweeps: Sequence[Sweep]) -> None:
 
 
 def _map_row(
-    found: Sequence[Scores], y: int, value: str, across: Sweep, down: Sweep, of: Any
+    found: Sequence[Scores],
+    y: int,
+    value: str,
+    across: Sweep,
+    down: Sweep,
+    of: Callable[[Scores], Range],
 ) -> tuple[str, ...]:
     cells = (found[x * len(down.values) + y] for x in range(len(across.values)))
     return (value, *(range_text(of(each)) for each in cells))

@@ -6,7 +6,7 @@ import argparse
 import re
 
 from runledger.cli import exits
-from runledger.cli.parser import Commands, command
+from runledger.cli.parser import DECISION, Commands, command
 
 
 def add(commands: Commands) -> None:
@@ -32,7 +32,7 @@ def add(commands: Commands) -> None:
         "cut a case out of the ledger",
         examples=["runledger case 01a20dee-84f3-7510-a409-8f053a7771f6 --output cases/night"],
     )
-    parser.add_argument("decision", metavar="DECISION", help="its id")
+    parser.add_argument("decision", metavar="DECISION", help=DECISION)
     parser.add_argument("--output", metavar="DIR", help="a folder to make; default: cases/DECISION")
     parser.add_argument(
         "--near", nargs="?", const="", metavar="RULE",
@@ -108,11 +108,11 @@ def _case(arguments: argparse.Namespace) -> int:
     from runledger.cli.progress import progress
     from runledger.terminal.output import print_json, say, talk
 
-    # An id may be any text, and must not lead out of the folder.
-    name = re.sub(r"[^\w.-]|^[.]", "_", arguments.decision)
-    folder = Path(arguments.output or f"cases/{name}")
     with opened(arguments) as runledger, progress("asking") as advance:
         decided = runledger.decision(arguments.decision)
+        # An id may be any text, and must not lead out of the folder.
+        name = re.sub(r"[^\w.-]|^[.]", "_", decided.id)
+        folder = Path(arguments.output or f"cases/{name}")
         cut = cut_case(
             runledger.ledger,
             runledger.catalog,

@@ -62,6 +62,7 @@ def _checks(arguments: argparse.Namespace) -> Iterator[_Check]:
     nodes = 0 if settings.fleet is None else len(settings.fleet.nodes)
     where = settings.config_path or "no runledger.toml here or above"
     yield _Check("configuration", True, f"{where}; {counted(nodes, 'node')}")
+    yield from _ssh_checks(settings)
     yield from _ledger_checks(settings)
     yield _spool_check(settings)
 
@@ -78,6 +79,27 @@ def _engine_checks() -> Iterator[_Check]:
         problem = problem_of(name)
         decides = "and decides" if name == chosen() else "and stands by"
         yield _Check(shown, not problem, problem or f"{version(name)} fires rules {decides}")
+
+
+def _ssh_checks(settings: Settings) -> Iterator[_Check]:
+    """The files that nodes are reached by: one that is not there fails every look."""
+    from runledger.config.node_specs import missing_files
+
+    nodes = () if settings.fleet is None else settings.fleet.nodes
+    missing = [(node.name, each) for node in nodes for each in missing_files(node, settings.folder)]
+    for name, (key, file) in missing:
+        remedy = REMEDIES[key].format(file=file)
+        yield _Check(f"{key} of {name}", False, f"no file {file}: {remedy}", exits.BAD_INPUT)
+    if nodes and not missing:
+        yield _Check("SSH files", True, "all that the nodes name are there")
+
+
+REMEDIES = {
+    "ssh_config": "write one, or take the key out of runledger.toml",
+    "known_hosts": "learn each host's key, and compare it: ssh-keyscan HOST >> {file}",
+    "identity": "make a key: ssh-keygen -t ed25519 -f {file}",
+}
+"""What to do about a file that a node names and that is not there, by the key that names it."""
 
 
 def _ledger_checks(settings: Settings) -> Iterator[_Check]:
@@ -140,18 +162,13 @@ def _failed(name: str, error: RunledgerError) -> _Check:
 
 
 def _spool_check(settings: Settings) -> _Check:
-    from runledger.intake.spooling import spools
+    from runledger.intake.spooling import waiting
 
-    waiting = refused = 0
-    where = []
-    for spool in spools(settings):
-        counts = spool.pending(), spool.refused()
-        waiting, refused = waiting + counts[0], refused + counts[1]
-        if any(counts):
-            where.append(str(spool.folder))
-    if not where:
+    held = waiting(settings)
+    if not held.folders:
         return _Check("spool", True, "empty")
-    detail = f"{waiting} events wait, {refused} were refused; in {', '.join(where)}"
-    if refused:
+    where = ", ".join(held.folders)
+    detail = f"{held.waiting} events wait, {held.refused} were refused; in {where}"
+    if held.refused:
         detail += "; each file in refused/ has its reason beside it"
     return _Check("spool", False, detail)

@@ -27,9 +27,9 @@ from runledger.terminal.output import note_no_match, talk
 def export(arguments: argparse.Namespace) -> int:
     """The command."""
     if arguments.format == "parquet" and arguments.output is None:
-        raise BadInput("Parquet goes to a file: give --output FILE")
+        raise BadInput("Parquet goes to a file", remedy="give --output FILE")
     if arguments.redact and arguments.format != "ndjson":
-        raise BadInput("--redact writes events as NDJSON: leave --format out")
+        raise BadInput("--redact writes events as NDJSON", remedy="leave --format out")
     where = parse_filters(arguments.where)
     with opened(arguments) as runledger, progress("exporting") as advance:
         types = _evidence(runledger.ledger) if arguments.evidence else None

@@ -7,7 +7,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from runledger.cli import exits
-from runledger.cli.parser import Commands, command, where
+from runledger.cli.listing import chosen_of, stretch, until_interrupted
+from runledger.cli.parser import Commands, command, count, where
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,10 +28,12 @@ def add(commands: Commands) -> None:
         _events,
         "list events",
         examples=[
-            "runledger events --where type=smu_error,node=rig-6600,since=2026-01-24T00:00:00Z"
+            "runledger events --where type=smu_error,node=rig-6600,since=2026-01-24T00:00:00Z",
+            "runledger events --last 20 --follow",
         ],
     )
     where(parser, "those that match")
+    stretch(parser)
 
     parser = command(
         commands,
@@ -71,9 +74,20 @@ def add(commands: Commands) -> None:
         "backup",
         _backup,
         "copy the ledger while it is in use",
-        examples=["runledger backup /backup/runledger-20260124.db"],
+        examples=[
+            "runledger backup /backup/runledger-20260124.db",
+            "runledger backup --verify --keep 14 /backup",
+        ],
     )
-    parser.add_argument("file", metavar="FILE", help="a new file")
+    parser.add_argument("file", metavar="FILE", help="a new file; with --keep, a folder")
+    parser.add_argument(
+        "--verify", action="store_true",
+        help="read the finished file once more, and find its head in the ledger",
+    )  # fmt: skip
+    parser.add_argument(
+        "--keep", type=count, metavar="N",
+        help="name it by the time, and remove all but the newest N of those named so",
+    )  # fmt: skip
 
     parser = command(
         commands,
@@ -102,7 +116,12 @@ def _events(arguments: argparse.Namespace) -> int:
     from runledger.terminal.output import note_no_match
 
     with opened(arguments) as runledger:
-        found = runledger.ledger.read(where=parse_filters(arguments.where))
+        where = parse_filters(arguments.where)
+        found = chosen_of(runledger.ledger, arguments, where=where)
+        if arguments.follow:
+            with until_interrupted():
+                _write_each(found, as_json=arguments.json)
+            return exits.DONE
         count = _write_json(found) if arguments.json else _write_lines(found)
     note_no_match(count, arguments.where)
     return exits.DONE
@@ -121,6 +140,19 @@ def _write_json(found: Iterable[Event]) -> int:
         count += 1
     sys.stdout.write("]}\n")
     return count
+
+
+def _write_each(found: Iterable[Event], *, as_json: bool) -> None:
+    """A line an event, each at once; as JSON without a list: it has no end to close it at."""
+    from ledger import to_wire
+    from runledger.terminal.output import print_json
+
+    for event in found:
+        if as_json:
+            print_json(to_wire(event))
+        else:
+            _write_lines([event])
+        sys.stdout.flush()
 
 
 def _write_lines(found: Iterable[Event]) -> int:
@@ -168,20 +200,9 @@ def _restore(arguments: argparse.Namespace) -> int:
 
 
 def _backup(arguments: argparse.Namespace) -> int:
-    from pathlib import Path
+    from runledger.cli.backup import run
 
-    from ledger import backup, open_ledger
-    from runledger.cli.ledger_options import settings_of
-    from runledger.terminal.output import print_json, say
-
-    settings = settings_of(arguments)
-    with open_ledger(settings.ledger, create=False, readonly=True, older=True) as ledger:
-        head = backup(ledger, Path(arguments.file))
-    if arguments.json:
-        print_json({"file": arguments.file, "head": head._asdict()})
-    else:
-        say(f"copied to {arguments.file}; head {head.sequence}:{head.hash}")
-    return exits.DONE
+    return run(arguments)
 
 
 def _upgrade(arguments: argparse.Namespace) -> int:

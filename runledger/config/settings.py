@@ -27,6 +27,7 @@ from rules.fleet import Fleet, InvalidFleet, Node, fleet_from_table
 from rules.own.fields import Types
 from rules.policy import Policy, default_policy
 from rules.toml import check, parse_toml
+from runledger.config.node_defaults import with_defaults
 from runledger.config.policy_files import read_policy_file
 from runledger.config.trusted import (
     CONFIG_NAME,
@@ -34,11 +35,15 @@ from runledger.config.trusted import (
     require_trusted,
     require_trusted_ssh,
 )
+from runledger.config.zones import Zone, parse_zone
 from runledger.errors import BadInput, Missing
 
 DEFAULT_LEDGER = "runledger.db"
 
-_KEYS = ("ledger", "policy", "shadows", "spool", "nodes", "steps", "probe", "witnesses")
+_KEYS = (
+    *("ledger", "policy", "shadows", "spool", "tz", "defaults", "nodes", "steps", "probe"),
+    "witnesses",
+)
 _Positive = Annotated[int, Meta(gt=0)] | Annotated[float, Meta(gt=0)]
 _Seconds = Annotated[int, Meta(ge=0)] | Annotated[float, Meta(ge=0)]
 
@@ -92,6 +97,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     shadow_files: tuple[Path, ...] = ()
     """Policies that decide nothing: what they would have decided is compared."""
     probe: ProbeSettings = ProbeSettings()
+    tz: Zone = Zone()
+    """The zone of times that say none."""
     witness_files: tuple[Path, ...] = ()
     """Files that remember the ledger's heads, beside the nodes that do."""
 
@@ -139,8 +146,9 @@ def fleet_to_reach(settings: Settings) -> Fleet:
     if settings.fleet is None:
         raise BadInput(
             f"no {CONFIG_NAME} here or above: what a ledger says of a fleet is judged by, and "
-            "nothing is reached or run by it; make one with `runledger init`, name yours with "
-            "--config, or judge on what is recorded with `runledger preflight --no-probe`"
+            "nothing is reached or run by it",
+            remedy="make one with `runledger init`, name yours with "
+            "--config, or judge on what is recorded with `runledger preflight --no-probe`",
         )
     for node in settings.fleet.nodes:
         require_trusted_node(node, settings.folder)
@@ -172,27 +180,25 @@ def load_settings(
         check_path(config)
     path = find_config(cwd, environ) if not config else cwd / config
     if path is None:
-        return Settings(ledger=location or str(cwd / DEFAULT_LEDGER))
+        return Settings(ledger=location or str(cwd / DEFAULT_LEDGER), tz=_zone({}, path, environ))
     if config and not path.exists():
-        raise Missing(f"{path}: no such file; `runledger init --config {config}` makes one")
+        raise Missing(
+            f"{path}: no such file", remedy=f"`runledger init --config {config}` makes one"
+        )
     require_trusted(path)
     table = _read(path)
     problems = [_unknown(key, meant) for key, meant in unknown_names(table, _KEYS)]
     problems += [
         f"{key} = {shown(table[key])}: {wrong}"
-        for key in ("ledger", "policy", "spool")
+        for key in ("ledger", "policy", "spool", "tz")
         if key in table and (wrong := _path_problem(table[key]))
     ]
-    problems += _location_problem(table.get("ledger"))
+    problems += _location_problem(table.get("ledger")) + _zone_problem(table.get("tz"))
     shadows = _shadows(table.get("shadows", []), problems)
     check(table.get("probe", {}), ProbeSettings, "probe", problems)
-    witnesses = table.get("witnesses", [])
-    if not isinstance(witnesses, list):
-        witnesses = []
-        problems.append("witnesses: write [[witnesses]] for each of them")
-    for at, witness in enumerate(witnesses, 1):
-        check(witness, WitnessFile, f"witnesses[{at}]", problems)
+    witnesses = _witnesses(table, problems)
     fleet = Fleet()
+    table = with_defaults(table, problems)
     try:
         fleet = fleet_from_table({key: table[key] for key in ("nodes", "steps") if key in table})
     except InvalidFleet as error:
@@ -209,6 +215,7 @@ def load_settings(
         policy_file=path.parent / table["policy"] if "policy" in table else None,
         shadow_files=tuple(path.parent / each for each in shadows),
         probe=msgspec.convert(table.get("probe", {}), ProbeSettings),
+        tz=_zone(table, path, environ),
         witness_files=tuple(path.parent / Path(each["path"]).expanduser() for each in witnesses),
     )
 
@@ -218,6 +225,16 @@ def _shadows(named: Any, problems: list[str]) -> list[str]:
         return named
     problems.append('shadows: write a list of policy files, as ["strict.toml"]')
     return []
+
+
+def _witnesses(table: dict[str, Any], problems: list[str]) -> list[Any]:
+    witnesses = table.get("witnesses", [])
+    if not isinstance(witnesses, list):
+        problems.append("witnesses: write [[witnesses]] for each of them")
+        return []
+    for at, witness in enumerate(witnesses, 1):
+        check(witness, WitnessFile, f"witnesses[{at}]", problems)
+    return witnesses
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -256,6 +273,21 @@ def _why(error: OSError | UnicodeDecodeError | BadInput) -> str:
 def _beside(path: Path, location: str) -> str:
     """A relative path in the file is relative to the file's folder."""
     return location if "://" in location else str(path.parent / location)
+
+
+def _zone(table: dict[str, Any], path: Path | None, environ: Mapping[str, str]) -> Zone:
+    """The zone that the environment names, else the file."""
+    if environ.get("RUNLEDGER_TZ"):
+        return Zone(environ["RUNLEDGER_TZ"], "by RUNLEDGER_TZ")
+    return Zone(str(table["tz"]), f"by {path.name}") if path and "tz" in table else Zone()
+
+
+def _zone_problem(zone: object) -> list[str]:
+    try:
+        parse_zone(zone if isinstance(zone, str) else "UTC")
+    except BadInput as error:
+        return [f"tz: {error}"]
+    return []
 
 
 def _location_problem(location: object) -> list[str]:

@@ -44,16 +44,23 @@ class Folded(NamedTuple):
 class History:
     """One ledger folded by one fold, resumable; not safe to share between threads.
 
-    With ``persist``, checkpoints are read from the ledger and left there; a
-    replay does without, so that it rests on the events alone.
+    With ``persist``, checkpoints are read from the ledger and left there (without
+    ``save``, only read); a replay does without, so that it rests on the events alone.
     """
 
     def __init__(
-        self, ledger: Ledger, fold: Fold, *, persist: bool, edit: Edit | None = None
+        self,
+        ledger: Ledger,
+        fold: Fold,
+        *,
+        persist: bool,
+        save: bool = True,
+        edit: Edit | None = None,
     ) -> None:
         self._ledger = ledger
         self._fold = fold
         self._persist = persist and edit is None
+        self._save = save
         self._edit = edit
         self._current: Folded | None = None
         self._saved: list[Checkpoint] = []
@@ -143,7 +150,7 @@ class History:
             self._saved += load_checkpoints(self._ledger, self._fold.key)
 
     def _checkpoint(self, state: State, since: int, sequence: int, at_us: int) -> None:
-        if sequence - since < CHECKPOINT_EVERY:
+        if not self._save or sequence - since < CHECKPOINT_EVERY:
             return
         checkpoint = Checkpoint(sequence, at_us, state.newest_us, dump_state(state))
         self._saved = thinned([*self._saved, checkpoint], _KEPT)

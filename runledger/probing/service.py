@@ -98,7 +98,9 @@ class Prober:
         """
         wanted_targets = targets(self.fleet, folder=self.folder, step=step, names=names)
         if not wanted_targets and step is None:
-            raise BadInput("no nodes are configured: name them in runledger.toml (runledger init)")
+            raise BadInput(
+                "no nodes are configured", remedy="name them in runledger.toml (runledger init)"
+            )
         return self._safely(wanted_targets, step, remedy, progress)
 
     def look(self, wanted_targets: Sequence[Target]) -> Probed:

@@ -46,7 +46,7 @@ def sign(message: bytes, key: Path | None) -> Signature:
         with _first_of_agent() as public:
             return _sign(message, ["-U", "-f", str(public)], public)
     if not key.is_file():
-        raise Missing(f"{key}: no such key file: name a private key, or use --agent")
+        raise Missing(f"{key}: no such key file", remedy="name a private key, or use --agent")
     return _sign(message, ["-f", str(key)], key)
 
 

@@ -85,7 +85,9 @@ def _path_of(location: str) -> Path | None:
     try:
         url = make_url(location)
     except (ArgumentError, ValueError):
-        raise UnusableStorage("the storage's URL cannot be read: write dialect://…") from None
+        raise UnusableStorage(
+            "the storage's URL cannot be read", remedy="write dialect://…"
+        ) from None
     if url.get_backend_name() != "sqlite":
         return None
     database = url.database or ""
@@ -120,7 +122,7 @@ def _copy(path: Path, copied: Path) -> None:
         check=False,
     )
     if done.returncode == snapshot.BUSY:
-        raise BusyStorage(f"{path} is being written to without a pause: try again later")
+        raise BusyStorage(f"{path} is being written to without a pause", remedy="try again later")
     if done.returncode:
         reason = done.stderr.decode(errors="replace").strip().splitlines()
         raise UnusableStorage(f"{path} cannot be copied: {reason[-1] if reason else 'no reason'}")
@@ -192,8 +194,8 @@ def _server_storage(location: str) -> Any:
         engine.dispose()
     except (ImportError, NoSuchModuleError) as error:
         raise UnusableStorage(
-            f"{shown} needs a database driver that is not installed ({_words(error)}); "
-            "for PostgreSQL: pip install 'runledger[postgres]'"
+            f"{shown} needs a database driver that is not installed ({_words(error)})",
+            remedy="for PostgreSQL: pip install 'runledger[postgres]'",
         ) from error
     except SQLAlchemyError as error:
         raise UnusableStorage(f"{shown} cannot be opened: {_words(error)}") from error

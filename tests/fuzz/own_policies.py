@@ -174,7 +174,7 @@ def own_policies(data: bytes) -> None:
         policy = parse_policy(policy_of(data))
     except InvalidPolicy as refused:
         if not refused.problems:
-            raise AssertionError("refused, and nothing said") from refused
+            raise AssertionError("a policy was refused without a word") from refused
         raise
     assert policy_text(parse_policy(policy_text(policy), policy.name)) == policy_text(policy)
     judged(policy)

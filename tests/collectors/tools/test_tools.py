@@ -241,3 +241,13 @@ def test_a_further_partition_is_as_well_as_the_first(first, states):
 def test_an_address_of_garbage_is_none():
     text = 'Fail to open libdrm_amdgpu.so.1\n[{"gpu": 0, "bdf": "695f7570672f:31:05.7"}]'
     assert [(card.pci, card.state) for card in amd_smi.parse(text).cards] == [(None, "unknown")]
+
+
+@pytest.mark.parametrize(
+    ("said", "asked"),
+    [("None", "None"), ("Drain and Reset", "Drain and Reset"), ("[N/A]", None), ("", None)],
+)
+def test_what_a_card_of_nvidia_asks_for_is_told_where_its_tool_knows(said, asked):
+    row = f"{nvidia_row()}, 0, No, No, {said}"
+    (card,) = nvidia_smi.parse(f"{COLUMNS}{RECOVERY}\n{row}\n").cards
+    assert card.recovery_action == asked

@@ -571,19 +571,24 @@ def test_a_map_of_two_keys_as_typed(type_: Type, folder: Path) -> None:
     type_("record", stdin=told(Story().healthy().error(0).error(H)))
     type_("exclusions", "--at", "2026-01-24T14:00:00Z")
     type_("exclusions", "--at", "2026-01-24T20:00:00Z")
-    sweep = ("--sweep", "gpu.exclude_after_incidents=1..2", "--sweep", "gpu.window_s=600,7200")
+    sweep = (
+        "--sweep",
+        "gpu.exclude_after_incidents=1..2",
+        "--sweep",
+        "gpu.harmless_window_s=600,7200",
+    )
     found = type_("backtest", *sweep, "--json").json
     assert [each["settings"] for each in found["policies"]] == [
         {},
-        {"gpu.exclude_after_incidents": "1", "gpu.window_s": "600"},
-        {"gpu.exclude_after_incidents": "1", "gpu.window_s": "7200"},
-        {"gpu.exclude_after_incidents": "2", "gpu.window_s": "600"},
-        {"gpu.exclude_after_incidents": "2", "gpu.window_s": "7200"},
+        {"gpu.exclude_after_incidents": "1", "gpu.harmless_window_s": "600"},
+        {"gpu.exclude_after_incidents": "1", "gpu.harmless_window_s": "7200"},
+        {"gpu.exclude_after_incidents": "2", "gpu.harmless_window_s": "600"},
+        {"gpu.exclude_after_incidents": "2", "gpu.harmless_window_s": "7200"},
     ]
     assert found["in_force"] == found["policies"][0]["policy"] == "default"
     hours = [each["exclusions"]["hours_out"] for each in found["policies"]]
     text = type_("backtest", *sweep).out
-    assert "gpu.window_s \\ gpu.exclude_after_incidents" in text
+    assert "gpu.harmless_window_s \\ gpu.exclude_after_incidents" in text
     assert "Quiet hours sat out (GPU-hours)" in text
     assert hours[0] == hours[1] == hours[4] > hours[3] == 0
 

@@ -55,7 +55,7 @@ class TestEvents:
         assert len(type_("events", *words, "--json").json["events"]) == count
 
     @pytest.mark.parametrize(
-        "where", ["", "kind=x", "type", "seq=a..b", "since=now", "seq=3..1", "typ=smu_error"]
+        "where", ["", "kind=x", "type", "seq=a..b", "since=noon", "seq=3..1", "typ=smu_error"]
     )
     def test_a_bad_filter_is_exit_2(self, type_: Type, night: object, where: str) -> None:
         done = type_("events", "--where", where)
