@@ -1,4 +1,7 @@
-"""Facts about cards: where each stands on the ladder, how it looks, and why."""
+"""Facts about cards: where each stands on the ladder, how it looks, and why.
+
+Longer than most: all that may be said of one card is gathered here, a method a kind of fact.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Facts about a step: its nodes, the evidence on them, their cards and files."""
+"""Facts about a step: its nodes, the evidence on them, their cards and files.
+
+Longer than most: a method a kind of fact, in the order in which findings are told.
+"""
 
 from __future__ import annotations
 
