@@ -49,7 +49,7 @@ bench: $(DEV) ## all benchmarks: our figure, the yardstick's, the ratio
 truth: $(DEV) ## worlds whose truth is known: who is taken out, when, at what price
 	$(BIN)/python -m benchmarks.truth $(ARGS)
 
-torture: $(DEV) ## kill -9, power loss, full disks: the long version
+torture: $(DEV) ## kill -9, power loss, full disks, tampers, a pooler: the long version
 	$(BIN)/python -m tests.torture $(ARGS)
 
 fuzz: $(DEV) ## a million odd inputs to everything that reads: the long version

@@ -25,7 +25,7 @@ from ledger.registry import PAYLOAD_TYPES
 from rules.features import FACTS
 from rules.ruleset import Rule
 from rules.rulesets import ALL_RULES
-from runledger.cli import build_parser
+from runledger.cli import build_parser, exits
 
 FOLDER = Path(__file__).parent
 _POLICY = FOLDER.parent / "rules" / "default_policy.toml"
@@ -375,8 +375,8 @@ def facade() -> str:
         parts.append(f"| `{_cell(called)}` | {_cell(what)} |")
     parts += [
         "\nPayloads of events are in `ledger.payloads`, one struct an [event type](events.md): "
-        "`ssh_probe` is `SshProbe`. Times (`at`, `since`, `until`) are RFC 3339 text with an "
-        "offset, or microseconds since 1970.\n",
+        "`ssh_probe` is `SshProbe`. Times (`at`, `since`, `until`) are text as on the "
+        "[command line](cli.md), or microseconds since 1970.\n",
         "\n## An open ledger\n",
         "`runledger.open()` gives a `Runledger`; close it, or use `with`.\n",
     ]
@@ -410,6 +410,7 @@ def _signature(function: Any) -> str:
             shown.append(f"**{each.name}")
         else:
             default = "" if each.default is each.empty else f"={each.default!r}"
+            default = "=…" if callable(each.default) and default else default
             shown.append(each.name + default)
     return f"({', '.join(shown)})"
 
@@ -424,11 +425,18 @@ def commands() -> str:
         "# Commands\n",
         "`runledger COMMAND …`, also `python -m runledger COMMAND …`. The ledger is `--ledger`, "
         "else `RUNLEDGER_LEDGER`, else what `runledger.toml` names, else `./runledger.db`. Data "
-        "goes to stdout, talk to stderr; `--json` prints one JSON object. `--ledger`, `--config` "
-        "and `--json` may stand before the command, too.\n",
+        "goes to stdout, talk to stderr; `--json` prints one JSON object. `--ledger`, `--config`, "
+        "`--tz` and `--json` may stand before the command, too.\n",
         "A FILTER is a comma-joined list of `key=value`, all of which must hold; keys: `id`, "
         "`type`, `subject`, `source`, `run`, `step`, `node`, `pci`, `since`, `until`, `seq` (`n` "
         "or `a..b`). Values may hold `*`. An option given twice widens.\n",
+        "A TIME is RFC 3339 (`2026-01-24T18:02:11Z`), a date, a clock time (`14:30`: today's), "
+        "`now`, `today`, `yesterday`, or an age (`90m`, `2h`, `3d`), also in `since` and `until` "
+        "of a FILTER. A date is where its day begins. With `--expires` an age lies that far ahead, "
+        "and a clock time is the next there is. What has no offset is in the zone of `--tz`, else "
+        "of `RUNLEDGER_TZ`, else `tz` in `runledger.toml`, else UTC; a note says which. A time "
+        "that clocks skip there, or show twice, needs its offset, as does the `time` of an event "
+        "that is recorded.\n",
         "| exit code | meaning |\n|---|---|\n| 0 | done; for `preflight`, go (also degraded) |\n"
         "| 1 | a failure of our own |\n| 2 | bad usage or bad input |\n| 3 | not found |\n"
         "| 5 | conflict: an id with other content, a file that is there already |\n"
@@ -436,6 +444,11 @@ def commands() -> str:
         "| 11 | a person is needed, or evidence is missing |\n"
         "| 12 | replay drifted, verify failed, a case failed, or `--fail-on-change` |\n"
         "| 75 | try again later: ledger busy, disk full |\n| 130 | interrupted (Ctrl-C) |\n",
+        "With `--json` an error is one JSON object on stderr, also where the command line "
+        'cannot be parsed: `{"error", "message", "remedy", "problems"?}`. `error` is one of '
+        f"{', '.join(f'`{name}`' for name in exits.NAMES.values())}; `remedy` is what to do about "
+        "it, or null; each of `problems` has a `message`, and of an event its `field`, `line`, "
+        "`file` and `remedy`. It is the last line; notes may stand before it.\n",
         "`exec` exits with the code of the command it runs; `doctor` with the code of the first "
         "thing that is not well.\n",
         " · ".join(f"[{names[0]}](#{names[0]})" for names, _ in _walk(parser, ()) if not names[1:]),
@@ -459,7 +472,7 @@ def _walk(
 def _help(parser: argparse.ArgumentParser) -> str:
     page = parser.formatter_class
     parser.formatter_class = lambda prog: page(prog, width=96)
-    shared = ("--help", "--ledger", "--config", "--json")
+    shared = ("--help", "--ledger", "--config", "--tz", "--json")
     kept = [each for each in parser._actions if not set(each.option_strings) & set(shared)]
     formatter = parser._get_formatter()
     formatter.add_usage(None, kept, [])

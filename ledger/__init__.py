@@ -20,6 +20,7 @@ from ledger.errors import (
     NotADatabase,
     NotEmpty,
     NotFound,
+    NotStored,
     Problem,
     SchemaMismatch,
     Unavailable,
@@ -27,11 +28,11 @@ from ledger.errors import (
 from ledger.event import Event, from_wire, new_event, parse_ndjson, to_wire
 from ledger.export import export_lines
 from ledger.filters import Filter, parse_filter, parse_filters
-from ledger.guards import broken_parts, missing_guards
 from ledger.migrate import HEAD_REVISION, upgrade
 from ledger.node_locks import NodeLocks
 from ledger.restore import restore
 from ledger.rows import Row, StoredCheckpoint, once_each
+from ledger.schema import broken_parts, not_writable, schema_differences
 from ledger.store import Appended, Head, Ledger, open_ledger
 from ledger.verify import Verification, verify
 
@@ -55,6 +56,7 @@ __all__ = [
     "NotADatabase",
     "NotEmpty",
     "NotFound",
+    "NotStored",
     "Problem",
     "Row",
     "SchemaMismatch",
@@ -65,14 +67,15 @@ __all__ = [
     "broken_parts",
     "export_lines",
     "from_wire",
-    "missing_guards",
     "new_event",
+    "not_writable",
     "once_each",
     "open_ledger",
     "parse_filter",
     "parse_filters",
     "parse_ndjson",
     "restore",
+    "schema_differences",
     "to_wire",
     "upgrade",
     "verify",

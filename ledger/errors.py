@@ -13,7 +13,16 @@ from dataclasses import dataclass
 
 
 class RunledgerError(Exception):
-    """Root of every error that is raised on purpose, here and in the packages above."""
+    """Root of every error that is raised on purpose, here and in the packages above.
+
+    ``what`` is what happened and ``remedy`` what to do about it ("" where nobody
+    knows); its text is both, one after the other.
+    """
+
+    def __init__(self, what: str = "", *, remedy: str = "") -> None:
+        self.what, self.remedy = what, remedy
+        joint = "; " if ": " in what else ": "
+        super().__init__(f"{what}{joint}{remedy}" if remedy else what)
 
 
 class BadInput(RunledgerError):
@@ -25,7 +34,7 @@ class MissingExtra(BadInput):
 
     def __init__(self, what: str, package: str, extra: str) -> None:
         self.extra = extra
-        super().__init__(f"{what} needs {package}: pip install 'runledger[{extra}]'")
+        super().__init__(f"{what} needs {package}", remedy=f"pip install 'runledger[{extra}]'")
 
 
 class Missing(RunledgerError):
@@ -70,8 +79,8 @@ class Conflict(LedgerError):
     def __init__(self, ids: list[str]) -> None:
         self.ids = tuple(ids)
         super().__init__(
-            f"already stored with other content: {', '.join(ids)}; "
-            "nothing was stored: give the changed event an id of its own"
+            f"already stored with other content: {', '.join(ids)}; nothing was stored",
+            remedy="give the changed event an id of its own",
         )
 
 
@@ -81,8 +90,8 @@ class HeadMoved(LedgerError):
     def __init__(self, expected: int, found: int) -> None:
         self.expected, self.found = expected, found
         super().__init__(
-            f"expected the head at {expected}, found it at {found}; "
-            "nothing was stored: read the newer events and try again"
+            f"expected the head at {expected}, found it at {found}; nothing was stored",
+            remedy="read the newer events and try again",
         )
 
 
@@ -90,10 +99,11 @@ class NotEmpty(HeadMoved):
     """A ledger that should be filled from an export holds events already."""
 
     def __init__(self, found: int) -> None:
-        super().__init__(0, found)
-        self.args = (
-            f"the ledger holds {found} events already; nothing was restored: "
-            "restore into a new ledger",
+        self.expected, self.found = 0, found
+        LedgerError.__init__(
+            self,
+            f"the ledger holds {found} events already; nothing was restored",
+            remedy="restore into a new ledger",
         )
 
 
@@ -116,9 +126,21 @@ class Unavailable(LedgerError):
 class Damaged(LedgerError):
     """What is stored is not what was written; ``sequence`` is the first bad position."""
 
-    def __init__(self, message: str, sequence: int | None = None) -> None:
+    def __init__(self, what: str, sequence: int | None = None, *, remedy: str = "") -> None:
         self.sequence = sequence
-        super().__init__(message)
+        super().__init__(what, remedy=remedy)
+
+
+class NotStored(Damaged):
+    """The database took events and did not keep them as they were; nothing was acknowledged."""
+
+    def __init__(self, sent: int, kept: int) -> None:
+        self.sent, self.kept = sent, kept
+        super().__init__(
+            f"the database kept {kept} of {sent} events as they were sent, so nothing was stored: "
+            "something in it swallows or changes them",
+            remedy="`runledger doctor` names it",
+        )
 
 
 class InvalidFilter(LedgerError, BadInput):

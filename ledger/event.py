@@ -16,8 +16,8 @@ from ledger.canonical import canonical
 from ledger.errors import InvalidEvents, Problem
 from ledger.event_checks import Wrong, check_attributes, check_text_attribute, instead
 from ledger.identifiers import new_event_id, normalize_subject
-from ledger.payload_checks import check_payload, check_values
-from ledger.payloads import Json, Payload
+from ledger.payload_checks import check_own_payload, check_payload, check_values
+from ledger.payloads import Json, Payload, is_own_type
 from ledger.registry import PAYLOAD_TYPES
 from ledger.strict_json import BadJson, load_json
 from ledger.times import InvalidTime, format_time, parse_time
@@ -255,6 +255,8 @@ def _check_data(
         wrong("data", "missing", "give the payload as an object (it may be empty: {})")
     elif not isinstance(data, dict):
         wrong("data", instead(data, "an object"), "give the payload as an object")
+    elif is_own_type(event_type) and type(version) is int:
+        return check_own_payload(data, wrong, max_bytes=max_bytes)
     elif isinstance(event_type, str) and event_type in PAYLOAD_TYPES and type(version) is int:
         if version >= 1:
             return check_payload(
@@ -291,4 +293,4 @@ def payload_text(event: Event) -> str:
     """The canonical JSON text of an event's payload, as it is stored."""
     if event.kept is not None and event.kept[0] is event.data:
         return event.kept[1]
-    return canonical(event.data).decode()
+    return canonical(event.data.as_json()).decode()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from ledger.canonical import CANONICAL_FORM
-from ledger.payloads import Json
+from ledger.payloads import Json, is_own_type
 from ledger.registry import PAYLOAD_TYPES
 from ledger.strict_json import shown, shown_key
 from ledger.text.characters import CONTROL, UNSTORABLE
@@ -112,7 +112,7 @@ def _given(wire: Json, name: str, default: Any) -> Any:
 def _check_type_and_version(wire: Json, wrong: Wrong) -> None:
     event_type, version = wire.get("type"), _given(wire, "dataschemaversion", 1)
     known = isinstance(event_type, str) and event_type in PAYLOAD_TYPES
-    if isinstance(event_type, str) and not known:
+    if isinstance(event_type, str) and not known and not is_own_type(event_type):
         wrong(
             "type",
             f"unknown event type {shown(event_type)}",

@@ -8,7 +8,7 @@ to the database; `matches` is the one truth, applied to every event read.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,8 +83,11 @@ class Filter:
         return and_(true(), *terms)
 
 
-def parse_filter(text: str) -> Filter:
-    """The filter in ``text``; raises `InvalidFilter` naming the term that is wrong."""
+def parse_filter(text: str, *, time: Callable[[str], int] = parse_time) -> Filter:
+    """The filter in ``text``; raises `InvalidFilter` naming the term that is wrong.
+
+    ``time`` reads the values of ``since`` and ``until``, and raises `InvalidTime`.
+    """
     if UNSTORABLE.search(text):
         raise InvalidFilter(f"filter {text!a} holds what no event can: NUL, or no UTF-8 text")
     patterns: list[tuple[str, str]] = []
@@ -96,14 +99,16 @@ def parse_filter(text: str) -> Filter:
             raise InvalidFilter(f"{term.strip()!r} in filter {text!r} is not KEY=VALUE")
         if key not in KEYS:
             raise InvalidFilter(
-                f"unknown key {key!r} in filter {text!r}: did you mean {nearest(key, KEYS)}? "
-                f"(keys: {', '.join(KEYS)})"
+                f"unknown key {key!r} in filter {text!r}",
+                remedy=f"did you mean {nearest(key, KEYS)}? (keys: {', '.join(KEYS)})",
             )
         if key in ("since", "until"):
             try:
-                bounds[key].append(parse_time(value))
+                bounds[key].append(time(value))
             except InvalidTime as error:
-                raise InvalidFilter(f"{key} in filter {text!r}: {error}") from None
+                raise InvalidFilter(
+                    f"{key} in filter {text!r}: {error.what}", remedy=error.remedy
+                ) from None
         elif key == "seq":
             ranges.append(_parse_range(value, text))
         else:
@@ -119,9 +124,11 @@ def parse_filter(text: str) -> Filter:
     )
 
 
-def parse_filters(texts: Iterable[str]) -> tuple[Filter, ...]:
-    """Several expressions; an event matches when any of them does."""
-    return tuple(parse_filter(text) for text in texts)
+def parse_filters(
+    texts: Iterable[str], *, time: Callable[[str], int] = parse_time
+) -> tuple[Filter, ...]:
+    """Several expressions; an event matches when any of them does. As `parse_filter`."""
+    return tuple(parse_filter(text, time=time) for text in texts)
 
 
 def any_matches(filters: Iterable[Filter], event: Event) -> bool:
@@ -152,7 +159,9 @@ def _common(ranges: list[_Range]) -> _Range | None:
 def _parse_range(value: str, text: str) -> _Range:
     match = re.fullmatch(r"(\d{1,18})(?:(\.\.)(\d{1,18})?)?", value)
     if match is None:
-        raise InvalidFilter(f"seq in filter {text!r}: write a position (812) or a range (1..812)")
+        raise InvalidFilter(
+            f"seq in filter {text!r}", remedy="write a position (812) or a range (1..812)"
+        )
     first, dots, last = match.groups()
     if dots is None:
         return int(first), int(first)

@@ -43,7 +43,7 @@ def check_readable(descriptor: int, name: str) -> None:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
     device = stat.S_ISCHR(mode.st_mode) and not os.isatty(descriptor)
     if stat.S_ISBLK(mode.st_mode) or (device and mode.st_rdev != _null()):
-        raise BadInput(f"{name} is a device: name a file")
+        raise BadInput(f"{name} is a device", remedy="name a file")
 
 
 @contextlib.contextmanager
@@ -57,7 +57,8 @@ def open_input(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         check_readable(descriptor, name)
         if stat.S_ISFIFO(os.fstat(descriptor).st_mode) and not _is_held(descriptor, name):
             raise BadInput(
-                f"{name} is a pipe that nobody writes into: start what writes, or name a file"
+                f"{name} is a pipe that nobody writes into",
+                remedy="start what writes, or name a file",
             )
         os.set_blocking(descriptor, True)
         file = os.fdopen(descriptor, "rb")

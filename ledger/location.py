@@ -42,19 +42,22 @@ def locate(location: str | Path) -> URL:
         url = make_url(text)
     except (ArgumentError, ValueError):
         raise InvalidLocation(
-            "not a database URL: write postgresql://USER@HOST:PORT/DATABASE, or a SQLite path"
+            "not a database URL",
+            remedy="write postgresql://USER@HOST:PORT/DATABASE, or a SQLite path",
         ) from None
     backend = url.get_backend_name()
     if backend in _POSTGRES:
         return _postgres(text, url)
     if backend != "sqlite":
         raise InvalidLocation(
-            f"{backend!r} is not supported: use a SQLite path or a postgresql:// URL"
+            f"{backend!r} is not supported", remedy="use a SQLite path or a postgresql:// URL"
         )
     if url.host or url.username:
         raise InvalidLocation("a SQLite URL is sqlite:///relative/path or sqlite:////absolute/path")
     if url.query:
-        raise InvalidLocation("a SQLite URL takes no options: leave out what follows the ?")
+        raise InvalidLocation(
+            "a SQLite URL takes no options", remedy="leave out what follows the ?"
+        )
     return _sqlite(url.set(drivername="sqlite"))
 
 

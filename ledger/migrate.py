@@ -15,7 +15,7 @@ from ledger.errors import NotFound, SchemaMismatch
 from ledger.location import locate, shown
 from ledger.translation import translated
 
-HEAD_REVISION = "0002"
+HEAD_REVISION = "0004"
 """The revision this program works with; a test holds it to the newest migration."""
 
 _one_thread = Turn()
@@ -63,7 +63,7 @@ def _upgrade(backend: Backend) -> str | None:
     with migrating(backend) as connection:
         before = _revision(connection)
         if before != HEAD_REVISION:
-            _migrate(connection)
+            run_migrations(connection)
     return before
 
 
@@ -83,7 +83,8 @@ def migrating(backend: Backend) -> Iterator[Connection]:
         yield connection
 
 
-def _migrate(connection: Connection) -> None:
+def run_migrations(connection: Connection) -> None:
+    """Bring the tables on a connection to the current schema, in its transaction."""
     import alembic.command
     import alembic.config
 
@@ -116,26 +117,26 @@ def require_current(backend: Backend, *, or_older: bool = False) -> None:
         return
     if revision is None:
         where = shown(backend.engine.url)
-        raise NotFound(f"{where} holds no ledger yet: run `runledger upgrade`")
+        raise NotFound(f"{where} holds no ledger yet", remedy="run `runledger upgrade`")
     _refuse_strange(revision)
     if or_older:
         return
     raise SchemaMismatch(
-        f"the ledger is at schema {revision}, this program needs {HEAD_REVISION}: "
-        "run `runledger backup FILE`, then `runledger upgrade`"
+        f"the ledger is at schema {revision}, this program needs {HEAD_REVISION}",
+        remedy="run `runledger backup FILE`, then `runledger upgrade`",
     )
 
 
 def _refuse_strange(revision: str) -> None:
     if not _OURS.fullmatch(revision):
         raise SchemaMismatch(
-            f"the database is at revision {revision!r} of another program: "
-            "name a database or schema of its own for the ledger"
+            f"the database is at revision {revision!r} of another program",
+            remedy="name a database or schema of its own for the ledger",
         )
     if revision > HEAD_REVISION:
         raise SchemaMismatch(
-            f"the ledger is at schema {revision}, newer than this program's {HEAD_REVISION}: "
-            "upgrade runledger"
+            f"the ledger is at schema {revision}, newer than this program's {HEAD_REVISION}",
+            remedy="upgrade runledger",
         )
 
 
@@ -144,6 +145,6 @@ def _refuse_occupied(backend: Backend, connection: Connection) -> None:
     if tables:
         names = ", ".join(sorted(tables)[:3])
         raise SchemaMismatch(
-            f"the database holds tables of another program ({names}): "
-            "name a database or schema of its own for the ledger"
+            f"the database holds tables of another program ({names})",
+            remedy="name a database or schema of its own for the ledger",
         )

@@ -24,9 +24,9 @@ def check_free(path: Path, what: str) -> None:
     """
     check_path(path)
     if path.exists() or path.is_symlink():
-        raise AlreadyThere(f"{path} exists already: name a new file for the {what}")
+        raise AlreadyThere(f"{path} exists already", remedy=f"name a new file for the {what}")
     if not path.parent.is_dir():
-        raise NotFound(f"no folder {path.parent} for the {what}: make it first")
+        raise NotFound(f"no folder {path.parent} for the {what}", remedy="make it first")
 
 
 def part_of(path: Path) -> Path:
@@ -51,7 +51,9 @@ def publish(part: Path, path: Path, what: str) -> None:
             part.rename(path)
             _sync(path.parent)
     except FileExistsError:
-        raise AlreadyThere(f"{path} exists already: name a new file for the {what}") from None
+        raise AlreadyThere(
+            f"{path} exists already", remedy=f"name a new file for the {what}"
+        ) from None
 
 
 def linked(part: Path, path: Path) -> bool:
@@ -101,6 +103,22 @@ def write_new(path: Path, text: str, what: str) -> None:
     """Write a text to a new file, whole or not at all; raises as `publish` does."""
     with new_file(path, what) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_over(path: Path, text: str, what: str) -> None:
+    """Write a text to a file, whole or not at all, in the place of one that may be there."""
+    if path.is_dir():
+        raise AlreadyThere(f"{path} is a folder", remedy=f"name a file for the {what}")
+    if not path.parent.is_dir():
+        raise NotFound(f"no folder {path.parent} for the {what}", remedy="make it first")
+    part = part_of(path)
+    try:
+        part.write_text(text, encoding="utf-8", newline="\n")
+        _sync(part)
+        part.replace(path)
+        _sync(path.parent)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _sync(path: Path) -> None:

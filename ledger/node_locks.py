@@ -6,6 +6,7 @@ be none (a file system without locks), everyone goes on without.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -17,6 +18,7 @@ from typing import Self
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from ledger.translation import translated
 
@@ -89,7 +91,12 @@ class FileLocks(NodeLocks):
 
 
 class ServerLocks(NodeLocks):
-    """Advisory locks of a PostgreSQL server, for machines that share a ledger."""
+    """Advisory locks of a PostgreSQL server, for machines that share a ledger.
+
+    They belong to one transaction, and all end with it once the last is given
+    back: a lock of a session would stay behind in a pooler's hands, which gives
+    the session to the next client.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -101,31 +108,35 @@ class ServerLocks(NodeLocks):
         """Take a lock, without waiting."""
         with self._lock, translated("locking a node"):
             if self._connection is None:
-                connection = self._engine.connect()
-                self._connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+                self._connection = self._engine.connect()
+                # It may be idle for as long as a node takes to answer.
+                self._connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
             found = self._connection.execute(
-                text("SELECT pg_try_advisory_lock(:key)"), {"key": _key(name)}
+                text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _key(name)}
             ).scalar()
             if found:
                 self._held.add(name)
             return bool(found)
 
     def give_back(self, name: str) -> None:
-        """End a lock."""
-        with self._lock, translated("locking a node"):
-            if name in self._held and self._connection is not None:
-                self._held.discard(name)
-                self._connection.execute(
-                    text("SELECT pg_advisory_unlock(:key)"), {"key": _key(name)}
-                )
+        """End a lock, at the latest when the others that were taken with it are given back."""
+        with self._lock:
+            self._held.discard(name)
+            if not self._held:
+                self._end()
 
     def close(self) -> None:
         """End all locks."""
-        for name in list(self._held):
-            self.give_back(name)
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        with self._lock:
+            self._held.clear()
+            self._end()
+
+    def _end(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            # Where the connection is lost, so are the locks.
+            with contextlib.suppress(SQLAlchemyError):
+                connection.close()
 
 
 def _key(name: str) -> int:

@@ -17,7 +17,7 @@ from msgspec import inspect
 
 from ledger.canonical import canonical, written_out
 from ledger.event_checks import Wrong, unknown_names
-from ledger.payloads import Json, Payload
+from ledger.payloads import Json, OwnPayload, Payload
 from ledger.registry import PAYLOAD_TYPES, decode_payload
 from ledger.strict_json import shown_key
 from ledger.text.characters import CONTROL, UNSTORABLE
@@ -112,6 +112,20 @@ def check_payload(
         return None
     # Defaults such as an explicit null inside a list of objects drop out here.
     return payload, text.decode() if stored or not current else canonical(payload).decode()
+
+
+def check_own_payload(data: Json, wrong: Wrong, *, max_bytes: int) -> tuple[OwnPayload, str] | None:
+    """As `check_payload`, of a type that a ledger declares: whether it may is not known here."""
+    found = check_values(data)
+    for problem in found:
+        wrong(*problem)
+    if found:
+        return None
+    text = canonical(data)
+    if len(text) > max_bytes:
+        wrong("data", f"{len(text)} bytes", f"keep a payload within {max_bytes} bytes")
+        return None
+    return OwnPayload(values=msgspec.json.decode(text)), text.decode()
 
 
 def _within(field: str, named: set[str]) -> bool:

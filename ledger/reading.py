@@ -86,6 +86,21 @@ class Narrowed(NamedTuple):
             return found
         return (event for event in found if any_matches(self.where, event))
 
+    def newest(self, engine: Engine, count: int) -> list[Event]:
+        """The last ``count`` events in the order of position."""
+        found: list[Event] = []
+        statement = self.statement().order_by(events.c.sequence.desc())
+        page, before = min(count, _PAGE), None
+        while len(found) < count:
+            older = statement if before is None else statement.where(events.c.sequence < before)
+            with translated("reading"), engine.connect() as connection:
+                rows = _fetched(connection, older.limit(page))
+            found += (event for event in map(to_event, rows) if any_matches(self.where, event))
+            if len(rows) < page:
+                break
+            before, page = rows[-1][_SEQUENCE], _next_page(page, rows)
+        return found[:count][::-1]
+
 
 def _in_sequence(engine: Engine, statement: Select[Any]) -> Iterator[_Values]:
     statement = statement.order_by(events.c.sequence)

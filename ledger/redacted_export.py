@@ -4,7 +4,8 @@ Every text goes through today's list of secrets (`ledger.text.secrets`); ids sta
 so that evidence can still be followed. A redacted event says so (``redacted``),
 and from the first one on no hash is written: a hash of what was taken out would
 let anyone try guesses against it. Decisions are left out, since a ledger makes
-its own; the first line names the head of the ledger that all of it is from.
+its own, and so is what vouches for heads (seals, witnesses); the first line names
+the head of the ledger that all of it is from.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from ledger.store import Ledger
 SOURCE = "export/redact"
 
 _HASHES = ("prevhash", "hash")
+_OF_THIS_CHAIN = frozenset({"head_sealed", "witness_read", "witness_accepted"})
+"""They speak of heads that a ledger made of the export will not have."""
 
 
 class RedactedExport:
@@ -55,6 +58,8 @@ class RedactedExport:
             wire = msgspec.json.decode(line)
             if wire["type"].endswith("_decided"):
                 self.decisions += 1
+                continue
+            if wire["type"] in _OF_THIS_CHAIN:
                 continue
             told = redacted_wire(wire, self._secrets)
             if told == wire and not self.redacted:

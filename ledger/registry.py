@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from ledger import payloads
-from ledger.payloads import Json, Payload
+from ledger.payloads import Json, OwnPayload, Payload, is_own_type
 
 Upcast = Callable[[Json], Json]
 
@@ -22,6 +22,7 @@ PAYLOAD_TYPES: dict[str, type[Payload]] = {}
 
 _UPCASTS: dict[tuple[str, int], Upcast] = {}
 _DECODERS: dict[str, msgspec.json.Decoder[Payload]] = {}
+_own_values = msgspec.json.Decoder(Json)
 
 
 def register(cls: type[Payload], upcasts: Mapping[int, Upcast] | None = None) -> type[Payload]:
@@ -65,9 +66,12 @@ def upcast(event_type: str, version: int, data: Json) -> Json:
 def decode_payload(event_type: str, version: int, text: str | bytes) -> Payload:
     """The current typed payload for canonical JSON of any known version.
 
+    That of a type which a ledger declares is whatever object it is, at any version.
     Raises `KeyError` for a type or version this program does not know, and
     `msgspec.DecodeError` for text that is no such payload.
     """
+    if is_own_type(event_type):
+        return OwnPayload(values=_own_values.decode(text))
     decoder = _DECODERS[event_type]
     current = PAYLOAD_TYPES[event_type].version
     if version == current:

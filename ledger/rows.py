@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from ledger.errors import Conflict, Damaged
 from ledger.event import Event, payload_text
+from ledger.payloads import OwnPayload
 from ledger.registry import PAYLOAD_TYPES, decode_payload
 from ledger.times import FIRST_US, LAST_US
 
@@ -43,7 +44,7 @@ class StoredCheckpoint(NamedTuple):
     """A fold's state up to a position, the columns of ``checkpoints`` in their order.
 
     Whether it can be trusted is for its owner to say, who knows what ``digest``
-    is of.
+    is of, and has the key that ``key_id`` names.
     """
 
     fold: str
@@ -53,6 +54,7 @@ class StoredCheckpoint(NamedTuple):
     chain_hash: str
     state: str
     digest: str
+    key_id: str
 
 
 def to_event(row: Row | tuple[Any, ...]) -> Event:
@@ -65,7 +67,7 @@ def to_event(row: Row | tuple[Any, ...]) -> Event:
         raise Damaged(f"position {sequence} has a time beyond the years 1 to 9999", sequence)
     try:
         payload = decode_payload(type_, version, data)
-        current = version == payload.version
+        current = version == payload.version and not isinstance(payload, OwnPayload)
     except (KeyError, ValueError, TypeError) as error:
         if type_ not in PAYLOAD_TYPES:
             raise Damaged(f"position {sequence} has the unknown type {type_!r}", sequence) from None

@@ -3,7 +3,8 @@
 `Ledger` appends and reads; it behaves the same on every database. Positions are
 gapless and in commit order because every append holds the one write lock from
 reading the head to committing. What is stored is never changed: see the
-triggers in `migrations`.
+triggers in `migrations`. Longer than most, so that all that a ledger can be
+asked is read in one place; the work is done in the modules it calls.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 
 from ledger.backends import Backend
 from ledger.canonical import GENESIS
@@ -205,6 +206,15 @@ class Ledger:
         """Those of ``ids`` that the ledger holds."""
         return {id for (id,) in self._fetch_in(select(events.c.id), events.c.id, ids)}
 
+    def ids_like(self, part: str, types: Iterable[str]) -> list[str]:
+        """Ids of events of these types that begin with a text, or have it after a hyphen."""
+        id_ = events.c.id
+        either = or_(
+            id_.startswith(part, autoescape=True), id_.contains(f"-{part}", autoescape=True)
+        )
+        statement = select(id_).where(events.c.type.in_(sorted(types)), either)
+        return [id for (id,) in self._fetch(statement.order_by(events.c.sequence))]
+
     def exists(self, **narrowed: Any) -> bool:
         """Whether any event is there that `read` would give."""
         return next(self.read(**narrowed), None) is not None
@@ -268,6 +278,18 @@ class Ledger:
         narrowed = Narrowed(after, upto, since_us, until_us, types, tuple(where))
         return narrowed.events(self._backend.engine, order)
 
+    def newest(
+        self,
+        count: int,
+        *,
+        upto: int | None = None,
+        where: Iterable[Filter] = (),
+        types: Iterable[str] | None = None,
+    ) -> list[Event]:
+        """The last ``count`` of the events that `read` would give, in order of position."""
+        narrowed = Narrowed(upto=upto, types=types, where=tuple(where))
+        return narrowed.newest(self._backend.engine, count)
+
     def pages(
         self,
         *,
@@ -286,6 +308,7 @@ class Ledger:
         after: int = 0,
         poll_s: float = 0.5,
         stop: Callable[[], bool] = lambda: False,
+        where: Iterable[Filter] = (),
         types: Iterable[str] | None = None,
     ) -> Iterator[Event]:
         """Every event after a position, and then each new one as it is committed.
@@ -293,11 +316,11 @@ class Ledger:
         Runs until ``stop()`` is true. Misses nothing, whatever the number of
         writers: positions become visible in order.
         """
-        types = None if types is None else tuple(types)
+        types, where = None if types is None else tuple(types), tuple(where)
         while not stop():
             upto = self.head().sequence
             if upto > after:
-                yield from self.read(after=after, upto=upto, types=types)
+                yield from self.read(after=after, upto=upto, types=types, where=where)
                 after = upto
             else:
                 time.sleep(poll_s)

@@ -77,3 +77,4 @@ class CheckpointRow(SQLModel, table=True):
     chain_hash: str = Field(sa_type=Text)
     state: str = Field(sa_type=Text)
     digest: str = Field(sa_type=Text)
+    key_id: str = Field(sa_type=Text, sa_column_kwargs={"server_default": ""})

@@ -257,6 +257,19 @@ class ReadConformance(_Fixtures):
         assert by_time == sorted(by_time)
         assert len(by_time) == count
 
+    @pytest.mark.parametrize(
+        "where", [(), ("node=rig-*",), ("type=ssh_probe",), ("since=2026-01-24T18:02:30Z",)]
+    )
+    def test_the_newest_are_the_end_of_what_a_reader_gets(
+        self, ledger: Ledger, where: tuple[str, ...]
+    ) -> None:
+        ledger.append(sample_events(450))
+        filters = parse_filters(where)
+        everything = [event.id for event in ledger.read(upto=440, where=filters)]
+        for count in (0, 1, 7, 300, 1000):
+            newest = ledger.newest(count, upto=440, where=filters)
+            assert [event.id for event in newest] == everything[-count:] if count else not newest
+
     def test_a_stretch_too_long_to_sort_comes_in_the_same_order(
         self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -49,11 +49,12 @@ def parse_time(text: str) -> int:
     if match is None:
         if _NAIVE.match(text):
             raise InvalidTime(
-                f"{_shown(text)} has no offset from UTC: "
-                "write for example 2026-01-24T18:02:11Z or 2026-01-24T10:02:11-08:00"
+                f"{_shown(text)} has no offset from UTC",
+                remedy="write for example 2026-01-24T18:02:11Z or 2026-01-24T10:02:11-08:00",
             )
         raise InvalidTime(
-            f"{_shown(text)} is not an RFC 3339 time: write for example 2026-01-24T18:02:11Z"
+            f"{_shown(text)} is not an RFC 3339 time",
+            remedy="write for example 2026-01-24T18:02:11Z",
         )
     day, clock, fraction, offset = match.groups()
     offset = "+00:00" if offset in "Zz" else offset

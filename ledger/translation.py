@@ -51,20 +51,23 @@ def _translate(error: Exception, what: str) -> LedgerError | None:
         return None
     lowered = text.lower()
     if "not a database" in lowered:
-        return NotADatabase(f"{what}: {text}; name a ledger, or restore a backup of it")
+        return NotADatabase(f"{what}: {text}", remedy="name a ledger, or restore a backup of it")
     if any(word in lowered for word in _DAMAGED):
-        return Damaged(f"{what}: {text}; run `runledger verify`, or restore a backup")
+        return Damaged(f"{what}: {text}", remedy="run `runledger verify`, or restore a backup")
     if any(word in lowered for word in _BUSY):
-        return Unavailable(f"{what}: the ledger is busy ({text}); try again")
+        return Unavailable(f"{what}: the ledger is busy ({text})", remedy="try again")
     if any(word in lowered for word in _FULL_OR_BROKEN):
         return Unavailable(
-            f"{what}: {text}; make room or repair the disk, then try again: "
-            "the same events are stored only once"
+            f"{what}: {text}",
+            remedy="make room or repair the disk, then try again: "
+            "the same events are stored only once",
         )
     if own is not None:
         return own
     if isinstance(error, OSError) or any(word in lowered for word in _NOT_WRITABLE):
-        return Unavailable(f"{what}: {text}; check that the file and its folder can be written")
+        return Unavailable(
+            f"{what}: {text}", remedy="check that the file and its folder can be written"
+        )
     if isinstance(error, sqlalchemy.exc.TimeoutError):
-        return Unavailable(f"{what}: all connections are in use; try again")
+        return Unavailable(f"{what}: all connections are in use", remedy="try again")
     return LedgerError(f"{what}: {text}")

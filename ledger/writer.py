@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from ledger.backends import Backend
 from ledger.backends.forking import Turn
 from ledger.canonical import GENESIS
+from ledger.errors import NotStored
 from ledger.rows import Row
 
 _IDS_AT_A_TIME = 500
@@ -39,8 +40,19 @@ class Transaction:
         return Head(*(self._cursor.fetchone() or (0, GENESIS)))
 
     def insert(self, rows: Sequence[Row]) -> None:
-        """Add rows; they become visible with the commit, all together."""
+        """Add rows; they become visible with the commit, all together.
+
+        Raises `NotStored` where they are not there afterwards: a trigger or a rule
+        of someone else's can swallow a row and report success.
+        """
+        if not rows:
+            return
         self._backend.insert(self._cursor, rows)
+        there = f"SELECT hash FROM events WHERE sequence >= {self._backend.mark} ORDER BY sequence"
+        self._cursor.execute(there, (rows[0].sequence,))
+        kept = [hash for (hash,) in self._cursor.fetchall()]
+        if kept != [row.hash for row in rows]:
+            raise NotStored(len(rows), len({row.hash for row in rows}.intersection(kept)))
 
     def rows_by_id(self, ids: Sequence[str]) -> dict[str, Row]:
         """The stored rows among these ids."""

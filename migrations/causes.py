@@ -65,6 +65,20 @@ def cause(words: str, exception: str) -> str:
     return "CASE " + "\n    ".join(cases) + " END"
 
 
+_OUTPUT = (
+    "file_missing|file_empty|invalid_json| no output | no results | missing output"
+    "| missing result| expected output % not found| expected output % missing"
+    "| expected output % empty"
+)
+
+
+def cause_beside_output(words: str, exception: str) -> str:
+    """As `cause`; a job's own output that is missing or broken is no cause."""
+    of_output = " OR ".join(f"{words} LIKE '%{each}%'" for each in _OUTPUT.split("|"))
+    read = cause(words, exception)
+    return f"CASE WHEN {of_output} THEN nullif({read}, 'input') ELSE {read} END"
+
+
 def spaced(text: str) -> str:
     """Lower case, with a space for what ends a word, so that LIKE can see words."""
     expression = f"lower({text})"

@@ -126,11 +126,12 @@ class Asked(Dated, kw_only=True):
 class Card(Record, kw_only=True):
     """A card's record: which it is, where it is, and what its ladder is computed from.
 
-    ``way`` is the place that its probe gave. ``burst_us`` is when the newest burst of
-    errors began, whoever was to blame. ``up`` tells whether the newest look that could tell
-    showed it ok. ``faults`` (ambiguous ones, a burst being one) and ``hangs`` are times, with the
-    events in ``fault_events`` and ``hang_events``; ``corrected`` counts its link's
-    corrected errors by day. ``counted_from`` is when its failed jobs were last forgiven.
+    ``way`` is the place that its probe gave; what was measured is of the newest look.
+    ``burst_us`` is when the newest burst of errors began, whoever was to blame. ``up`` tells
+    whether the newest look that could tell showed it ok. ``faults`` (ambiguous ones, a burst
+    being one) and ``hangs`` are times, with the events in ``fault_events`` and ``hang_events``;
+    ``corrected`` counts its link's corrected errors by day. ``counted_from`` is when its failed
+    jobs were last forgiven.
     """
 
     node: str
@@ -139,6 +140,10 @@ class Card(Record, kw_only=True):
     uid: str | None = None
     model: str | None = None
     index: int | None = None
+    temp_c: float | None = None
+    busy_pct: float | None = None
+    vram_used_mib: float | None = None
+    vram_total_mib: float | None = None
     probed: bool = False
     up: bool | None = None
     shown_ok_us: int | None = None

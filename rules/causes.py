@@ -132,6 +132,14 @@ _TEXTS: tuple[tuple[str, tuple[str, ...]], ...] = (
         ),
     ),
 )
+_OUTPUT = re.compile(
+    r"\bFILE_(?:MISSING|EMPTY)\b|\bINVALID_JSON\b"
+    r"|\b(?:output|result)s?(?: file)?\b.{0,200}?"
+    r"\b(?:missing|empty|not found|not written|invalid)\b"
+    r"|\b(?:missing|empty|invalid|no) (?:expected )?(?:output|result)s?\b",
+    re.IGNORECASE,
+)
+"""A job's own output that is missing, empty or broken: that is how it failed, and not why."""
 _SAYS = tuple((word, re.compile("|".join(patterns), re.IGNORECASE)) for word, patterns in _TEXTS)
 
 
@@ -143,8 +151,9 @@ def says(exception: str, message: str, traceback: str) -> str:
     """
     lines = traceback[-_END_CHARS:].strip().splitlines()
     for text in (_ends(f"{exception}: {message}"), lines[-1].strip() if lines else ""):
+        of_output = _OUTPUT.search(text) is not None
         for word, pattern in _SAYS:
-            if pattern.search(text):
+            if pattern.search(text) and not (of_output and word == "file"):
                 return word
     return "nothing"
 

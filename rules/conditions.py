@@ -20,7 +20,7 @@ Operator = Literal["==", "!=", "<", "<=", ">", ">=", "exists", "missing"]
 ORDERED = frozenset({"<", "<=", ">", ">="})
 """The operators that ask which of two numbers is larger."""
 
-_NAME = r"[a-z][a-z0-9_]*"
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _PRESENCE = re.compile(rf"(exists|missing)\(\s*({_NAME})\s*\)")
 _COMPARISON = re.compile(rf"({_NAME})\s*(==|!=|<=|>=|<|>)\s*(\S.*)", re.DOTALL)
 _KEY = re.compile(rf"\$({_NAME}(?:\.{_NAME})+)")

@@ -47,6 +47,14 @@ class NearMiss(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[str, ...]
 
     @property
+    def words(self) -> str:
+        """The miss in a line."""
+        return (
+            f"{self.what} of {self.subject} is {self.value:g}; "
+            f"it fires at {self.operator} {self.limit:g}"
+        )
+
+    @property
     def closeness(self) -> float:
         """0 at the limit, 1 as far away as the limit is large, and beyond."""
         return self.distance / (abs(self.limit) or 1.0)
@@ -62,7 +70,7 @@ class Account(msgspec.Struct, frozen=True):
     @property
     def evidence(self) -> tuple[str, ...]:
         """Every event that any fact rests on, in the order the facts were judged."""
-        return tuple(dict.fromkeys(id for each in self.spoken for id in each.fact.evidence))
+        return tuple(dict.fromkeys(id for each in self.spoken for id in each.fact.all_evidence))
 
 
 class Watched:
@@ -126,5 +134,5 @@ def _misses(spoken: Spoken, rules: Sequence[Rule]) -> Iterator[NearMiss]:
             limit=float(limit),
             distance=abs(float(limit) - float(value)),
             key=condition.key,
-            evidence=fact.evidence,
+            evidence=fact.rests_on(condition),
         )

@@ -12,10 +12,12 @@ from typing import Literal
 
 import msgspec
 
+from ledger.event_checks import nearest
 from rules.conditions import ORDERED, Condition, Scalar
 from rules.ruleset import Rule
 
-Type = Literal["text", "integer", "number", "boolean"]
+Type = Literal["text", "integer", "number", "boolean", "any"]
+"""Of what type a feature is; of ``any``, only what a ledger declares could tell."""
 
 
 class Feature(msgspec.Struct, frozen=True):
@@ -95,6 +97,12 @@ FACTS: dict[str, FactKind] = {
             "unreachable_nodes": _count("Nodes of the step that do not answer and are not out."),
             "cards": _count("Cards that the newest GPU probe shows."),
             "uptime_s": _number("How long it has been up, where a probe told.", "s"),
+            "mem_total_mib": _number("Its memory, where the newest SSH probe told.", "MiB"),
+            "mem_available_mib": _number("What of it was available then.", "MiB"),
+            "ramdisk_free_mib": _number(
+                "What the newest look at its ramdisk found free, where it told.", "MiB"
+            ),
+            "jobs_failed": _count("Jobs that failed on it within the window of `[gpu]`."),
         },
     ),
     "common": FactKind(
@@ -182,6 +190,11 @@ FACTS: dict[str, FactKind] = {
             "down": _yes("Whether it does not answer, or is missing."),
             "dead_cards": _DEAD,
             "index": _count("Its index in the newest probe."),
+            "model": _text("Its model, where a probe told."),
+            "temp_c": _number("How hot the newest probe found it.", "°C"),
+            "busy_pct": _number("How busy the newest probe found it.", "%"),
+            "vram_used_mib": _number("Its memory in use at the newest probe.", "MiB"),
+            "vram_total_mib": _number("Its memory, where the newest probe told.", "MiB"),
             "incidents": _count("Its incidents that count."),
             "crashes": _count("How often it took its node down since a person's word."),
         },
@@ -214,6 +227,7 @@ FACTS: dict[str, FactKind] = {
             "bytes": _count("Its size, where it was told."),
             "as_expected": _yes("Whether its SHA-256 is the expected one, where both are known."),
             "since_boot": _yes("Whether it was looked for since the node's last boot."),
+            "filled_by_step": _yes("Whether the step puts it there itself."),
         },
     ),
     "budget": FactKind(
@@ -230,6 +244,15 @@ FACTS: dict[str, FactKind] = {
             "seed_count": _count("Seeds a trial it was asked for."),
             "completed_trials": _count("Trials that ran to a result, where it was counted."),
             "survivors": _count("Survivors, where it was counted."),
+        },
+    ),
+    "witness": FactKind(
+        title="Preflight: witnesses",
+        says="One fact where witnesses remember heads that the ledger does not hold.",
+        features={
+            "behind": _count("Witnesses that remember such a head."),
+            "agreeing": _count("The most of them that remember the same one."),
+            "sealed": _yes("Whether such a head is one that was sealed."),
         },
     ),
     "fleet": FactKind(
@@ -321,13 +344,20 @@ FACTS: dict[str, FactKind] = {
         },
     ),
     "note": FactKind(
-        title="Parameters: runs that do not speak",
-        says="One fact for each run since the last that speaks, and for that one if it lost nodes.",
+        title="Parameters: runs that speak in part",
+        says="One fact for each run counted in part since the last that speaks, and for that one "
+        "if it lost nodes.",
         features={
-            "uncounted_share": _number("The part of it not counted; left out where none was."),
+            "uncounted_share": _number("The part of it not counted."),
             "survivors": _count("Survivors that were counted."),
             "lost_nodes": _count("Nodes of it that were lost during it."),
         },
+    ),
+    "uncounted": FactKind(
+        title="Parameters: runs that were not counted",
+        says="One fact for all runs since the last that speaks which ended uncounted, and could "
+        "have been counted: they reached a step that counts, or no step of theirs is known.",
+        features={"runs": _count("How many they are.")},
     ),
     "next_budget": FactKind(
         title="Parameters: time",
@@ -382,13 +412,16 @@ def rule_problems(rule: Rule, kinds: Mapping[str, FactKind] = FACTS) -> Iterator
                 f"rule {rule.name}: {rule.about} has no feature {condition.feature!r} "
                 f"(it has {known})"
             )
-        elif problem := _mismatch(condition, feature):
+        elif problem := mismatch(condition, feature):
             yield f"rule {rule.name}: {condition}: {problem}"
 
 
-def _mismatch(condition: Condition, feature: Feature) -> str:
+def mismatch(condition: Condition, feature: Feature) -> str:
     """What is wrong with comparing this feature so; nothing where it can be compared."""
     ordered = condition.operator in ORDERED
+    if feature.type == "any":
+        text = ordered and isinstance(condition.limit, str | bool)
+        return f"{condition.limit!r} has no order" if text else ""
     if ordered and feature.type in ("text", "boolean"):
         return f"{condition.feature} is a {feature.type}, it has no order"
     if condition.limit is None:
@@ -396,7 +429,8 @@ def _mismatch(condition: Condition, feature: Feature) -> str:
     if _type_of(condition.limit) != ("number" if feature.type == "integer" else feature.type):
         return f"{condition.feature} is a {feature.type}"
     if feature.words and condition.limit not in feature.words:
-        return f"{condition.feature} is one of {', '.join(feature.words)}"
+        meant = nearest(condition.limit, feature.words)
+        return f"{condition.feature} is one of {', '.join(feature.words)}; did you mean {meant}?"
     return ""
 
 

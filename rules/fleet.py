@@ -56,7 +56,8 @@ class _Table(
 class Node(_Table, frozen=True, kw_only=True):
     """One machine. ``gpus`` is how many cards it should show.
 
-    ``ramdisk`` says whether the ramdisk files of steps are expected on it.
+    ``ramdisk`` says whether the ramdisk files of steps are expected on it, ``witness``
+    whether it remembers the ledger's heads.
     """
 
     name: Name
@@ -65,6 +66,7 @@ class Node(_Table, frozen=True, kw_only=True):
     port: Annotated[int, Meta(ge=1, le=65535)] | None = None
     gpus: Annotated[int, Meta(ge=0, le=1024)] | None = None
     ramdisk: bool = True
+    witness: bool = False
     ramdisk_path: Path | None = None
     ssh_config: Path | None = None
     known_hosts: Path | None = None
@@ -86,11 +88,16 @@ class Remedies(_Table, frozen=True, kw_only=True):
 
 
 class Step(_Table, frozen=True, kw_only=True):
-    """One step of the pipeline. ``nodes`` None means all; ``aliases`` are other names of it."""
+    """One step of the pipeline. ``nodes`` None means all; ``aliases`` are other names of it.
+
+    ``ramdisk_filled_by_step``: it copies its ramdisk files itself, so that their absence
+    before it begins is worth a warning and no more.
+    """
 
     timeout_s: Seconds | None = None
     nodes: tuple[Name, ...] | None = None
     ramdisk: tuple[FileCheck, ...] = ()
+    ramdisk_filled_by_step: bool = False
     inputs: tuple[FileCheck, ...] = ()
     remedy: Remedies | None = None
     aliases: tuple[Name, ...] = ()
@@ -122,6 +129,12 @@ class Fleet(_Table, frozen=True, kw_only=True):
         if found is not None:
             return found
         return next((step for step in self.steps.values() if name in step.aliases), None)
+
+    def step_name(self, name: str) -> str:
+        """What a step is configured as, where it is asked for by an alias; else its name."""
+        if name in self.steps:
+            return name
+        return next((own for own, step in self.steps.items() if name in step.aliases), name)
 
     def nearest_step(self, name: str) -> str:
         """The configured step whose name or alias is most like this one; "" where there is none."""

@@ -15,8 +15,10 @@ from typing import Any
 from ledger import Event
 from ledger.canonical import digest
 from rules.fleet import Fleet
-from rules.folds import jobs, lines, looks, nodes, runs, words
+from rules.folds import jobs, lines, looks, nodes, runs, witnesses, words
 from rules.folds.context import FoldSettings
+from rules.folds.own import OwnFolds
+from rules.in_force import with_limit
 from rules.policy import Policy
 from rules.sources import judge_digest
 from rules.state import State
@@ -41,12 +43,17 @@ _HANDLERS: dict[str, Handler] = {
     "job_finished": jobs.job_finished,
     "run_started": runs.run_started,
     "run_finished": runs.run_finished,
+    "step_started": runs.step_started,
+    "step_finished": runs.step_finished,
     "survivors_counted": runs.survivors_counted,
     "trial_completed": runs.trial_completed,
+    "head_sealed": witnesses.head_sealed,
+    "witness_read": witnesses.witness_read,
+    "witness_accepted": witnesses.witness_accepted,
 }
 
 FOLDED_TYPES = frozenset(_HANDLERS)
-"""The event types that change a state; the others need not be read."""
+"""The event types that change a state whatever the policy; own facts may need others."""
 
 _WITH_BOOT = frozenset({"smu_error", "gpu_fault", "node_fault"})
 
@@ -60,18 +67,24 @@ class Fold:
 
     def __init__(self, policy: Policy, fleet: Fleet) -> None:
         self.settings = FoldSettings(policy, fleet)
-        self.key = digest(f"{judge_digest()} {self.settings.key}".encode())
+        self._own = OwnFolds(policy.facts, lambda condition: with_limit(condition, policy))
+        self.types = FOLDED_TYPES | self._own.types
+        """The event types that change a state; the others need not be read."""
+        self.key = digest(f"{judge_digest()} {self.settings.key} {self._own.key}".encode())
 
     def apply(self, state: State, event: Event) -> None:
         """Take one event into the state. Events must come in order of (time, position)."""
-        handler = _HANDLERS.get(event.type)
-        if handler is None:
+        if event.type not in self.types:
             return
         data: Any = event.data
         if event.type in _WITH_BOOT and data.boot_id is not None:
             name = self.settings.node(data.node)
             nodes.observe_boot(state, event, name, data.boot_id, self.settings)
-        handler(state, event, data, self.settings)
+        handler = _HANDLERS.get(event.type)
+        if handler is not None:
+            handler(state, event, data, self.settings)
+        if event.type in self._own.types:
+            self._own.take(state, event, self.settings)
         state.newest_us = event.time_us
 
     def run(self, events: Iterable[Event], state: State | None = None) -> State:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -17,7 +18,7 @@ def resolve(rules: Sequence[Rule], policy: Policy) -> tuple[Rule, ...]:
     return tuple(
         msgspec.structs.replace(
             rule,
-            when=tuple(_resolved(each, policy) for each in rule.when),
+            when=tuple(with_limit(each, policy) for each in rule.when),
             severity=_severity(rule.severity, policy),
         )
         for rule in rules
@@ -25,7 +26,8 @@ def resolve(rules: Sequence[Rule], policy: Policy) -> tuple[Rule, ...]:
     )
 
 
-def _resolved(condition: Condition, policy: Policy) -> Condition:
+def with_limit(condition: Condition, policy: Policy) -> Condition:
+    """A condition with the value of its key, where it has one, as its limit."""
     if not condition.key:
         return condition
     return msgspec.structs.replace(condition, limit=policy_value(policy, condition.key))
@@ -37,8 +39,8 @@ def _severity(written: str, policy: Policy) -> str:
 
 def policy_value(policy: Policy, key: str) -> Scalar:
     """The value of a key, ``section.key``."""
-    value = policy
+    value: Any = policy
     for name in key.split("."):
-        value = getattr(value, name)
+        value = value[name] if isinstance(value, dict) else getattr(value, name)
     assert isinstance(value, str | int | float | bool)
     return value

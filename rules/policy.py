@@ -1,23 +1,29 @@
 """The policy: every number that decides, as a frozen value with a digest.
 
 A policy file holds only what differs from the default; `policy_text` is always
-the whole, so that a ledger explains itself even when defaults change later.
+the whole, so that a ledger explains itself even when defaults change later. What
+a policy declares of its own (`rules.own`) is part of it.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
 from importlib import resources
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
 
-from ledger.canonical import digest
+from ledger.canonical import canonical, digest
 from ledger.errors import BadInput
 from ledger.event_checks import nearest, unknown_names
 from ledger.strict_json import shown
 from ledger.text.characters import WITHOUT_CONTROL
+from rules.conditions import Scalar
+from rules.own.checking import Policed, Raw, read_own
+from rules.own.declared import MOST_TEXT_BYTES, Own, OwnFact, OwnRule
+from rules.own.fields import Types
 from rules.rulesets import RULE_NAMES
 from rules.toml import check, parse_toml
 
@@ -53,6 +59,10 @@ GpuFaultKind = Literal[
     "iommu",
     "other",
 ]
+
+
+TAKEN_NAMES = ("rationale", "evidence", "proposer")
+"""Keys of a proposal beside its numbers."""
 
 
 class InvalidPolicy(BadInput):
@@ -143,6 +153,24 @@ class Tuning(_Section, frozen=True, kw_only=True):
     second_opinion: SecondOpinion
 
 
+Key = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        pattern=r"^[A-Za-z_][A-Za-z0-9_-]*\Z",
+        description="a name of letters, digits, _ and -",
+    ),
+]
+
+
+class ProposalNames(_Section, frozen=True, kw_only=True):
+    """What a model calls the numbers, in schemas and in what it sends."""
+
+    trials: Key
+    seed_count: Key
+
+
 class ProposalLimits(_Section, frozen=True, kw_only=True):
     """What proposals may ask for."""
 
@@ -154,16 +182,21 @@ class ProposalLimits(_Section, frozen=True, kw_only=True):
     cooldown_runs: Count
     daily_budget: Count
     frozen: tuple[Literal["trials", "seed_count"], ...]
+    names: ProposalNames
 
 
-class RuleSwitches(_Section, frozen=True, kw_only=True):
-    """Which rules are off."""
+class RuleSwitches(_Section, frozen=True, kw_only=True, omit_defaults=True):
+    """Which rules are off, and which there are beside the built-in ones."""
 
     disabled: tuple[str, ...]
+    own: tuple[OwnRule, ...] = ()
 
 
-class Policy(_Section, frozen=True, kw_only=True):
-    """The whole policy. Durations are seconds; see ``default_policy.toml`` for each key."""
+class Policy(_Section, frozen=True, kw_only=True, omit_defaults=True, dict=True):
+    """The whole policy. Durations are seconds; see ``default_policy.toml`` for each key.
+
+    ``own`` holds thresholds of one's own; what is not declared is left out of the text.
+    """
 
     name: Annotated[str, Meta(min_length=1, max_length=200, pattern=WITHOUT_CONTROL)]
     preflight: Preflight
@@ -172,6 +205,32 @@ class Policy(_Section, frozen=True, kw_only=True):
     proposal: ProposalLimits
     backtest: Backtest
     rules: RuleSwitches
+    own: dict[str, Scalar] = {}
+    facts: tuple[OwnFact, ...] = ()
+
+    @property
+    def declared(self) -> Own:
+        """All that it declares of its own."""
+        return Own(thresholds=self.own, facts=self.facts, rules=self.rules.own)
+
+    @cached_property
+    def text(self) -> str:
+        """The whole policy as TOML: the same text for the same policy."""
+        import tomli_w
+
+        return tomli_w.dumps(msgspec.to_builtins(self))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the text."""
+        return digest(self.text.encode())
+
+
+class Part(NamedTuple):
+    """A file that a policy includes: what problems call it, and its text."""
+
+    label: str
+    text: str
 
 
 @lru_cache(maxsize=1)
@@ -185,13 +244,84 @@ def _default_table() -> dict[str, Any]:
     return parse_toml(text)
 
 
-def parse_policy(text: str, name: str = "policy") -> Policy:
-    """The default policy with the keys of a TOML text changed; raises `InvalidPolicy`."""
-    try:
-        table = parse_toml(text)
-    except ValueError as error:
-        raise InvalidPolicy(name, [str(error)]) from None
-    return _from_table({"name": name, **table}, name)
+def parse_policy(
+    text: str,
+    name: str = "policy",
+    *,
+    included: Sequence[Part] | None = None,
+    types: Types | None = None,
+) -> Policy:
+    """The default policy with the keys of a TOML text changed; raises `InvalidPolicy`.
+
+    ``included`` are the files that the text includes, None where it comes from no
+    file; ``types`` the event types that a ledger declares, None where none is at hand.
+    """
+    problems: list[str] = []
+    table: dict[str, Any] = {}
+    places = _Places()
+    for part in (Part("", text), *(included or ())):
+        try:
+            more = parse_toml(part.text)
+        except ValueError as error:
+            problems.append(f"{part.label}: {error}" if part.label else str(error))
+            continue
+        if "include" in more and (part.label or included is None):
+            problems.append(f"{part.label or 'the text'}: include: only a policy file includes")
+        more.pop("include", None)
+        places.add(part.label, more)
+        _join(table, more, part.label, "", problems)
+    if problems:
+        raise InvalidPolicy(name, problems)
+    return _from_table({"name": name, **table}, name, places, types)
+
+
+class _Places:
+    """Where each table of a list stands: in which file, at which number there."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, list[str]] = {}
+
+    def add(self, label: str, table: dict[str, Any]) -> None:
+        """Number the facts and rules of one file."""
+        rules = table.get("rules")
+        listed = {
+            "facts": table.get("facts"),
+            "rules.own": rules.get("own") if isinstance(rules, dict) else None,
+        }
+        for key, tables in listed.items():
+            if isinstance(tables, list):
+                file = f"{label}: " if label else ""
+                self._found.setdefault(key, []).extend(
+                    f"{file}{key}[{number}]" for number in range(1, len(tables) + 1)
+                )
+
+    def of(self, key: str, tables: Any, problems: list[str]) -> list[Raw]:
+        """The tables under a key, each with its place."""
+        if not isinstance(tables, list | tuple):
+            problems.append(f"{key}: not a list of tables; write [[{key}]]")
+            return []
+        known = self._found.get(key, [])
+        return [
+            Raw(known[at] if at < len(known) else f"{key}[{at + 1}]", each)
+            for at, each in enumerate(tables)
+        ]
+
+
+def _join(
+    table: dict[str, Any], more: dict[str, Any], label: str, where: str, problems: list[str]
+) -> None:
+    """Add an included file: tables are joined, lists of tables follow, a value stands once."""
+    for key, value in more.items():
+        path = f"{where}.{key}" if where else key
+        held = table.get(key)
+        if key not in table:
+            table[key] = value
+        elif isinstance(held, dict) and isinstance(value, dict):
+            _join(held, value, label, path, problems)
+        elif path in ("facts", "rules.own") and isinstance(held, list) and isinstance(value, list):
+            table[key] = [*held, *value]
+        else:
+            problems.append(f"{label}: {path} is written elsewhere, too: write it once")
 
 
 def with_settings(policy: Policy, settings: list[str]) -> Policy:
@@ -200,6 +330,7 @@ def with_settings(policy: Policy, settings: list[str]) -> Policy:
     A word that is no TOML value is taken as text. Raises `InvalidPolicy`.
     """
     table: dict[str, Any] = msgspec.to_builtins(policy)
+    table.setdefault("own", {})
     problems: list[str] = []
     for setting in settings:
         path, equals, value = setting.partition("=")
@@ -216,10 +347,28 @@ def with_settings(policy: Policy, settings: list[str]) -> Policy:
                 break
             inner = inner[key]
         else:
+            if inner is table["own"] and keys[-1] not in inner:
+                problems.append(f"{path.strip()}: {_no_threshold(keys[-1], inner)}")
             inner[keys[-1]] = _toml_value(value.strip())
     if problems:
         raise InvalidPolicy(policy.name, problems)
-    return _from_table(table, policy.name)
+    return _from_table(table, policy.name, _Places(), None)
+
+
+def is_own(setting: str) -> bool:
+    """Whether a setting is of a threshold of one's own."""
+    return setting.strip().startswith("own.")
+
+
+def sets_own(policy: Policy, setting: str) -> bool:
+    """Whether a setting is of a threshold of one's own that the policy has."""
+    return is_own(setting) and setting.partition("=")[0].strip().removeprefix("own.") in policy.own
+
+
+def _no_threshold(name: str, known: dict[str, Any]) -> str:
+    if not known:
+        return "the policy has no [own] thresholds"
+    return f"no such threshold; did you mean own.{nearest(name, known)}?"
 
 
 def _toml_value(text: str) -> Any:
@@ -229,16 +378,48 @@ def _toml_value(text: str) -> Any:
         return text
 
 
-def _from_table(table: dict[str, Any], name: str) -> Policy:
+def _from_table(table: dict[str, Any], name: str, places: _Places, types: Types | None) -> Policy:
     problems: list[str] = []
     merged = _merged({"name": name, **_default_table()}, table)
+    thresholds, facts = merged.pop("own", {}), merged.pop("facts", [])
+    rules: Any = []
+    if isinstance(merged["rules"], dict):
+        merged["rules"] = dict(merged["rules"])
+        rules = merged["rules"].pop("own", [])
     check(merged, Policy, "", problems)
+    values = _values({**merged, "own": thresholds})
+    named = thresholds if isinstance(thresholds, dict) else {}
+    keys = {*values, *(f"own.{key}" for key in named)}
+    own = read_own(
+        thresholds,
+        places.of("facts", facts, problems),
+        places.of("rules.own", rules, problems),
+        Policed(values.get, keys, types),
+        problems,
+    )
     if not problems:
-        policy = msgspec.convert(merged, Policy)
+        plain = msgspec.convert(merged, Policy)
+        policy = msgspec.structs.replace(
+            plain,
+            own=own.thresholds,
+            facts=own.facts,
+            rules=msgspec.structs.replace(plain.rules, own=own.rules),
+        )
         problems += _contradictions(policy)
         if not problems:
             return policy
     raise InvalidPolicy(name, problems)
+
+
+def _values(table: dict[str, Any], where: str = "") -> dict[str, Scalar]:
+    """Every key with a single value, by its path; those at the top are no values to compare."""
+    found: dict[str, Scalar] = {}
+    for key, value in table.items():
+        if isinstance(value, dict):
+            found |= _values(value, f"{where}{key}.")
+        elif where and isinstance(value, str | int | float):
+            found[f"{where}{key}"] = value
+    return found
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -251,26 +432,31 @@ def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _contradictions(policy: Policy) -> list[str]:
+    names = RULE_NAMES | {rule.name for rule in policy.rules.own}
     problems = [
         f"rules.disabled: no rule {shown(name)}; did you mean {meant}?"
-        for name, meant in unknown_names(policy.rules.disabled, RULE_NAMES)
+        for name, meant in unknown_names(policy.rules.disabled, names)
     ]
     limits = policy.proposal
     for key in ("trials", "seed_count"):
         low, high = getattr(limits, f"min_{key}"), getattr(limits, f"max_{key}")
         if low > high:
             problems.append(f"proposal.min_{key} = {low}: above proposal.max_{key} = {high}")
+    called = limits.names
+    taken = [name for name in (called.trials, called.seed_count) if name in TAKEN_NAMES]
+    problems += [f"proposal.names: {name!r} is a key of a proposal already" for name in taken]
+    if called.trials in (called.seed_count, "seed_count") or called.seed_count == "trials":
+        problems.append("proposal.names: trials and seed_count need names that differ")
+    if policy.declared != Own() and len(canonical(policy.text)) > MOST_TEXT_BYTES:
+        problems.append(f"the whole policy is more than {MOST_TEXT_BYTES:,} bytes: say less")
     return problems
 
 
 def policy_text(policy: Policy) -> str:
     """The whole policy as TOML: the same text for the same policy."""
-    import tomli_w
-
-    return tomli_w.dumps(msgspec.to_builtins(policy))
+    return policy.text
 
 
-@lru_cache(maxsize=256)
 def policy_digest(policy: Policy) -> str:
     """SHA-256 of `policy_text`."""
-    return digest(policy_text(policy).encode())
+    return policy.digest

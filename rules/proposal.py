@@ -43,7 +43,7 @@ def proposal_schema(policy: Policy) -> dict[str, Any]:
     beyond them is judged and recorded like any other proposal, and must not be
     lost in a validator on the way. Frozen keys cannot be proposed.
     """
-    limits, tuning = policy.proposal, policy.tuning
+    limits, tuning, names = policy.proposal, policy.tuning, policy.proposal.names
     change = f"{limits.max_change:g} times"
     properties = {
         "trials": {
@@ -60,17 +60,21 @@ def proposal_schema(policy: Policy) -> dict[str, Any]:
             f"Default: {tuning.default_seed_count}.",
         },
     }
-    for key in limits.frozen:
-        properties.pop(key, None)
+    numbers = {
+        getattr(names, key): schema
+        for key, schema in properties.items()
+        if key not in limits.frozen
+    }
+    at_least_one = [{"required": [name]} for name in numbers]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "propose_parameters",
-        "description": "Propose trials and seed_count of the next search run. Give at least one "
-        "of them as a whole number; one left out stays what runledger itself would choose. The "
-        "answer is accepted, clamped, rejected or needs_human.",
+        "description": f"Propose {names.trials} and {names.seed_count} of the next search run. "
+        "Give at least one of them as a whole number; one left out stays what runledger would "
+        "choose itself. The answer is accepted, clamped, rejected or needs_human.",
         "type": "object",
         "properties": {
-            **properties,
+            **numbers,
             "rationale": {
                 "type": "string",
                 "minLength": 1,
@@ -85,5 +89,6 @@ def proposal_schema(policy: Policy) -> dict[str, Any]:
             },
         },
         "required": ["rationale"],
+        **({"anyOf": at_least_one} if at_least_one else {}),
         "additionalProperties": False,
     }

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from rules.engine import Name, chosen, evaluator
 from rules.fleet import Fleet
 from rules.folds.context import Context
-from rules.in_force import resolve
+from rules.in_force import policy_value, resolve
+from rules.own.book import OwnBook
 from rules.policy import Policy
 from rules.ruleset import Fact, Fired, Rule
 from rules.rulesets import ALL_RULES
@@ -20,7 +21,7 @@ Watch = Callable[[Fact, Sequence[Rule]], None]
 
 
 class Rulebook:
-    """All rules under one policy and fleet.
+    """All rules under one policy and fleet, those of one's own included.
 
     ``watch`` sees every fact and what fired for it: that is how a decision is
     explained by the very code that makes it. ``engine`` names the evaluator, where
@@ -39,7 +40,9 @@ class Rulebook:
         self.fleet = fleet
         self.context = Context(policy, fleet)
         self.engine = engine or chosen()
-        self._evaluator = evaluator(resolve(ALL_RULES, policy), self.engine)
+        self.own = OwnBook(policy.declared, lambda key: policy_value(policy, key), fleet.step_name)
+        rules = resolve((*ALL_RULES, *self.own.rules), policy)
+        self._evaluator = evaluator(rules, self.engine)
         self._watch = watch
 
     @property

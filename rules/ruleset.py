@@ -9,6 +9,7 @@ without running them, checked against the features that facts have
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, Literal, cast
 
@@ -47,7 +48,8 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
 
     ``features`` are what was measured, as `rules.features` declares it: finite
     numbers, text, booleans; what is not known is left out. ``show`` is what
-    messages mention; ``evidence`` names the events it rests on.
+    messages mention; ``evidence`` names the events it rests on. ``sources`` says so
+    by feature, where rules about a fact rest on different events.
     """
 
     kind: str
@@ -55,6 +57,20 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     features: dict[str, Scalar]
     show: dict[str, Any]
     evidence: tuple[str, ...] = ()
+    sources: Mapping[str, tuple[str, ...]] | None = None
+
+    def rests_on(self, *conditions: Condition) -> tuple[str, ...]:
+        """The events that some conditions about this fact rest on."""
+        if self.sources is None:
+            return self.evidence
+        return tuple(dict.fromkeys(id for each in conditions for id in self.sources[each.feature]))
+
+    @property
+    def all_evidence(self) -> tuple[str, ...]:
+        """The events that anything known of it rests on."""
+        if self.sources is None:
+            return self.evidence
+        return tuple(dict.fromkeys(id for name in self.features for id in self.sources[name]))
 
 
 class Fired(msgspec.Struct, frozen=True):
@@ -67,6 +83,11 @@ class Fired(msgspec.Struct, frozen=True):
     def severity(self) -> Severity:
         """How bad it is, by the policy."""
         return cast(Severity, self.rule.severity)
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """The events that it rests on."""
+        return self.fact.rests_on(*self.rule.when)
 
     @property
     def message(self) -> str:

@@ -2,7 +2,8 @@
 
 The state is bounded by the fleet and the policy's windows, not by the length
 of the history. Every record keeps the ids of the events it rests on. Times are
-microseconds since the epoch. Only `rules.fold` changes a state.
+microseconds since the epoch. Only `rules.fold` changes a state. Longer than most:
+a state is one thing, and is read from top to bottom.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ class Reach(Record, kw_only=True):
     reachable: bool
     error: str = ""
     detail: str = ""
+    mem_total_mib: float | None = None
+    mem_available_mib: float | None = None
     remedy: str = ""
 
     @property
@@ -104,6 +107,13 @@ class File(Record, kw_only=True):
     size: int | None = None
     sha256: str | None = None
     expected_sha256: str | None = None
+
+
+class Free(Record, kw_only=True):
+    """What the newest look at a ramdisk found free."""
+
+    event: str
+    mib: float
 
 
 class Cleanup(Record, kw_only=True):
@@ -185,6 +195,19 @@ class Failure(Dated, kw_only=True):
     alike: bool = False
 
 
+class Kept(Record, kw_only=True):
+    """Events kept of one subject over a window, oldest first: by an own fact, or failed jobs.
+
+    ``values`` are there where a field is kept, ``events`` names the newest few.
+    ``beyond`` counts what was not kept, by part of the window.
+    """
+
+    times: list[int] = []
+    values: list[str | int | float | bool] = []
+    events: list[str] = []
+    beyond: list[tuple[int, int]] = []
+
+
 class NodeState(Record, kw_only=True):
     """Everything remembered of one node; the name "" is the controller's.
 
@@ -202,6 +225,8 @@ class NodeState(Record, kw_only=True):
     hung: list[Hung] = []
     scan: Scan | None = None
     ramdisk: dict[str, File] = {}
+    ramdisk_free: Free | None = None
+    failed: Kept | None = None
     inputs: dict[str, File] = {}
     cleanup: Cleanup | None = None
     smu: Noted | None = None
@@ -240,8 +265,19 @@ class Loss(Record, kw_only=True):
     time_us: int
 
 
+class RunStep(Record, kw_only=True):
+    """One step of a run: whether it ran, and which parameters did not reach its program."""
+
+    ran: bool = False
+    event: str = ""
+    dropped: list[str] = []
+
+
 class Run(Record, kw_only=True):
-    """One run: what was asked, what happened, what was counted."""
+    """One run: what was asked, what happened, what was counted.
+
+    ``steps`` are those known of it; ``stopped``: a preflight's verdict ended it.
+    """
 
     id: str
     started_us: int | None = None
@@ -253,6 +289,8 @@ class Run(Record, kw_only=True):
     seed_count: int | None = None
     timeout_s: float | None = None
     dropped: list[str] = []
+    steps: dict[str, RunStep] = {}
+    stopped: bool = False
     finished_us: int | None = None
     finished_sequence: int = 0
     finished_event: str | None = None
@@ -276,6 +314,16 @@ class Run(Record, kw_only=True):
         return [loss for loss in self.lost if end_us is None or loss.time_us <= end_us]
 
 
+class Witness(Record, kw_only=True):
+    """The heads (``SEQUENCE:HASH``) that a witness remembers and the ledger did not hold.
+
+    Each with the time at which the witness was shown it.
+    """
+
+    event: str
+    heads: dict[str, int]
+
+
 class State(Record, kw_only=True):
     """A history folded: the whole of what decisions look at."""
 
@@ -290,8 +338,13 @@ class State(Record, kw_only=True):
     failures_kept: int = 0
     fingerprints: dict[str, dict[str, int]] = {}
     runs: dict[str, Run] = {}
+    counted_steps: list[str] = []
     trial_times: dict[str, list[float]] = {}
     trial_events: dict[str, list[str]] = {}
+    witnesses: dict[str, Witness] = {}
+    witnesses_accepted_us: int | None = None
+    sealed: list[str] = []
+    own: dict[str, dict[str, Kept]] = {}
     newest_us: int = 0
 
     def node(self, name: str) -> NodeState:

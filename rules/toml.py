@@ -15,7 +15,8 @@ from ledger.strict_json import shown, shown_key
 Problems = list[str]
 
 _MOST_LEVELS = 32
-_MOST_PROBLEMS = 200
+MOST_PROBLEMS = 200
+"""After so many problems no more are looked for."""
 _LONGEST = 2 << 20
 _QUOTED = re.compile(r'"(?:[^"\\\n]|\\.)*+"|\'[^\'\n]*+\'')
 _LONG_KEY = re.compile(rf'(?<![\w-])(?:(?:[\w-]++|"")\s*+\.\s*+){{{_MOST_LEVELS},}}')
@@ -63,9 +64,9 @@ def check(table: Any, cls: type[msgspec.Struct], where: str, problems: Problems)
     if not isinstance(table, dict):
         problems.append(f"{where or 'the file'}: not a table")
         return
-    if len(problems) > _MOST_PROBLEMS:
+    if len(problems) > MOST_PROBLEMS:
         return
-    fields = {field.name: field for field in msgspec.structs.fields(cls)}
+    fields = {field.encode_name: field for field in msgspec.structs.fields(cls)}
     inner = {name: field.type for name, field in fields.items() if _is_table(field.type)}
     before = f"{where}." if where else ""
     for key, meant in unknown_names(table, fields):

@@ -19,7 +19,7 @@ from ledger.backends.sqlite import Sqlite
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
-pytest_plugins = ["tests.postgres", "tests.typing_at"]
+pytest_plugins = ["tests.pgbouncer", "tests.postgres", "tests.typing_at"]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -55,7 +55,10 @@ def _ledgers_are_copied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees the settings of whoever runs it."""
-    for name in ("RUNLEDGER_LEDGER", "RUNLEDGER_CONFIG", "RUNLEDGER_DEBUG"):
+def _clean_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """No test sees the settings of whoever runs it, nor leaves anything in their home."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))
+    for name in ("RUNLEDGER_LEDGER", "RUNLEDGER_CONFIG", "RUNLEDGER_DEBUG", "RUNLEDGER_TZ"):
         monkeypatch.delenv(name, raising=False)

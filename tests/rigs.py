@@ -45,7 +45,7 @@ KERNEL_START = "Linux version 6.8.0-51-generic (buildd@lcy02-amd64-075)"
 _PROGRAMS = [
     "sh", "bash", "dash", "busybox", "cat", "cp", "rm", "head", "od", "stat", "df", "mktemp",
     "sleep", "timeout", "grep", "sort", "awk", "sha256sum", "dd", "env", "ln", "ls", "touch",
-    "setsid",
+    "setsid", "mkdir", "mv", "wc",
 ]  # fmt: skip
 
 

@@ -30,20 +30,31 @@ _PASSED_ON = tuple(
 _BY_KERNEL = 0x80
 """``si_code`` of a signal that no process sent, as by Ctrl-C: the terminal told the child too."""
 _LOOK_EVERY_S = 0.5
+_GRACE_S = 10.0
+"""How long a command that was asked to end has before it is killed."""
 _LINGER_S = 0.5
 """How long stderr may stay silent after the command has ended: others may hold it open for ever."""
 _LONGEST_LINGER_S = 10.0
 
 
-def run_command(argv: Sequence[str], *, tail_bytes: int = TAIL_BYTES) -> Ended:
+def run_command(
+    argv: Sequence[str],
+    *,
+    tail_bytes: int = TAIL_BYTES,
+    timeout_s: float | None = None,
+    keep_stdout: bool = False,
+) -> Ended:
     """Run it to its end. Raises nothing for what the command does, or is.
 
-    To be called in the main thread, as signals are handled while it runs.
+    After ``timeout_s`` it is asked to end, and killed where it does not. To be called
+    in the main thread, as signals are handled while it runs.
     """
     began = time.monotonic()
-    with _Orders() as orders:
+    with _Orders(timeout_s) as orders:
         try:
-            child = subprocess.Popen(list(argv), stderr=subprocess.PIPE)
+            child = subprocess.Popen(
+                list(argv), stdout=subprocess.PIPE if keep_stdout else None, stderr=subprocess.PIPE
+            )
         except (OSError, ValueError) as error:
             found = not isinstance(error, FileNotFoundError | NotADirectoryError)
             return Ended(
@@ -51,17 +62,28 @@ def run_command(argv: Sequence[str], *, tail_bytes: int = TAIL_BYTES) -> Ended:
                 duration_s=time.monotonic() - began,
                 not_started=f"{argv[0]}: {getattr(error, 'strerror', None) or error}",
             )
-        assert child.stderr is not None
-        tail = _Tail(child.stderr.fileno(), tail_bytes)
-        orders.pass_to(child, tail.start)
-        tail.stop()
-        child.stderr.close()
+        streams = [(child.stderr, 2)] + ([(child.stdout, 1)] if keep_stdout else [])
+        tails = [
+            _Tail(stream.fileno(), tail_bytes, to) for stream, to in streams if stream is not None
+        ]
+
+        def begin() -> None:
+            for tail in tails:
+                tail.start()
+
+        orders.pass_to(child, begin)
+        for tail, (stream, _) in zip(tails, streams, strict=True):
+            tail.stop()
+            assert stream is not None
+            stream.close()
     return Ended(
         returncode=child.returncode,
         duration_s=time.monotonic() - began,
-        stderr=tail.kept,
-        left_out=tail.left_out,
+        stderr=tails[0].kept,
+        left_out=tails[0].left_out,
         orders=tuple(orders.seen),
+        timed_out_s=timeout_s if orders.timed_out else None,
+        stdout=tails[1].kept if keep_stdout else b"",
     )
 
 
@@ -79,8 +101,10 @@ def undisturbed() -> Iterator[None]:
 class _Orders:
     """Signals for us, passed on to the child. One that was ignored stays ignored, for both."""
 
-    def __init__(self) -> None:
+    def __init__(self, timeout_s: float | None = None) -> None:
         self.seen: list[int] = []
+        self.timed_out = False
+        self._timeout_s = timeout_s
         self._child: subprocess.Popen[bytes] | None = None
         self._waiting: list[int] = []
         self._before: dict[int, object] = {}
@@ -102,17 +126,28 @@ class _Orders:
             self._send(number)
         with self._blocked() as wanted:
             begin()
+            ends = None if self._timeout_s is None else time.monotonic() + self._timeout_s
             while child.poll() is None:
+                if ends is not None and time.monotonic() >= ends:
+                    ends = self._end(child)
                 if not hasattr(signal, "sigtimedwait"):
                     time.sleep(0.02)
                     continue
-                told = signal.sigtimedwait(wanted, _LOOK_EVERY_S)
+                left_s = _LOOK_EVERY_S if ends is None else max(0.0, ends - time.monotonic())
+                told = signal.sigtimedwait(wanted, min(_LOOK_EVERY_S, left_s))
                 if told is None or told.si_signo == signal.SIGCHLD:
                     continue
                 if told.si_code == _BY_KERNEL:
                     self.seen.append(told.si_signo)
                 else:
                     self._send(told.si_signo)
+
+    def _end(self, child: subprocess.Popen[bytes]) -> float:
+        """Ask a command to end whose time is over, the second time without asking."""
+        with contextlib.suppress(OSError):
+            child.send_signal(signal.SIGKILL if self.timed_out else signal.SIGTERM)
+        self.timed_out = True
+        return time.monotonic() + _GRACE_S
 
     @contextlib.contextmanager
     def _blocked(self) -> Iterator[set[signal.Signals]]:
@@ -165,9 +200,10 @@ def _newest(line: bytes) -> bytes:
 
 
 class _Tail:
-    """Passes a stream on to our stderr, and keeps its end."""
+    """Passes a stream on to one of ours, and keeps its end."""
 
-    def __init__(self, source: int, limit: int) -> None:
+    def __init__(self, source: int, limit: int, to: int = 2) -> None:
+        self._to = to
         self.left_out = 0
         self._source = source
         self._limit = limit
@@ -204,7 +240,7 @@ class _Tail:
             if not data:
                 return
             self._keep(data)
-            heard = heard and _passed_on(data)
+            heard = heard and _passed_on(data, self._to)
 
     def _keep(self, data: bytes) -> None:
         data = self._lines.take(data)
@@ -218,14 +254,14 @@ class _Tail:
             self.left_out += len(gone)
 
 
-def _passed_on(data: bytes) -> bool:
-    """Write all of it to our stderr; False once nobody reads that."""
+def _passed_on(data: bytes, to: int) -> bool:
+    """Write all of it to our stderr or stdout; False once nobody reads that."""
     view = memoryview(data)
     while view:
         try:
-            view = view[os.write(2, view) :]
+            view = view[os.write(to, view) :]
         except BlockingIOError:
-            select.select([], [2], [])
+            select.select([], [to], [])
         except OSError:
             return False
     return True

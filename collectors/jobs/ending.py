@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from collectors.jobs.result import Failure
 from collectors.jobs.stderr import cleaned, last_lines, last_python_error
 from ledger.text.secrets import redact_words
 
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
+TIMED_OUT = 124
 
 # By somebody's order; what is on stderr then is the talk of before.
 _ORDERS = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
@@ -26,7 +28,9 @@ class Ended:
     ``returncode`` as `subprocess` has it: negative for a signal. ``stderr`` is
     the end of what it said there, of which ``left_out`` bytes are missing in
     front. ``orders`` are the signals that it was sent through us, or by the
-    terminal. ``not_started`` says why it never ran.
+    terminal. ``not_started`` says why it never ran, ``timed_out_s`` after how long we
+    ended it. ``stdout`` is its end where it was asked for. ``failure`` is what its own
+    result says.
     """
 
     returncode: int
@@ -35,10 +39,20 @@ class Ended:
     left_out: int = 0
     orders: tuple[int, ...] = field(default=())
     not_started: str | None = None
+    timed_out_s: float | None = None
+    stdout: bytes = b""
+    failure: Failure | None = None
 
     @property
     def exit_code(self) -> int:
-        """What a shell would say: 128 + n for signal n."""
+        """What a shell would say: 128 + n for signal n, 124 for a timeout.
+
+        1 where the command itself found nothing wrong with a result that says it failed.
+        """
+        if self.timed_out_s is not None:
+            return TIMED_OUT
+        if self.returncode == 0 and self.failure is not None:
+            return 1
         return self.returncode if self.returncode >= 0 else 128 - self.returncode
 
     @property
@@ -50,7 +64,7 @@ class Ended:
     @property
     def ok(self) -> bool:
         """Whether it ended well."""
-        return self.returncode == 0
+        return self.returncode == 0 and self.timed_out_s is None and self.failure is None
 
 
 class Told(NamedTuple):
@@ -82,6 +96,10 @@ def told(ended: Ended, argv: Sequence[str], secrets: Sequence[str] = ()) -> Told
 
 
 def _named(ended: Ended, text: str, traceback: str) -> Told:
+    if ended.timed_out_s is not None:
+        return Told("Timeout", f"no end after {ended.timed_out_s:g} s", traceback, False)
+    if ended.failure is not None and (ended.returncode == 0 or not text.strip()):
+        return _by_result(ended.failure, traceback)
     by_signal = -ended.returncode if ended.returncode < 0 else 0
     ending = _ending(ended)
     if by_signal in _ORDERS:
@@ -95,6 +113,15 @@ def _named(ended: Ended, text: str, traceback: str) -> Told:
     said = last_lines(text)
     message = f"{ending}: {said}" if said else f"{ending}, and nothing on stderr"
     return Told(exception, message, traceback, False)
+
+
+def _by_result(failure: Failure, traceback: str) -> Told:
+    """In the words of the job's own result; by its traceback, where it holds one."""
+    whole = f"{traceback}\n{failure.traceback}" if failure.traceback else traceback
+    error = last_python_error(failure.traceback)
+    if error is not None:
+        return Told(*error, whole, True)
+    return Told(failure.kind, failure.message, whole, False)
 
 
 def _ending(ended: Ended) -> str:

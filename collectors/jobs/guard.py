@@ -12,11 +12,16 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from collectors.jobs.capture import describe
 from collectors.jobs.reporter import Reporter
+from collectors.jobs.stderr import cleaned, last_python_error
 
 
 class Guard:
     """``with Guard(reporter): …``, or ``async with``.
+
+    A failure that raises nothing (a result that says so, an exit code, a lost
+    connection) is told with `fail`; the job is over then, and did not end well.
 
     ``will_retry`` says that the caller tries again after a failure. ``closing``
     is called at the end, when all is stored.
@@ -35,9 +40,32 @@ class Guard:
         self._reporter = reporter
         self._closing = closing
         self._began = time.monotonic()
+        self._failed = False
+
+    def fail(self, kind: str, message: str, *, stderr: str | bytes | None = None) -> None:
+        """The job failed: stored before this returns.
+
+        ``kind`` is what the caller calls it (``SSH_ERROR``, ``TIMEOUT``, …) and is
+        recorded as the exception; ``stderr`` is what the job said at its end. What
+        raises afterwards, within the block, is no second failure.
+        """
+        self._failed = True
+        text = cleaned(stderr) if isinstance(stderr, bytes) else str(stderr or "")
+        raised = last_python_error(text)
+        if raised is not None and raised[0] not in message:
+            message = f"{message} ({raised[0]}: {raised[1]})"
+        captured = describe(
+            str(kind),
+            str(message),
+            text,
+            secrets=self._reporter.secrets,
+            names=self._reporter.job.names,
+        )
+        self._reporter.failed(captured, attempt=self.attempt, will_retry=self.will_retry)
 
     def __enter__(self) -> Self:
         self._began = time.monotonic()
+        self._failed = False
         return self
 
     def __exit__(
@@ -47,6 +75,8 @@ class Guard:
         trace: TracebackType | None,
     ) -> None:
         try:
+            if self._failed:
+                return
             if error is None or is_success(error):
                 duration_s = time.monotonic() - self._began
                 self._reporter.finished(attempt=self.attempt, duration_s=duration_s)

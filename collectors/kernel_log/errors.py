@@ -22,6 +22,7 @@ class UnplacedLine(KernelLogError):
         shown = "".join(c if c.isprintable() else "�" for c in raw[:120])
         super().__init__(
             f"line {number}: nothing says when this was: {shown!r}; its stamp counts from boot, "
-            "or is missing: give --boot-time, for example --boot-time 2026-01-24T17:50:00Z "
-            "(`uptime -s` or `journalctl --list-boots` on the machine tell it)"
+            "or is missing",
+            remedy="give --boot-time, for example --boot-time 2026-01-24T17:50:00Z "
+            "(`uptime -s` or `journalctl --list-boots` on the machine tell it)",
         )

@@ -16,6 +16,7 @@ from collectors.probe.places import bridges_to_cards, places_of
 from collectors.probe.report import Card, FileSeen, Hung, ProbeReport
 from collectors.probe.request import BANNER, ProbeRequest
 from collectors.probe.tools import Asked, read_tools, sections
+from collectors.probe.witness import RememberedHead, remembered_head
 from collectors.script import Frames, parse_frames
 from collectors.tools import CardReading
 from collectors.tools.reading import amount, name, number
@@ -69,6 +70,7 @@ def parse_probe(output: bytes, request: ProbeRequest) -> ProbeReport:
         ramdisk=ramdisk,
         inputs=inputs,
         ramdisk_free_mib=_free(frames),
+        heads=_heads(frames),
     )
     problems = tuple(problem for asked in tools for problem in asked.reading.problems)
     return replace(report, errors=tuple(_errors(frames, request, problems, report)))
@@ -78,6 +80,13 @@ def _node(frames: Frames) -> dict[str, str]:
     section = frames.first("node")
     pairs = (line.partition(" ") for line in (section.lines() if section else ()))
     return {key: value for key, _, value in pairs}
+
+
+def _heads(frames: Frames) -> tuple[RememberedHead, ...] | None:
+    section = frames.first("witness")
+    if section is None or not section.ok:
+        return None
+    return tuple(filter(None, map(remembered_head, section.lines())))
 
 
 def _mib(kib: str | None) -> float | None:

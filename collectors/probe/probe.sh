@@ -33,6 +33,8 @@ probe() {
             'log_bytes '*) log_bytes=$value ;;
             'total_limit '*) total_limit=$value ;;
             'trouble '*) trouble=$value ;;
+            'recall '*) recall=$value ;;
+            'remember '*) remember=$value ;;
             'file '* | 'hashed '*) set -- "$@" "$line" ;;
             *) know "$line" ;;
         esac
@@ -40,6 +42,7 @@ probe() {
     printf '\nrunledger-probe/1 %s\n' "$nonce"
     look_at_node
     if open_scratch; then
+        [ -z "$recall" ] || look_at_witness
         case $leave in *' kernel_log '*) ;; *) scan_kernel_log ;; esac
         case $leave in
             *' cards '*) ;;

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from collectors.probe.witness import RememberedHead
+
 CardState = Literal["ok", "unresponsive", "missing", "unknown"]
 
 
@@ -89,7 +91,9 @@ class ProbeReport:
     ``clock_s`` is the node's clock as the probe began, in seconds since the epoch.
     ``bridges`` leads from the address of a PCI bridge to the only card behind it.
     ``kernel_lines`` are the new lines of the present boot, ``previous`` the
-    rest of the boot that the caller knew, after a reboot. ``errors`` are
+    rest of the boot that the caller knew, after a reboot. ``heads`` are what
+    the rig remembers of the ledger, oldest first; None where it was not asked,
+    or could not tell. ``errors`` are
     sentences for a person about what could not be done or read.
     """
 
@@ -113,6 +117,7 @@ class ProbeReport:
     ramdisk: tuple[FileSeen, ...] = ()
     inputs: tuple[FileSeen, ...] = ()
     ramdisk_free_mib: float | None = None
+    heads: tuple[RememberedHead, ...] | None = None
     errors: tuple[str, ...] = ()
 
     @property

@@ -17,6 +17,7 @@ _PARTS = (
     ("collectors.script", "vendors.sh"),
     ("collectors.script", "cards.sh"),
     ("collectors.probe", "kernel_log.sh"),
+    ("collectors.probe", "witness.sh"),
     ("collectors.probe", "probe.sh"),
 )
 _CURSOR = re.compile(r"journal:[\x21-\x7e]{1,512}\Z|kmsg:\d{1,18}\Z|dmesg:\d{1,12}\.\d{1,9}\Z")
@@ -41,8 +42,9 @@ class ProbeRequest:
     this node, so that each kernel line is read once; ``failed`` are PCI
     addresses of cards whose SMU must not be asked, void once the boot is no
     longer ``boot_id``. Without ``kernel_log`` or ``cards``, these are not looked
-    at. ``nonce`` frames the output (see `collectors.script.new_nonce`): one for
-    each run.
+    at. ``recall`` asks for the heads that the rig remembers of a ledger, and
+    ``remember`` is one more (see `collectors.probe.witness`). ``nonce`` frames the
+    output (see `collectors.script.new_nonce`): one for each run.
     """
 
     nonce: str
@@ -56,6 +58,8 @@ class ProbeRequest:
     ramdisk_dir: str | None = None
     inputs: tuple[WantedFile, ...] = ()
     workdir: str | None = None
+    recall: str | None = None
+    remember: str | None = None
     read_limit_s: int = 5
     tool_limit_s: int = 10
     log_limit_s: int = 10
@@ -109,6 +113,10 @@ def _lines(request: ProbeRequest) -> Iterator[tuple[str, str]]:
         yield "workdir", request.workdir
     if request.ramdisk_dir:
         yield "ramdisk_dir", request.ramdisk_dir
+    if request.recall:
+        yield "recall", request.recall
+        if request.remember:
+            yield "remember", request.remember
     for key in ("read_limit", "tool_limit", "log_limit", "hash_limit", "total_limit"):
         yield key, str(int(getattr(request, f"{key}_s")))
     yield "log_bytes", str(int(request.log_bytes))

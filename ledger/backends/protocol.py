@@ -55,8 +55,23 @@ class Backend(Protocol):
         """Those of another program's tables beside which no ledger can be made."""
         ...
 
-    def missing_guards(self) -> list[str]:
-        """The triggers on ``events`` that are not there, or not in force."""
+    def definitions(self, connection: Connection) -> dict[str, str]:
+        """What the ledger consists of: each table, index, trigger, …, and its definition.
+
+        By names such as ``trigger events_no_update``; the definitions are texts to
+        compare with those that the same database gives of another ledger.
+        """
+        ...
+
+    def fresh_definitions(self, make: Callable[[Connection], None]) -> dict[str, str]:
+        """The `definitions` of tables that ``make`` makes now, and that leave no trace.
+
+        Raises `Unavailable` where this user may not make them.
+        """
+        ...
+
+    def not_writable(self) -> str:
+        """Why nobody at all can write here, such as a standby; empty where that is not so."""
         ...
 
     def broken_parts(self) -> list[str]:
@@ -65,6 +80,10 @@ class Backend(Protocol):
 
     def node_locks(self) -> NodeLocks:
         """One holder a node, among all who use this database."""
+        ...
+
+    def size_bytes(self) -> int:
+        """What the ledger takes up, its indexes and what is not folded in yet included."""
         ...
 
     def copy(self, part: Path) -> bool:

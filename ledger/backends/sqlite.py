@@ -11,6 +11,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,6 @@ _ROWS_AT_A_TIME = 100
 _NAMED_AT_MOST = 3
 _NO_ROOM = (10, 13, 14)
 """I/O error, full, cannot open: SQLite's codes for a disk too full to be read as usual."""
-_GUARDS = ("events_next_only", "events_no_delete", "events_no_update")
 
 
 class Sqlite(Backend):
@@ -45,18 +45,19 @@ class Sqlite(Backend):
         if not path.exists():
             if not create:
                 raise NotFound(
-                    f"no ledger at {path.absolute()}: name the one you mean with --ledger, "
-                    "or make one with `runledger init` (with a runledger.toml: `runledger upgrade`)"
+                    f"no ledger at {path.absolute()}",
+                    remedy="name the one you mean with --ledger, or make one with "
+                    "`runledger init` (with a runledger.toml: `runledger upgrade`)",
                 )
             _check_folder(path)
         elif path.is_dir():
-            raise InvalidLocation(f"{path} is a folder: name the ledger's file")
+            raise InvalidLocation(f"{path} is a folder", remedy="name the ledger's file")
         elif not path.is_file() or path.is_relative_to("/proc"):
-            raise InvalidLocation(f"{path} is no ordinary file: name the ledger's file")
+            raise InvalidLocation(f"{path} is no ordinary file", remedy="name the ledger's file")
         elif path.stat().st_size == 0:
             raise NotFound(
-                f"no ledger at {path.absolute()}, only an empty file: restore a backup, "
-                "or remove it and run `runledger init`"
+                f"no ledger at {path.absolute()}, only an empty file",
+                remedy="restore a backup, or remove it and run `runledger init`",
             )
 
         def open_to_write() -> Any:
@@ -148,12 +149,17 @@ class Sqlite(Backend):
         """All of them: a file is one program's."""
         return tables
 
-    def missing_guards(self) -> list[str]:
-        """The triggers that are not there."""
-        query = "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'events'"
-        with self.engine.connect() as connection:
-            there = set(connection.execute(text(query)).scalars())
-        return [name for name in _GUARDS if name not in there]
+    def definitions(self, connection: Connection) -> dict[str, str]:
+        """The statements that made it, blanks aside in those that SQLAlchemy wrote."""
+        return _definitions(connection)
+
+    def fresh_definitions(self, make: Callable[[Connection], None]) -> dict[str, str]:
+        """In memory, and once in a process: they are always the same."""
+        return _made_in_memory(make)
+
+    def not_writable(self) -> str:
+        """A file is writable for those whom its mode lets: that is for each to find out."""
+        return ""
 
     def broken_parts(self) -> list[str]:
         """What SQLite finds wrong with its file, indexes included."""
@@ -164,6 +170,11 @@ class Sqlite(Backend):
     def node_locks(self) -> FileLocks:
         """Files beside the ledger."""
         return FileLocks(Path(f"{self._path}-probing"))
+
+    def size_bytes(self) -> int:
+        """The file and its write-ahead log."""
+        files = (self._path, Path(f"{self._path}-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
 
     def copy(self, part: Path) -> bool:
         """Its mode too: what only its owner may read stays so."""
@@ -213,9 +224,34 @@ def _opened(path: Path, options: str) -> Any:
     )
 
 
+def _definitions(connection: Connection) -> dict[str, str]:
+    query = "SELECT type, name, sql FROM sqlite_schema WHERE substr(name, 1, 7) <> 'sqlite_'"
+    return {
+        f"{kind} {name}": " ".join(sql.split()) if kind in ("table", "index") else sql
+        for kind, name, sql in connection.execute(text(query))
+    }
+
+
+@cache
+def _made_in_memory(make: Callable[[Connection], None]) -> dict[str, str]:
+    engine = _engine(URL.create("sqlite"), _opened_in_memory, poolclass=StaticPool)
+    try:
+        with engine.connect() as connection:
+            make(connection)
+            return _definitions(connection)
+    finally:
+        engine.dispose()
+
+
+def _opened_in_memory() -> Any:
+    from pysqlite3 import dbapi2
+
+    return dbapi2.connect(":memory:", isolation_level=None, check_same_thread=False)
+
+
 def _check_folder(path: Path) -> None:
     if not path.parent.is_dir():
-        raise NotFound(f"no folder {path.parent} to create the ledger in: make it first")
+        raise NotFound(f"no folder {path.parent} to create the ledger in", remedy="make it first")
 
 
 def _may_change(connection: Any, *, create: bool) -> bool:

@@ -20,7 +20,13 @@ from ledger.payloads.decisions import (
     RepairDone,
 )
 from ledger.payloads.gpus import GpuFault, GpuProbe, ProbedGpu, SmuError
-from ledger.payloads.history import HistoryRedacted
+from ledger.payloads.history import (
+    HeadSealed,
+    HistoryRedacted,
+    WitnessAccepted,
+    WitnessedHead,
+    WitnessRead,
+)
 from ledger.payloads.nodes import (
     CleanupAction,
     CleanupCompleted,
@@ -34,6 +40,14 @@ from ledger.payloads.nodes import (
     RamdiskFile,
     RemedyCompleted,
     SshProbe,
+)
+from ledger.payloads.own import (
+    OWN_PREFIX,
+    EventTypeDeclared,
+    OwnAbout,
+    OwnPayload,
+    is_own_type,
+    subject_is_about,
 )
 from ledger.payloads.runs import (
     JobFailedWithTraceback,
@@ -49,18 +63,21 @@ from ledger.payloads.runs import (
 )
 
 __all__ = [
+    "OWN_PREFIX",
     "AsOf",
     "CleanupAction",
     "CleanupCompleted",
     "CommandHung",
     "DecisionPayload",
     "EngineRef",
+    "EventTypeDeclared",
     "ExclusionsDecided",
     "Finding",
     "FleetConfigured",
     "FleetRef",
     "GpuFault",
     "GpuProbe",
+    "HeadSealed",
     "HistoryRedacted",
     "Identifier",
     "InputFile",
@@ -71,6 +88,8 @@ __all__ = [
     "KernelLogScanned",
     "NodeFault",
     "OverrideSet",
+    "OwnAbout",
+    "OwnPayload",
     "ParametersDecided",
     "ParametersProposed",
     "Part",
@@ -94,4 +113,9 @@ __all__ = [
     "SurvivorsCounted",
     "TrialCompleted",
     "TrialStarted",
+    "WitnessAccepted",
+    "WitnessRead",
+    "WitnessedHead",
+    "is_own_type",
+    "subject_is_about",
 ]

@@ -53,6 +53,10 @@ class Payload(
         """
         complete_pci(data)
 
+    def as_json(self) -> Any:
+        """What is encoded as the event's ``data``."""
+        return self
+
     def default_subject(self) -> str | None:
         """What the event is about, where its payload says so."""
         node, pci = getattr(self, "node", None), getattr(self, "pci", None)

@@ -21,7 +21,8 @@ class RunStarted(Payload, frozen=True, kw_only=True):
     """A run began; ``scope`` is what makes runs comparable (data set, bounds, …).
 
     ``requested`` and ``effective`` are the parameters asked for and those that
-    reached the program: a pipeline may drop some silently.
+    reached the program: a pipeline may drop some silently. ``accepts`` are the
+    keys that the program knows.
     """
 
     event_type = "run_started"
@@ -35,6 +36,7 @@ class RunStarted(Payload, frozen=True, kw_only=True):
     timeout_s: Amount | None = None
     requested: Json | None = None
     effective: Json | None = None
+    accepts: tuple[Identifier, ...] | None = None
 
 
 class RunFinished(Payload, frozen=True, kw_only=True):
@@ -48,17 +50,26 @@ class RunFinished(Payload, frozen=True, kw_only=True):
 
 
 class StepStarted(Payload, frozen=True, kw_only=True):
-    """A pipeline step began (which one is the event's ``step`` attribute)."""
+    """A pipeline step began (which one is the event's ``step`` attribute).
+
+    ``requested``, ``effective`` and ``accepts`` as in ``run_started``, of this step's program.
+    """
 
     event_type = "step_started"
 
     outcome: Outcome | None = None
     reason: str | None = None
     duration_s: Amount | None = None
+    requested: Json | None = None
+    effective: Json | None = None
+    accepts: tuple[Identifier, ...] | None = None
 
 
 class StepFinished(Payload, frozen=True, kw_only=True):
-    """A pipeline step ended."""
+    """A pipeline step ended; one that preflight stopped is ``aborted`` by that verdict.
+
+    Such a step (``reason`` begins with ``no_go``, or is ``unknown``) never ran.
+    """
 
     event_type = "step_finished"
 

@@ -7,6 +7,9 @@ view or a column at the end, and takes none away. Each is only a way of reading
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 from alembic import op
 
 from migrations.causes import cause, last_part, spaced
@@ -46,8 +49,8 @@ def views(words: Words) -> dict[str, str]:
         "v_decisions": _decisions(words),
         "v_findings": _findings(words),
         "v_gpu_probes": _gpu_probes(words),
-        "v_gpu_health": _gpu_health(words),
-        "v_failures": _failures(words),
+        "v_gpu_health": gpu_health(words),
+        "v_failures": failures(words),
         "v_runs": _runs(words),
     }
 
@@ -172,7 +175,23 @@ def _gpu_probes(w: Words) -> str:
     return select(columns, rest)
 
 
-def _gpu_health(w: Words) -> str:
+class Naming(NamedTuple):
+    """How a node is called in a view: ``node`` selects it, ``by`` groups by it.
+
+    ``ctes`` and ``join`` are what these need, each ready to be put into a statement.
+    """
+
+    node: str = "v.node"
+    by: str = "v.node"
+    ctes: str = ""
+    join: str = ""
+
+
+_AS_TOLD = Naming()
+
+
+def gpu_health(w: Words, naming: Naming = _AS_TOLD) -> str:
+    """The body of ``v_gpu_health``."""
     # Long: one statement, which reads from top to bottom.
     trouble = "'smu_error', 'gpu_fault', 'job_failed_with_traceback'"
     card = w.element
@@ -219,18 +238,19 @@ LEFT JOIN troubles t ON t.node = c.node AND t.pci = c.pci
 LEFT JOIN standings s ON s.node = c.node AND s.pci = c.pci""".format(
         seen=sequence_in("l.newest"), listed=nth_in("l.newest")
     )
-    return f"""WITH looks AS (
-  SELECT v.node, v.pci, count(*) AS probes, {count("v.state <> 'ok'")} AS probes_not_ok,
+    node, by, ctes, join = naming
+    return f"""WITH {ctes}looks AS (
+  SELECT {node}, v.pci, count(*) AS probes, {count("v.state <> 'ok'")} AS probes_not_ok,
     max(v.time || {w.padded("v.sequence")} || {w.padded("v.nth")}) AS newest
-  FROM v_gpu_probes v GROUP BY v.node, v.pci
+  FROM v_gpu_probes v{join} GROUP BY {by}, v.pci
 ), troubles AS (
-  SELECT v.node, v.pci, {count("v.type = 'smu_error'")} AS smu_errors,
+  SELECT {node}, v.pci, {count("v.type = 'smu_error'")} AS smu_errors,
     {count("v.type = 'gpu_fault'")} AS gpu_faults,
     {count("v.type = 'job_failed_with_traceback'")} AS job_failures,
     min(v.time_us) AS first_us, max(v.time_us) AS last_us
-  FROM v_events v
+  FROM v_events v{join}
   WHERE v.type IN ({trouble}) AND v.node IS NOT NULL AND v.pci IS NOT NULL AND v.superseded = 0
-  GROUP BY v.node, v.pci
+  GROUP BY {by}, v.pci
 ), judged AS (
   SELECT {newest(w, "v")} AS newest FROM v_events v WHERE v.type = 'exclusions_decided'
 ), standings AS (
@@ -242,7 +262,8 @@ LEFT JOIN standings s ON s.node = c.node AND s.pci = c.pci""".format(
 {select(columns, rest)}"""
 
 
-def _failures(w: Words) -> str:
+def failures(w: Words, cause: Callable[[str, str], str] = cause) -> str:
+    """The body of ``v_failures``; ``cause`` makes SQL of a failure's words and exception."""
     # Long: one statement, which reads from top to bottom.
     kinds = (
         "CASE v.type WHEN 'smu_error' THEN 'smu_error' WHEN 'gpu_fault' THEN 'gpu_fault' "

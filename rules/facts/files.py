@@ -16,7 +16,8 @@ from rules.state import File, NodeState
 def ramdisk(asked: Asked, step: Step | None, node: str, seen: NodeState) -> Iterator[Fact]:
     """The step's ramdisk files on a node, and whether they were looked for at all."""
     if step is not None and step.ramdisk:
-        yield from _looked_for(asked, step.ramdisk, node, "ramdisk", seen)
+        filled = step.ramdisk_filled_by_step
+        yield from _looked_for(asked, step.ramdisk, node, "ramdisk", seen, filled)
 
 
 def inputs(asked: Asked, step: Step | None, controller: str, seen: NodeState) -> Iterator[Fact]:
@@ -37,19 +38,26 @@ def known_inputs(asked: Asked, step: Step | None, node: str, seen: NodeState) ->
 
 
 def _looked_for(
-    asked: Asked, checks: Sequence[FileCheck], node: str, role: str, seen: NodeState
+    asked: Asked,
+    checks: Sequence[FileCheck],
+    node: str,
+    role: str,
+    seen: NodeState,
+    filled_by_step: bool = False,
 ) -> Iterator[Fact]:
     files = seen.ramdisk if role == "ramdisk" else seen.inputs
     found = [files[check.path] for check in checks if check.path in files]
     for check in checks:
         if check.path in files:
-            yield _file(asked, node, role, check, files[check.path], seen)
+            yield _file(asked, node, role, check, files[check.path], seen, filled_by_step)
     oldest = min((file.time_us for file in found), default=None)
     what = "ramdisk_checked" if role == "ramdisk" else "inputs_checked"
     events = tuple(dict.fromkeys(file.event for file in found))
     passed_over = [check.path for check in checks if check.path not in files]
     problem = f"did not look for {humanize.listed(passed_over)}" if passed_over else ""
-    yield asked.evidence(node, what, oldest, events, problem or _unhashed(checks, files))
+    if not (problem or filled_by_step):
+        problem = _unhashed(checks, files)
+    yield asked.evidence(node, what, oldest, events, problem)
 
 
 def _unhashed(checks: Sequence[FileCheck], files: Mapping[str, File]) -> str:
@@ -64,7 +72,13 @@ def _unhashed(checks: Sequence[FileCheck], files: Mapping[str, File]) -> str:
 
 
 def _file(
-    asked: Asked, node: str, role: str, check: FileCheck, file: File, seen: NodeState
+    asked: Asked,
+    node: str,
+    role: str,
+    check: FileCheck,
+    file: File,
+    seen: NodeState,
+    filled_by_step: bool = False,
 ) -> Fact:
     wanted = check.sha256 or file.expected_sha256
     as_expected = None
@@ -81,6 +95,7 @@ def _file(
             bytes=file.size,
             as_expected=as_expected,
             since_boot=current,
+            filled_by_step=filled_by_step,
         ),
         show={
             "node": node or "the controller",

@@ -16,6 +16,7 @@ from ledger.identifiers import gpu_subject, node_subject
 from ledger.text import humanize
 from ledger.times import SECOND_US
 from rules.card import Card
+from rules.conditions import Scalar
 from rules.facts.card_standing import CardStanding, asked_for, card_label
 from rules.facts.card_words import asked_shown
 from rules.fleet import Node
@@ -142,6 +143,8 @@ class CardFacts:
             show["reason"] = "is missing" if place.state == "missing" else "does not respond"
         stands = self._climbed.get(place.key)
         incidents = [] if stands is None else counting(stands.held, self._at_us, self._context)
+        card = self._state.cards.get(place.key)
+        shown = probe is not None and any(each.card == place.key for each in probe.gpus)
         return Fact(
             kind="card",
             subject=gpu_subject(self._node.name, place.pci),
@@ -153,6 +156,7 @@ class CardFacts:
                 index=place.index,
                 incidents=len(incidents),
                 crashes=0 if stands is None else len(stands.crashes),
+                **measured(card if shown else None),
             ),
             show=show,
             evidence=tuple(dict.fromkeys(evidence)),
@@ -262,6 +266,19 @@ class CardFacts:
     def _place(self, pci: str, there: Mapping[str, _Place]) -> _Place:
         key = self._state.places.get(place_key(self._node.name, pci), "")
         return there.get(pci) or _Place(pci, "not shown", key)
+
+
+def measured(card: Card | None) -> dict[str, Scalar | None]:
+    """What the newest look measured of a card that it shows."""
+    if card is None:
+        return {}
+    return {
+        "model": card.model,
+        "temp_c": card.temp_c,
+        "busy_pct": card.busy_pct,
+        "vram_used_mib": card.vram_used_mib,
+        "vram_total_mib": card.vram_total_mib,
+    }
 
 
 def _last_known(card: Card) -> str:

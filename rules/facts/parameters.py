@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from fractions import Fraction
 from typing import Any
 
@@ -10,36 +11,68 @@ import msgspec
 
 from ledger.text import humanize
 from ledger.times import SECOND_US
+from rules.fleet import Fleet
 from rules.folds.runs import scope_text
 from rules.policy import Policy
 from rules.ruleset import Fact, known
 from rules.state import Counted, Run, State
 
+_FAMILY = r"(?:-[0-9a-f]{12})?"
+"""What our collectors append to a study's name when its space changes."""
+_UNCOUNTED_NAMED = 3
+_NO_FLEET = Fleet()
+
 
 class History(msgspec.Struct, kw_only=True):
     """The runs of a study and scope: the last that speaks, newer ones that do not.
 
-    ``going`` are runs that have not ended, ``ended`` the others; newest first.
+    Of the newer ones, ``partial`` were counted in part, ``uncounted`` not at all
+    though they could have been. ``going`` are runs that have not ended, ``ended``
+    the others; newest first.
     """
 
     last: Run | None = None
-    silent: list[Run] = []
+    partial: list[Run] = []
+    uncounted: list[Run] = []
     going: list[Run] = []
     ended: list[Run] = []
 
 
-def history(state: State, study: str | None, scope: dict[str, str], at_us: int) -> History:
-    """Runs of this study and scope; keys not asked for do not filter."""
+def history(
+    state: State,
+    study: str | None,
+    scope: dict[str, str],
+    at_us: int,
+    fleet: Fleet = _NO_FLEET,
+) -> History:
+    """Runs of this study (and its family) and scope; keys not asked for do not filter.
+
+    ``fleet`` tells which names of a step are one.
+    """
     found = History(
         going=_going_runs(state, study, scope, at_us), ended=ended_runs(state, study, scope, at_us)
     )
     for run in found.ended:
-        if run.counted is None or run.counted.partial:
-            found.silent.append(run)
+        if run.counted is None:
+            found.uncounted += [run] if could_have_counted(run, state, fleet) else []
+        elif run.counted.partial:
+            found.partial.append(run)
         else:
             found.last = run
             break
     return found
+
+
+def could_have_counted(run: Run, state: State, fleet: Fleet = _NO_FLEET) -> bool:
+    """Whether a run came as far as where survivors are counted, as far as steps tell.
+
+    One that was stopped before its step began has nothing to count.
+    """
+    if not run.steps:
+        return not run.stopped
+    ran = {fleet.step_name(name) for name, step in run.steps.items() if step.ran}
+    counting = {fleet.step_name(name) for name in state.counted_steps}
+    return bool(ran & counting) if counting else bool(ran)
 
 
 def ended_runs(state: State, study: str | None, scope: dict[str, str], at_us: int) -> list[Run]:
@@ -89,7 +122,7 @@ def scope_of(run: Run) -> dict[str, Any] | None:
 
 
 def _belongs(run: Run, study: str | None, scope: dict[str, str]) -> bool:
-    if study is not None and study_of(run) != study:
+    if study is not None and not of_family(study_of(run), study):
         return False
     if not scope:
         return True
@@ -97,6 +130,11 @@ def _belongs(run: Run, study: str | None, scope: dict[str, str]) -> bool:
     return own is not None and all(
         key in own and scope_text(own[key]) == text for key, text in scope.items()
     )
+
+
+def of_family(name: str | None, study: str) -> bool:
+    """Whether a study is the one of this name, or one that follows it in another space."""
+    return name is not None and re.fullmatch(re.escape(study) + _FAMILY, name) is not None
 
 
 def last_run_fact(found: History) -> Fact:
@@ -122,35 +160,60 @@ def last_run_fact(found: History) -> Fact:
     )
 
 
-def note_facts(found: History) -> list[Fact]:
+def note_facts(found: History, study: str | None) -> list[Fact]:
     """Runs that do not speak, and the last that does where nodes of it were lost meanwhile."""
     last = found.last
-    runs = [*found.silent, last] if last is not None and last.losses else found.silent
-    return [_note(run) for run in runs]
+    runs = [*found.partial, last] if last is not None and last.losses else found.partial
+    facts = [_note(run, run.counted) for run in runs if run.counted is not None]
+    return [*_uncounted(found.uncounted, study), *facts]
 
 
-def _note(run: Run) -> Fact:
-    counted = run.counted
-    own = [counted.event] if counted is not None else []
-    whole = counted is not None and not counted.partial
-    ended = run.finished_event or run.started_event
-    own += [ended] if counted is None and ended else []
+def _uncounted(runs: list[Run], study: str | None) -> list[Fact]:
+    """The runs that ended and were not counted, as one fact that names the newest."""
+    if not runs:
+        return []
+    newest = runs[:_UNCOUNTED_NAMED]
+    named = [f"{run_label(run)} ({_how_it_ended(run)})" for run in newest]
+    several = f"study/{study}" if study else "fleet"
+    return [
+        Fact(
+            kind="uncounted",
+            subject=subject_of(runs[0]) if len(runs) == 1 else several,
+            features={"runs": len(runs)},
+            show={
+                "run": run_label(runs[0]),
+                "outcome": _how_it_ended(runs[0]),
+                "runs": f"{len(runs):,}",
+                "newest": humanize.listed(named),
+            },
+            evidence=tuple(
+                ended for run in newest if (ended := run.finished_event or run.started_event)
+            ),
+        )
+    ]
+
+
+def _how_it_ended(run: Run) -> str:
     outcome = run.outcome or f"its timeout of {humanize.number(run.timeout_s or 0)} s is over"
+    return f"{outcome}: {run.reason}" if run.reason else outcome
+
+
+def _note(run: Run, counted: Counted) -> Fact:
+    lost = () if counted.partial else (loss.event for loss in run.losses)
     return Fact(
         kind="note",
         subject=subject_of(run),
         features=known(
-            uncounted_share=counted.uncounted if counted is not None else None,
-            survivors=counted.survivors if counted is not None else None,
+            uncounted_share=counted.uncounted,
+            survivors=counted.survivors,
             lost_nodes=len(run.losses),
         ),
         show={
             "run": run_label(run),
-            "outcome": f"{outcome}: {run.reason}" if run.reason else outcome,
-            "partial": counted.partial if counted is not None else "",
+            "partial": counted.partial,
             "lost": humanize.listed([loss.node for loss in run.losses]),
         },
-        evidence=(*own, *(loss.event for loss in run.losses if whole)),
+        evidence=(counted.event, *lost),
     )
 
 

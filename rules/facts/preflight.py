@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,13 +17,15 @@ from rules.facts.card_words import operator_says
 from rules.facts.common import fleet_facts, node_facts
 from rules.facts.evidence import Asked
 from rules.facts.node_cards import CardFacts, hung_fact
+from rules.facts.witnesses import witness_fact
 from rules.fleet import Node, Step
 from rules.folds.boots import since_boot
 from rules.folds.context import Context
 from rules.folds.identity import place_key
+from rules.folds.kept import within
 from rules.ladder import Standing
 from rules.ruleset import Fact, known
-from rules.state import NodeState, Noted, Reach, State
+from rules.state import Cleanup, Kept, NodeState, Noted, Reach, State
 
 Question = dict[str, Any]
 
@@ -130,6 +133,7 @@ class PreflightFacts:
         )
         yield from self._run()
         yield from fleet_facts(self.state, self._out, self.at_us)
+        yield from witness_fact(self.state)
 
     def _question(self) -> Fact:
         asked = {name: self.question.get(name) for name in ("trials", "seed_count")}
@@ -175,6 +179,10 @@ class PreflightFacts:
                 unreachable_nodes=self._unreachable,
                 cards=None if seen.probe is None else len(seen.probe.gpus),
                 uptime_s=None if started_us is None else (self.at_us - started_us) / SECOND_US,
+                mem_total_mib=None if reach is None else reach.mem_total_mib,
+                mem_available_mib=None if reach is None else reach.mem_available_mib,
+                ramdisk_free_mib=None if seen.ramdisk_free is None else seen.ramdisk_free.mib,
+                jobs_failed=self._jobs_failed(seen),
             ),
             show=self._show(node)
             | {
@@ -186,6 +194,10 @@ class PreflightFacts:
             },
             evidence=tuple(evidence),
         )
+
+    def _jobs_failed(self, seen: NodeState) -> int:
+        failed = seen.failed or Kept()
+        return len(within(failed, self.context.window_us, self.at_us).times)
 
     def _show(self, node: Node) -> dict[str, Any]:
         return {
@@ -203,11 +215,12 @@ class PreflightFacts:
             yield hung_fact(subject, node.name, hung, show, out=False)
         cleanup, scan = seen.cleanup, seen.scan
         if cleanup is not None and since_boot(seen, cleanup.time_us):
+            warnings = [each for each in cleanup.warnings if not _of_orphans(each, cleanup)]
             yield Fact(
                 kind="cleanup",
                 subject=subject,
-                features={"warnings": len(cleanup.warnings)},
-                show=show | {"warnings": humanize.listed(cleanup.warnings)},
+                features={"warnings": len(warnings)},
+                show=show | {"warnings": humanize.listed(warnings)},
                 evidence=(cleanup.event,),
             )
         if scan is not None and since_boot(seen, scan.time_us, scan.boot):
@@ -273,21 +286,34 @@ class PreflightFacts:
 
     def _run(self) -> Iterator[Fact]:
         run = self.state.runs.get(str(self.question.get("run")))
-        if run is None or run.started_event is None:
+        if run is None:
             return
+        asked = self.context.fleet.step_name(self.step_name)
+        steps = [
+            step
+            for name, step in run.steps.items()
+            if step.event and self.context.fleet.step_name(name) == asked
+        ]
+        evidence = [step.event for step in steps]
+        if run.started_event is not None:
+            evidence.insert(0, run.started_event)
+        if not evidence:
+            return
+        dropped = [run.dropped, *(step.dropped for step in steps)]
+        differing = list(dict.fromkeys(each for listed in dropped for each in listed))
         counted = run.counted
         yield Fact(
             kind="run",
             subject=f"run/{run.id}",
             features=known(
-                dropped=len(run.dropped),
+                dropped=len(differing),
                 trials=run.trials,
                 seed_count=run.seed_count,
                 completed_trials=None if counted is None else counted.completed_trials,
                 survivors=None if counted is None else counted.survivors,
             ),
-            show={"run": run.id, "dropped": humanize.listed(run.dropped)},
-            evidence=(run.started_event,),
+            show={"run": run.id, "dropped": humanize.listed(differing)},
+            evidence=tuple(evidence),
         )
 
     def fleet(self, usable: int) -> Fact:
@@ -309,6 +335,12 @@ class PreflightFacts:
             held = card.overrides if card is not None else ()
         newest = next((each for each in reversed(held) if each.active(self.at_us)), None)
         return newest if newest is not None and newest.action == "waive" else None
+
+
+def _of_orphans(warning: str, cleanup: Cleanup) -> bool:
+    """Whether a warning is about memory left on a card, which is told of the card itself."""
+    about_memory = re.search(r"orphan|vram|memory", warning, re.IGNORECASE) is not None
+    return about_memory and any(pci in warning.lower() for pci in cleanup.orphans)
 
 
 def _why(lost: Reach) -> str:

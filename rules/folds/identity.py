@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from ledger.payloads import ProbedGpu
 from rules.card import Card
 from rules.folds.boots import since_boot
-from rules.state import NodeState, State
+from rules.state import Kept, NodeState, State
 
 
 def place_key(node: str, pci: str) -> str:
@@ -148,6 +148,24 @@ def _rename(state: State, old: str, new: str) -> None:
     for failure in state.failures:
         if failure.card == old:
             failure.card = new
+    for kept_of in state.own.values():
+        if old in kept_of:
+            kept_of[new] = _together(kept_of.pop(old), kept_of.get(new))
+
+
+def _together(one: Kept, other: Kept | None) -> Kept:
+    """What an own fact kept of two cards that turned out to be one, in order of time."""
+    if other is None:
+        return one
+    order = sorted(range(len(one.times + other.times)), key=(one.times + other.times).__getitem__)
+    times, values = one.times + other.times, one.values + other.values
+    older, newer = sorted((one, other), key=lambda each: each.times[-1:])
+    return Kept(
+        times=[times[at] for at in order],
+        values=[values[at] for at in order] if values else [],
+        events=older.events + newer.events,
+        beyond=sorted(one.beyond + other.beyond),
+    )
 
 
 def identifying(state: State, uid: str | None) -> str | None:
@@ -221,6 +239,8 @@ def forget_blank(state: State, keys: Iterable[str]) -> None:
     ]
     for key in blank:
         card = state.cards.pop(key)
+        for kept_of in state.own.values():
+            kept_of.pop(key, None)
         if card.uid is not None and state.card_of_uid.get(card.uid) == key:
             del state.card_of_uid[card.uid]
         if card.way is not None and state.ways.get(place_key(card.node, card.way)) == key:

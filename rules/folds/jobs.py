@@ -16,8 +16,9 @@ from rules.causes import says, weighs
 from rules.folds import clean
 from rules.folds.context import FoldSettings
 from rules.folds.identity import card_at
+from rules.folds.kept import keep
 from rules.folds.standing_out import standing_out
-from rules.state import Failure, Mark, State
+from rules.state import Failure, Kept, Mark, State
 
 _NAMED = 20
 """Of the failed jobs that take a card out, so many are named."""
@@ -51,6 +52,9 @@ def job_failed(
         _explain(failure, mark_, settings)
     state.failures.append(failure)
     if name:
+        node = state.node(name)
+        node.failed = node.failed or Kept()
+        keep(node.failed, event, settings.window_us)
         state.fingerprints.setdefault(data.fingerprint, {})[name] = event.time_us
     if card:
         state.cards[card].worked_us = event.time_us

@@ -202,6 +202,8 @@ def _count(
             card.worked_us = now
         if gpu.model is not None:
             card.model = gpu.model
+        card.temp_c, card.busy_pct = gpu.temp_c, gpu.busy_pct
+        card.vram_used_mib, card.vram_total_mib = gpu.vram_used_mib, gpu.vram_total_mib
         if gpu.recovery_action is not None and gpu.recovery_action.lower() == "none":
             card.asked = None
         if gpu.state == "ok":

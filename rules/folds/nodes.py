@@ -18,7 +18,7 @@ from ledger.payloads import (
 from rules.folds import boots, jobs, runs
 from rules.folds.context import FoldSettings
 from rules.folds.incidents import mark_crashes
-from rules.state import Cleanup, File, Mark, Reach, Scan, State
+from rules.state import Cleanup, File, Free, Mark, Reach, Scan, State
 
 
 def ssh_probe(state: State, event: Event, data: SshProbe, settings: FoldSettings) -> None:
@@ -32,6 +32,8 @@ def ssh_probe(state: State, event: Event, data: SshProbe, settings: FoldSettings
         error=data.error or "",
         detail=(data.detail or "").removesuffix(f"; {data.remedy}"),
         remedy=data.remedy or "",
+        mem_total_mib=data.mem_total_mib,
+        mem_available_mib=data.mem_available_mib,
     )
     if data.reachable:
         observe_boot(state, event, name, data.boot_id, settings, data.uptime_s)
@@ -95,7 +97,9 @@ def ramdisk_checked(
     state: State, event: Event, data: RamdiskChecked, settings: FoldSettings
 ) -> None:
     """The newest look at each ramdisk file."""
-    _looked(state.node(settings.node(data.node)).ramdisk, event, data.files)
+    node = state.node(settings.node(data.node))
+    _looked(node.ramdisk, event, data.files)
+    node.ramdisk_free = None if data.free_mib is None else Free(event=event.id, mib=data.free_mib)
 
 
 def inputs_checked(state: State, event: Event, data: InputsChecked, settings: FoldSettings) -> None:

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ledger import Event
 from ledger.canonical import canonical
-from ledger.payloads import RunFinished, RunStarted, SurvivorsCounted, TrialCompleted
+from ledger.event_checks import nearest
+from ledger.payloads import (
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepStarted,
+    SurvivorsCounted,
+    TrialCompleted,
+)
 from rules.folds.context import FoldSettings
-from rules.state import Counted, Loss, Run, State
+from rules.state import Counted, Loss, Run, RunStep, State
 
 _RUNS_KEPT = 400
+_STEPS_KEPT = 64
+"""Steps remembered of a run, and steps known to count survivors."""
+
+_STOPPED = re.compile(
+    r"(?:preflight\W{1,3})?no[_ -]go\b|preflight\W{1,3}unknown\b|unknown\Z", re.IGNORECASE
+)
+"""How a reason begins that is a preflight's verdict: what it ended never ran."""
+
 _NAMED_TRIALS = 25
 """So many of the newest comparable trials are named as evidence of how long trials take."""
 
@@ -59,30 +76,48 @@ def run_started(state: State, event: Event, data: RunStarted, settings: FoldSett
     if event.run is None:
         return
     run = _run(state, event.run)
-    run.started_us = event.time_us
-    run.started_event = event.id
     run.study, run.scope = data.study or _study_of_subject(event), data.scope
     run.nodes = None if data.nodes is None else [settings.node(each) for each in data.nodes]
     run.trials, run.seed_count = data.trials, data.seed_count
     run.timeout_s = data.timeout_s
-    run.dropped = _differing(data.requested, data.effective)
+    going = run.started_event is not None and run.finished_us is None
+    if not going:
+        run.steps = {}
+    # A search within a pipeline's run begins it again, and says nothing of what was asked.
+    if not going or data.requested is not None:
+        run.dropped = _dropped(data)
+    run.stopped = False
+    run.started_us, run.started_event = event.time_us, event.id
     run.finished_us, run.finished_sequence, run.finished_event = None, 0, None
     run.outcome, run.reason = None, ""
 
 
-def _differing(requested: dict[str, Any] | None, effective: dict[str, Any] | None) -> list[str]:
-    if requested is None or effective is None:
-        return []
-    keys = sorted(set(requested) | set(effective))
-    return [
-        f"{key}: asked {_shown(requested, key)}, got {_shown(effective, key)}"
-        for key in keys
-        if _shown(requested, key) != _shown(effective, key)
-    ]
+def _dropped(data: RunStarted | StepStarted) -> list[str]:
+    """The parameters asked for that did not reach the program, in words.
+
+    What reached it without being asked for is its own affair. Without the effective
+    ones, those that the program does not know cannot have reached it.
+    """
+    effective, accepts = data.effective, data.accepts
+    if effective is None:
+        if accepts is None:
+            return []
+        effective = {key: value for key, value in (data.requested or {}).items() if key in accepts}
+    found = []
+    for key in sorted(data.requested or {}):
+        asked, got = _shown(data.requested, key), _shown(effective, key)
+        if asked == got:
+            continue
+        unknown = ""
+        if key not in effective and accepts is not None and key not in accepts:
+            near = f", it knows {nearest(key, accepts)}" if accepts else ""
+            unknown = f" (the program does not know it{near})"
+        found.append(f"{key}: asked {asked}, got {got}{unknown}")
+    return found
 
 
-def _shown(parameters: dict[str, Any], key: str) -> str:
-    return canonical(parameters[key]).decode() if key in parameters else "nothing"
+def _shown(parameters: dict[str, Any] | None, key: str) -> str:
+    return canonical(parameters[key]).decode() if parameters and key in parameters else "nothing"
 
 
 def run_finished(state: State, event: Event, data: RunFinished, settings: FoldSettings) -> None:
@@ -93,6 +128,37 @@ def run_finished(state: State, event: Event, data: RunFinished, settings: FoldSe
     run.finished_us, run.finished_sequence = event.time_us, event.sequence
     run.finished_event = event.id
     run.outcome, run.reason = data.outcome, data.reason or ""
+    run.stopped = _was_stopped(data)
+
+
+def step_started(state: State, event: Event, data: StepStarted, settings: FoldSettings) -> None:
+    """A step of a run began; one that says at once that it was aborted did not."""
+    step = _step(state, event)
+    if step is not None:
+        step.ran = data.outcome in (None, "succeeded")
+        step.event, step.dropped = event.id, _dropped(data)
+
+
+def step_finished(state: State, event: Event, data: StepFinished, settings: FoldSettings) -> None:
+    """A step of a run ended: it had run, unless a verdict stopped it before."""
+    step = _step(state, event)
+    if step is not None and (_was_stopped(data) or (data.outcome == "aborted" and not step.event)):
+        step.ran = False
+    elif step is not None:
+        step.ran = True
+
+
+def _step(state: State, event: Event) -> RunStep | None:
+    if event.run is None or event.step is None:
+        return None
+    steps = _run(state, event.run).steps
+    if event.step not in steps and len(steps) < _STEPS_KEPT:
+        steps[event.step] = RunStep()
+    return steps.get(event.step)
+
+
+def _was_stopped(data: RunFinished | StepFinished) -> bool:
+    return data.outcome == "aborted" and _STOPPED.match(data.reason or "") is not None
 
 
 def survivors_counted(
@@ -110,6 +176,9 @@ def survivors_counted(
     ):
         uncounted = (data.jobs_expected - data.jobs_ok) / data.jobs_expected
         partial = f"{data.jobs_ok} of {data.jobs_expected} jobs came back"
+    counted_steps = state.counted_steps
+    if event.step is not None and event.step not in counted_steps:
+        state.counted_steps = [*counted_steps, event.step][-_STEPS_KEPT:]
     _run(state, event.run or f"event {event.id}").counted = Counted(
         time_us=event.time_us,
         sequence=event.sequence,

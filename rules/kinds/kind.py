@@ -88,7 +88,7 @@ def findings(fired: Iterable[Fired]) -> tuple[Finding, ...]:
             subject=each.fact.subject,
             message=each.message,
             remedy=each.remedy,
-            evidence=each.fact.evidence,
+            evidence=each.evidence,
         )
         for each in fired
     )

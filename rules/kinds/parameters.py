@@ -55,9 +55,10 @@ class Parameters(Kind):
 
     def judge(self, rules: Rulebook, question: Question, state: State, at_us: int) -> Draft:
         scope = {str(key): str(value) for key, value in (question.get("scope") or {}).items()}
-        found = history(state, question.get("study"), scope, at_us)
+        study = question.get("study")
+        found = history(state, study, scope, at_us, rules.fleet)
         (speaking,) = rules.fired([last_run_fact(found)])
-        fired = rules.all_fired(note_facts(found))
+        fired = rules.all_fired(note_facts(found, study))
         counted = found.last.counted if found.last is not None else None
         rule, effect = (
             "no_history",
@@ -136,6 +137,8 @@ def _judge_proposal(
     outcome["requested"] = judged.requested
     outcome["clause"] = clause
     outcome["applied"] = None
+    if proposal.get("extra"):
+        outcome["ignored"] = list(proposal["extra"])
     outcome["next"] = {"trials": next_.trials, "seed_count": next_.seed_count}
     if verdict in ("accepted", "clamped"):
         outcome["applied"] = {

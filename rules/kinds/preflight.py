@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from ledger.payloads import Finding, Identifier, PreflightDecided
+from rules.facts.own import OwnFacts
 from rules.facts.preflight import PreflightFacts
 from rules.folds.identity import place_key
 from rules.kinds.kind import Decided, Draft, Kind, Question, Stakes, findings
@@ -46,6 +47,8 @@ class Preflight(Kind):
         placed = standings(rules, state, at_us)
         about = PreflightFacts(state, rules.context, question, at_us, placed.cards, placed.climbed)
         facts = list(about.facts())
+        own = OwnFacts(rules.own, state, rules.context, at_us)
+        facts += own.preflight(question, list(facts), placed.ladder)
         fired = rules.all_fired(facts)
         found = [_waived(finding, about) for finding in findings(fired)]
         blamed = {
@@ -64,7 +67,10 @@ class Preflight(Kind):
             elif about.usable(node.name):
                 usable.append(node.name)
         left = len(about.nodes) - len(excluded)
-        found += findings(rules.all_fired([about.fleet(left)]))
+        fleet = about.fleet(left)
+        found += findings(rules.all_fired([fleet]))
+        of_fleet = findings(rules.all_fired(list(own.fleet(fleet))))
+        found += [_waived(finding, about) for finding in of_fleet]
         found.sort(key=_finding_order)
         severities = {finding.severity for finding in found}
         return Draft(

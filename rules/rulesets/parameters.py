@@ -27,10 +27,10 @@ def _speaks(
     )
 
 
-def _note(name: str, *texts: str, message: str, remedy: str) -> Rule:
+def _note(name: str, *texts: str, message: str, remedy: str, about: str = "note") -> Rule:
     return Rule(
         name=name,
-        about="note",
+        about=about,
         when=when(*texts),
         severity="warn",
         message=message,
@@ -91,9 +91,18 @@ PARAMETER_RULES: tuple[Rule, ...] = (
     ),
     _note(
         "unknown_outcome",
-        "missing(survivors)",
+        "runs == 1",
+        about="uncounted",
         message="{run} ended ({outcome}) and nothing was counted: its outcome is unknown, not zero",
         remedy="count its survivors if its files are still there, and record them",
+    ),
+    _note(
+        "unknown_outcome",
+        "runs >= 2",
+        about="uncounted",
+        message="{runs} runs ended and nothing was counted, the newest are {newest}: their "
+        "outcomes are unknown, not zero",
+        remedy="count their survivors where the files are still there, and record them",
     ),
     _note(
         "partial_run",

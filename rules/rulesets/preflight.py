@@ -15,6 +15,13 @@ _RESEAT = (
 )
 _AGAIN = "probe again: runledger preflight --step {step}"
 
+_BEHIND = "{witnesses} saw position {sequence} of this ledger with a hash that it does not hold"
+_WHICH_IS_TRUE = (
+    "find out which history is true: runledger verify --witnesses; "
+    "where an older copy was restored on purpose: "
+    "runledger witness accept --reason TEXT --by WHO"
+)
+
 PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="node_unreachable",
@@ -282,7 +289,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="ramdisk_missing",
         about="file",
-        when=when("role == ramdisk", "present == false"),
+        when=when("role == ramdisk", "present == false", "filled_by_step == false"),
         severity="block",
         message="{path} is missing on {node}",
         remedy="copy it to {node} (a reboot empties the ramdisk), then rerun",
@@ -290,10 +297,26 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="ramdisk_missing",
         about="file",
-        when=when("role == ramdisk", "present == true", "bytes == 0"),
+        when=when("role == ramdisk", "present == true", "bytes == 0", "filled_by_step == false"),
         severity="block",
         message="{path} on {node} is empty",
         remedy="copy it to {node} again, then rerun",
+    ),
+    Rule(
+        name="ramdisk_missing",
+        about="file",
+        when=when("role == ramdisk", "present == false", "filled_by_step == true"),
+        severity="warn",
+        message="{path} is not on {node} yet",
+        remedy="nothing: step {step} puts it there itself",
+    ),
+    Rule(
+        name="ramdisk_missing",
+        about="file",
+        when=when("role == ramdisk", "present == true", "bytes == 0", "filled_by_step == true"),
+        severity="warn",
+        message="{path} on {node} is empty",
+        remedy="nothing: step {step} writes it anew",
     ),
     Rule(
         name="input_missing",
@@ -314,7 +337,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="input_changed",
         about="file",
-        when=when("as_expected == false"),
+        when=when("as_expected == false", "filled_by_step == false"),
         severity="block",
         message="{path} on {node} has SHA-256 {sha256}, expected {expected_sha256}",
         remedy="find out who wrote it; restore the expected file, or change what is expected",
@@ -322,7 +345,7 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
     Rule(
         name="rebooted_since_check",
         about="file",
-        when=when("role == ramdisk", "since_boot == false"),
+        when=when("role == ramdisk", "since_boot == false", "filled_by_step == false"),
         severity="unknown",
         message="{node} was rebooted after {path} was looked for: the ramdisk may be empty",
         remedy=_AGAIN,
@@ -351,6 +374,30 @@ PREFLIGHT_RULES: tuple[Rule, ...] = (
         severity="warn",
         message="parameters of {run} did not reach the program: {dropped}",
         remedy="add them to the manifest of the step, or stop asking for them",
+    ),
+    Rule(
+        name="ledger_behind_witness",
+        about="witness",
+        when=when("agreeing >= 2"),
+        severity="unknown",
+        message=_BEHIND + ": the ledger was rewritten, cut off, or replaced by an older copy",
+        remedy=_WHICH_IS_TRUE,
+    ),
+    Rule(
+        name="ledger_behind_witness",
+        about="witness",
+        when=when("agreeing < 2", "sealed == true"),
+        severity="unknown",
+        message=_BEHIND + ", and that was sealed: the ledger was rewritten or cut off",
+        remedy=_WHICH_IS_TRUE,
+    ),
+    Rule(
+        name="ledger_behind_witness",
+        about="witness",
+        when=when("behind >= 1", "agreeing < 2", "sealed == false"),
+        severity="warn",
+        message=_BEHIND + "; no other witness says the same",
+        remedy=_WHICH_IS_TRUE,
     ),
     Rule(
         name="step_not_configured",

@@ -18,9 +18,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from ledger import Appended, Event, Ledger, NotFound, new_event, open_ledger, parse_filters
+from ledger import Appended, Event, Ledger, new_event, open_ledger, parse_filters
 from ledger.identifiers import subject_problem
-from ledger.payloads import DecisionPayload, OverrideSet, Payload
+from ledger.payloads import DecisionPayload, OverrideSet, Payload, WitnessAccepted
 from ledger.redaction import redacted
 from rules.kinds import DECIDED_TYPES, EXCLUSIONS, PARAMETERS
 from rules.proposal import whole_number
@@ -28,7 +28,7 @@ from runledger.api.guarding import Context, Decorator, Function, decorate, repor
 from runledger.api.live_decisions import LiveDecisions
 from runledger.config.session import Session, Time
 from runledger.config.settings import Settings, fleet_to_reach, load_settings
-from runledger.errors import BadInput, Missing
+from runledger.errors import BadInput
 from runledger.intake.admission import admit
 from runledger.studies.json_values import scope_texts
 
@@ -45,12 +45,15 @@ if TYPE_CHECKING:
     from runledger.cleanup import CompileCache
     from runledger.cleanup.service import Cleaned
     from runledger.explaining.explanation import Explanation
+    from runledger.intake.foreign_records import TakenIn as RecordsTakenIn
     from runledger.intake.kernel_logs import Imported, Reclassified
     from runledger.intake.optuna_studies import TakenIn
-    from runledger.probing import Probed, Prober
+    from runledger.probing import Probed, Prober, WitnessSaid
     from runledger.replaying.replay import Replayed
     from runledger.replaying.whatif import Change, WhatIf
+    from runledger.status import Status
     from runledger.studies import AskedTrial, RunledgerCallback, SearchRun
+    from runledger.studies.narrowing import Narrowing
 
 _DELIVERY_S = 10.0
 """How long a decision waits at most for spooled events to be delivered."""
@@ -260,6 +263,19 @@ class Runledger:
         """Which GPUs must sit out."""
         return self._live.decide(EXCLUSIONS, {}, at=at, as_of=as_of)
 
+    def node_file(self, file: str | Path, decision: DecisionPayload) -> str | None:
+        """The pipeline's node file without what a preflight or exclusions decision leaves out.
+
+        Cards by their index, nodes by their hostname, nothing else in it touched. None
+        where the preflight is neither go nor degraded.
+        """
+        from ledger.input_files import open_input
+        from runledger.config.node_file import by_decision
+
+        with open_input(file) as opened:
+            text = opened.read().decode("utf-8")
+        return by_decision(text, decision, self.fleet).text
+
     def next_parameters(
         self,
         *,
@@ -277,42 +293,101 @@ class Runledger:
         )
         return self._live.decide(PARAMETERS, question, at=at, as_of=as_of)
 
+    def narrow_bounds(self, study: str) -> Narrowing:
+        """Where the survivors of a study come from: advice, never applied by itself."""
+        from runledger.studies.narrowing import narrow_bounds
+
+        return narrow_bounds(self.ledger, study)
+
     def propose(
         self,
         *,
         trials: Any = None,
         seed_count: Any = None,
-        proposer: str,
-        rationale: str,
+        proposer: Any = None,
+        rationale: Any = None,
         study: str | None = None,
         scope: Mapping[str, Any] | None = None,
         step: str | None = None,
-        evidence: Iterable[str] = (),
+        evidence: Any = (),
         at: Time = None,
         as_of: int | None = None,
+        **extra: Any,
     ) -> DecisionPayload:
         """Judge a proposal and record both it and the answer, whatever the answer.
 
-        Numbers may come as text; what is malformed is kept as it came.
+        Numbers may come as text, and under the names that the policy gives them; what is
+        malformed, and what has no place, is kept as it came. For what a model sent, as it
+        is: `propose_as_sent`.
         """
+        from runledger.deciding.proposals import as_sent
+
+        self.ledger.head()
+        numbers = _given(trials=trials, seed_count=seed_count)
+        sent = as_sent({**numbers, **extra}, self.policy.proposal.names)
+        sent |= _given(proposer=proposer, rationale=rationale, evidence=evidence)
+        return self._judge_proposal(sent, study=study, scope=scope, step=step, at=at, as_of=as_of)
+
+    def _judge_proposal(
+        self,
+        sent: Mapping[str, Any],
+        *,
+        study: str | None = None,
+        scope: Mapping[str, Any] | None = None,
+        step: str | None = None,
+        at: Time = None,
+        as_of: int | None = None,
+    ) -> DecisionPayload:
+        from runledger.deciding.proposals import receive
+
         question = _given(
             study=study,
             scope=scope_texts(scope) or None,
             step=None if step is None else str(step),
         )
-        from runledger.deciding.proposals import receive
-
-        self.ledger.head()  # judging makes no ledger
-        payload, proposal = receive(
-            trials=trials,
-            seed_count=seed_count,
-            proposer=proposer,
-            rationale=rationale,
-            evidence=evidence,
-        )
+        payload, proposal = receive(**sent)
         event = self.note(payload, at=at, subject=f"study/{study}" if study else "fleet")
         question["proposal"] = {**proposal, "event": event.id}
         return self._live.decide(PARAMETERS, question, at=at, as_of=as_of, cause=event.id)
+
+    def propose_as_sent(self, proposal: Any, *, proposer: str, **question: Any) -> DecisionPayload:
+        """Judge what a model sent, an object or its JSON text, whatever is in it.
+
+        ``question`` is ``study``, ``scope``, ``step``, ``at`` and ``as_of`` of `propose`;
+        nothing that the model sent is taken for one of these.
+        """
+        from runledger.deciding.proposals import as_sent
+
+        self.ledger.head()
+        sent = as_sent(proposal, self.policy.proposal.names)
+        return self._judge_proposal({**sent, "proposer": proposer}, **question)
+
+    def context(
+        self,
+        *,
+        study: str | None = None,
+        scope: Mapping[str, Any] | None = None,
+        step: str | None = None,
+        max_tokens: int | None = None,
+        at: Time = None,
+        as_of: int | None = None,
+    ) -> dict[str, Any]:
+        """What a language model needs to propose well, as data; see `runledger.llm`.
+
+        With ``max_tokens`` the least telling of what happened is left out until it
+        fits. Records nothing.
+        """
+        from runledger.llm.prompt_context import proposal_context
+
+        return proposal_context(
+            self.session,
+            study=study,
+            scope=scope,
+            step=None if step is None else str(step),
+            max_tokens=max_tokens,
+            at=at,
+            as_of=as_of,
+        )
 
     # -- looking at machines, taking in what others wrote --------------------------
 
@@ -331,7 +406,43 @@ class Runledger:
             folder=self.settings.folder,
             clock=self.now,
             keep_open=keep_open,
+            place=self.settings.place,
+            witness_files=self.settings.witness_files,
         )
+
+    def ask_witnesses(self) -> list[WitnessSaid]:
+        """Ask every witness which heads it remembers; shows them none, and stores nothing.
+
+        Raises `BadInput` where none is configured.
+        """
+        from runledger.probing import ask_witnesses
+        from runledger.probing.witness_heads import shown_now
+
+        settings = self.settings
+        nodes = [node for node in fleet_to_reach(settings).nodes if node.witness]
+        if not nodes and not settings.witness_files:
+            raise BadInput(
+                "no witness is configured",
+                remedy="write witness = true at a node of runledger.toml, "
+                'or [[witnesses]] with path = "FILE"',
+            )
+        return ask_witnesses(
+            self.ledger,
+            shown_now(self.ledger, settings.place, self.now()),
+            nodes,
+            settings.witness_files,
+            settings=settings.probe,
+            folder=settings.folder,
+        )
+
+    def accept_witnesses(self, *, reason: str, by: str, at: Time = None) -> Event:
+        """Record that what witnesses were shown until now need not be held (after a restore)."""
+        check_word("fleet", reason=reason, by=by)
+        payload = WitnessAccepted(reason=reason, by=by)
+        event = new_event(payload, time_us=self.session.time(at), source=SOURCE)
+        self.ledger.head()  # a word on what a ledger holds: it makes none
+        self.record(event)
+        return event
 
     def probe(
         self,
@@ -393,17 +504,54 @@ class Runledger:
         )
 
     def import_optuna(
-        self, storage: str | Path, *, assume_tz: str | None = None, studies: Iterable[str] = ()
+        self,
+        storage: str | Path | Iterable[str | Path],
+        *more: str | Path,
+        assume_tz: str | None = None,
+        studies: Iterable[str] = (),
+        passed_over: Callable[[str, str], object] | None = None,
     ) -> list[TakenIn]:
         """Store the finished trials of existing studies; see `runledger.intake.optuna_studies`.
 
-        ``assume_tz`` is the zone the studies' programs ran in: Optuna does not say.
+        A storage is what Optuna takes, a path, a pattern or a folder; ``passed_over`` is
+        told of a file in these that is no storage, and why. ``assume_tz`` is the zone
+        that the studies' programs ran in: Optuna does not say.
         """
         from runledger.config.zones import parse_zone
         from runledger.intake.optuna_studies import import_optuna
 
         zone = None if assume_tz is None else parse_zone(assume_tz)
-        return import_optuna(self.ledger, str(storage), zone=zone, studies=tuple(studies))
+        first = [storage] if isinstance(storage, str | Path) else list(storage)
+        places = [str(each) for each in (*first, *more)]
+        return import_optuna(
+            self.ledger,
+            places,
+            zone=zone,
+            studies=tuple(studies),
+            passed_over=passed_over or (lambda path, why: None),
+        )
+
+    def import_records(
+        self,
+        *,
+        map: str | Path,
+        decisions: str | Path | None = None,
+        results: str | Path | None = None,
+    ) -> RecordsTakenIn:
+        """Rebuild runs from another program's log (``decisions``: JSON, an object a line) or
+        files (``results``: a folder); see `runledger.intake.foreign_records`.
+
+        ``map`` is a TOML file that says where a record keeps what.
+        """
+        from ledger.input_files import read_text
+        from runledger.intake.foreign_records import files_of, import_records, lines_of
+        from runledger.intake.record_map import parse_map
+
+        record_map = parse_map(read_text(map), str(map))
+        if (decisions is None) == (results is None):
+            raise BadInput("name either decisions or results")
+        texts = files_of(results or "") if decisions is None else lines_of(decisions)
+        return import_records(self.ledger, texts, record_map)
 
     def reclassify(self) -> Reclassified:
         """Judge stored kernel lines with today's parser; new events correct old ones."""
@@ -415,23 +563,23 @@ class Runledger:
 
     def decisions(self, *where: str) -> Iterator[Event]:
         """Recorded decisions, oldest first; filters widen one another."""
-        return self.ledger.read(types=DECIDED_TYPES, where=parse_filters(where))
+        return self.ledger.read(types=DECIDED_TYPES, where=self.session.filters(where))
 
     def decision(self, id: str) -> Event:
-        """One recorded decision; raises `Missing`."""
-        try:
-            event = self.ledger.get(id)
-        except NotFound:
-            event = None
-        if event is None or not isinstance(event.data, DecisionPayload):
-            raise Missing(f"no decision {id!r} in this ledger: see `runledger decisions`")
-        return event
+        """One recorded decision: an id, a beginning of it, a position, or ``last``.
+
+        See `runledger.deciding.naming`. Raises `Missing`, and `BadInput` where it is not clear.
+        """
+        from runledger.deciding.naming import find_decision
+
+        return find_decision(self.ledger, id)
 
     def replay(self, *ids: str, progress: Callable[[int], None] = lambda _: None) -> Replayed:
         """Rerun recorded decisions (all, or those named) and compare them to the byte."""
         from runledger.replaying.replay import replay
 
-        decided = [self.decision(id) for id in dict.fromkeys(ids)] if ids else self.decisions()
+        named = {event.id: event for event in map(self.decision, ids)}
+        decided = named.values() if ids else self.decisions()
         return replay(self.ledger, self.catalog, decided, progress)
 
     def what_if(
@@ -447,6 +595,12 @@ class Runledger:
         from runledger.explaining.explanation import explain
 
         return explain(self.ledger, self.catalog, self.decision(id), minimal=minimal)
+
+    def status(self) -> Status:
+        """How ledger, fleet, runs and decisions are just now; records nothing."""
+        from runledger.status import status_of
+
+        return status_of(self.session)
 
     def report(
         self,
@@ -567,5 +721,5 @@ def _given(**values: Any) -> dict[str, Any]:
 def _count(name: str, value: Any) -> int | None:
     number = None if value is None else whole_number(value)
     if value is not None and (number is None or number < 0):
-        raise BadInput(f"{name} = {value!r}: give a whole number, 0 or more")
+        raise BadInput(f"{name} = {value!r}", remedy="give a whole number, 0 or more")
     return number

@@ -37,7 +37,7 @@ class LiveDecisions:
     ) -> DecisionPayload:
         """Decide and record; raises `BadInput` for a position that cannot be."""
         if as_of is not None and as_of < 0:
-            raise BadInput(f"{as_of} is not a position: give 0 or more")
+            raise BadInput(f"{as_of} is not a position", remedy="give 0 or more")
         session = self._session
         at_us = session.time(at)
         session.ledger.head()  # judging makes no ledger, nor does what waits in the spool

@@ -1,9 +1,10 @@
 """What would have been best, with how far that can be known.
 
-Three things count: failures prevented (of runs and jobs), quiet GPU-hours that cards sat out,
-and runs that were lost. They have no common price here: a policy beats another where it is no
-worse in any and better in one, both when all that nobody knows is read in favour of deciding
-strictly and when it is read against that. What history has too little of, no range tells.
+Four things count: failures prevented (of runs and jobs), quiet GPU-hours that cards sat out,
+runs that were lost, and needless blocks. They have no common price here: a policy beats another
+where it is no worse in any and better in one, both when all that nobody knows is read in favour
+of deciding strictly and when it is read against that. What history has too little of, no range
+tells.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 
 from runledger.backtest.scores import Best, Scores
 
-_Worth = tuple[float, float, float]
+_Worth = tuple[float, ...]
 """Failures prevented, and what it cost, negative: more of each is better."""
 
 
@@ -31,11 +32,10 @@ def best_of(policies: Sequence[Scores]) -> Best:
 def _worth(scores: Scores, *, strict: bool) -> _Worth:
     """``strict``: unknown hours were bad, and what may have been prevented was."""
     preflight, exclusions = scores.preflight, scores.exclusions
-    if strict:
-        prevented = preflight.prevented.high + exclusions.jobs_spared.high
-        return prevented, -exclusions.quiet_hours.low, -preflight.lost.low
-    prevented = preflight.prevented.low + exclusions.jobs_spared.low
-    return prevented, -exclusions.quiet_hours.high, -preflight.lost.high
+    good = (preflight.prevented, exclusions.jobs_spared)
+    costs = (exclusions.quiet_hours, preflight.lost, preflight.needless)
+    prevented = sum(each.high if strict else each.low for each in good)
+    return prevented, *(-(each.low if strict else each.high) for each in costs)
 
 
 def _beats(one: tuple[_Worth, ...], other: tuple[_Worth, ...]) -> bool:

@@ -16,8 +16,6 @@ from runledger.backtest.symptoms import Card, CardHistory, FailedJob, History
 from runledger.replaying.totals import STANDS_FOR_US
 
 _HOUR_US = 3600 * SECOND_US
-_CAUSED_US = 900 * SECOND_US
-"""A job that fails this close to an incident of its card failed of it."""
 
 
 class Stretch(NamedTuple):
@@ -149,6 +147,7 @@ def _jobs_spared(failed: list[FailedJob], out: dict[Card, list[Span]], history: 
     what it failed of.
     """
     spared = NONE
+    caused_us = round(history.gpu.crash_link_s * SECOND_US)
     nodes: dict[str, list[Span]] = {}
     for card, sat in out.items():
         nodes.setdefault(card[0], []).extend(sat)
@@ -161,14 +160,14 @@ def _jobs_spared(failed: list[FailedJob], out: dict[Card, list[Span]], history: 
             job.card is not None
             and job.after_us is not None
             and any(from_us <= job.after_us for from_us, _ in within)
-            and _failed_of_it(job, history.card(job.card))
+            and _failed_of_it(job, history.card(job.card), caused_us)
         )
         spared = spared.plus(sure=sure, perhaps=not sure)
     return spared
 
 
-def _failed_of_it(job: FailedJob, card: CardHistory) -> bool:
-    return any(abs(at - job.at_us) <= _CAUSED_US for at in card.incidents) or any(
+def _failed_of_it(job: FailedJob, card: CardHistory, caused_us: int) -> bool:
+    return any(abs(at - job.at_us) <= caused_us for at in card.incidents) or any(
         each.from_us <= job.at_us <= each.last_us for each in card.down
     )
 

@@ -2,9 +2,10 @@
 
 *Bad* for sure: from the first incident of its own to the last before it was mended, while it
 did not answer, and until a repair that found something wrong. *Unknown*: from its first symptom
-until it was mended or had shown nothing for 30 days at work, wherever it was not surely bad; and
+until it was mended or had shown nothing for a lull at work, wherever it was not surely bad; and
 while it sat out, since a card that does nothing shows nothing. *Quiet*: the rest. One incident
-alone proves no fault, and one that several cards of the node share is nobody's own.
+alone proves no fault, and one that several cards of the node share is nobody's own. How long a
+lull is, and how many cards, the default policy says: ``window_s``, ``series_s``, ``series_cards``.
 """
 
 from __future__ import annotations
@@ -14,14 +15,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ledger.times import SECOND_US
+from rules.policy import Gpu
 from runledger.backtest.symptoms import NEVER, Card, CardHistory, History, Mend, any_within
-
-_LULL_US = 30 * 86_400 * SECOND_US
-"""At work for so long without a symptom, a card is taken to be well again."""
-
-_TOGETHER_US = 3 * 3600 * SECOND_US
-_TOGETHER_CARDS = 3
-"""Incidents of so many cards of a node within this time have one cause, which is not the card."""
 
 Span = tuple[int, int]
 
@@ -36,7 +31,8 @@ class Hours(NamedTuple):
 class Condition:
     """What is known of one card over time."""
 
-    def __init__(self, card: CardHistory, own: list[int], idle: list[Span]) -> None:
+    def __init__(self, card: CardHistory, own: list[int], idle: list[Span], lull_us: int) -> None:
+        self._lull_us = lull_us
         self._idle = _joined(idle)
         self._own = own
         self._bad: list[Span] = [(each.from_us, each.last_us) for each in card.down]
@@ -96,8 +92,8 @@ class Condition:
         self._unknown.append((first, mend.at_us if sure and mend is not None else ends))
 
     def _lull_after(self, at_us: int) -> int:
-        """When it had been at work for `_LULL_US` since a time."""
-        ends = at_us + _LULL_US
+        """When it had been at work for a lull since a time."""
+        ends = at_us + self._lull_us
         if ends >= NEVER:
             return NEVER
         for from_us, to_us in self._idle[bisect.bisect(self._idle, (at_us, at_us)) :]:
@@ -109,24 +105,28 @@ class Condition:
 
 def conditions(history: History, idle: dict[Card, list[Span]]) -> dict[Card, Condition]:
     """What is known of each card; ``idle`` are the times at which it sat out in reality."""
+    lull_us = round(history.gpu.window_s * SECOND_US)
     by_node: dict[str, list[tuple[Card, list[int]]]] = {}
     for card, shown in history.cards.items():
         by_node.setdefault(card[0], []).append((card, shown.incidents))
     return {
-        card: Condition(shown, _own(card, by_node[card[0]]), idle.get(card, []))
+        card: Condition(
+            shown, _own(card, by_node[card[0]], history.gpu), idle.get(card, []), lull_us
+        )
         for card, shown in history.cards.items()
     }
 
 
-def _own(card: Card, of_node: list[tuple[Card, list[int]]]) -> list[int]:
+def _own(card: Card, of_node: list[tuple[Card, list[int]]], gpu: Gpu) -> list[int]:
     """The incidents of a card that hardly any other of its node had at the same time."""
+    near_us = round(gpu.series_s * SECOND_US)
     mine = next(incidents for each, incidents in of_node if each == card)
     others = [incidents for each, incidents in of_node if each != card and incidents]
     return [
         at
         for at in mine
-        if 1 + sum(any_within(each, at - _TOGETHER_US, at + _TOGETHER_US) for each in others)
-        < _TOGETHER_CARDS
+        if 1 + sum(any_within(each, at - near_us, at + near_us) for each in others)
+        < gpu.series_cards
     ]
 
 

@@ -33,7 +33,7 @@ def parse_sweep(text: str) -> Sweep:
     """The sweep in ``KEY=A..B`` (whole numbers) or ``KEY=A,B,C``; raises `BadInput`."""
     key, equals, values = (part.strip() for part in text.partition("="))
     if not equals or not key or not values:
-        raise BadInput(f"--sweep {text!r}: write KEY=A..B or KEY=A,B,C")
+        raise BadInput(f"--sweep {text!r}", remedy="write KEY=A..B or KEY=A,B,C")
     return Sweep(key, _values(text, values))
 
 
@@ -45,10 +45,14 @@ def swept(name: str, policy: Policy, sweeps: Sequence[Sweep]) -> list[Candidate]
     """
     keys = [sweep.key for sweep in sweeps]
     if len(sweeps) > 2 or len(set(keys)) < len(keys):
-        raise BadInput("--sweep: give one key, or two different ones for a map")
+        raise BadInput(
+            "--sweep sweeps one key, or two different ones for a map", remedy="give no more"
+        )
     count = math.prod(len(sweep.values) for sweep in sweeps)
     if count > _MOST_VALUES:
-        raise BadInput(f"--sweep: {count} policies are more than {_MOST_VALUES}; try fewer values")
+        raise BadInput(
+            f"--sweep: {count} policies are more than {_MOST_VALUES}", remedy="try fewer values"
+        )
     found = []
     for values in itertools.product(*(sweep.values for sweep in sweeps)):
         settings = dict(zip(keys, values, strict=True))
@@ -70,5 +74,5 @@ def _values(sweep: str, values: str) -> list[str]:
             raise BadInput(f"--sweep {sweep!r}: more than {_MOST_VALUES} values; list some of them")
         listed = [str(each) for each in range(first, last + 1)]
     if not all(listed) or len(listed) > _MOST_VALUES:
-        raise BadInput(f"--sweep {sweep!r}: write KEY=A..B or KEY=A,B,C")
+        raise BadInput(f"--sweep {sweep!r}", remedy="write KEY=A..B or KEY=A,B,C")
     return listed

@@ -130,13 +130,14 @@ class FailedJob(msgspec.Struct, frozen=True):
 
 
 class History:
-    """What was shown, by card and node, up to ``until_us``."""
+    """What was shown, by card and node, up to ``until_us``; read as ``gpu`` of a policy says."""
 
     def __init__(self, policy: Policy, fleet: Fleet) -> None:
         self.cards: dict[Card, CardHistory] = {}
         self.nodes: dict[str, NodeHistory] = {}
         self.failed: list[FailedJob] = []
         self.until_us = 0
+        self.gpu = policy.gpu
         self._fleet = fleet
         self._gap_us = round(policy.gpu.incident_gap_s * SECOND_US)
         self._faults = frozenset(policy.gpu.incident_faults)

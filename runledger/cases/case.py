@@ -30,9 +30,11 @@ from ledger.times import InvalidTime, parse_time
 from rules.decide import Draft, Judge
 from rules.fleet import Fleet, InvalidFleet, parse_fleet
 from rules.kinds import DECIDED_TYPES, KINDS, question_problems
-from rules.policy import InvalidPolicy, Policy, default_policy, parse_policy
+from rules.policy import Policy, default_policy
 from rules.state import State
 from rules.toml import check, parse_toml
+from runledger.cases.coverage import Coverage, Watcher
+from runledger.config.policy_files import read_policy_file
 from runledger.deciding.folding import order
 from runledger.errors import BadInput, Missing
 from runledger.kinds import SHOWN
@@ -65,6 +67,7 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     differences: tuple[Difference, ...]
+    coverage: Coverage = Coverage()
 
     def lines(self) -> list[str]:
         """The differences as a diff."""
@@ -94,7 +97,8 @@ def run_case(folder: Path, policy: Policy | None = None) -> CaseResult:
     """Run a case, by another policy where one is given; raises `BadInput` for a broken file."""
     decisions = _decisions(folder)
     events = _events(folder / EVENTS)
-    judge = Judge(policy or _policy(folder / POLICY), _fleet(folder / FLEET))
+    watcher = Watcher()
+    judge = Judge(policy or _policy(folder / POLICY), _fleet(folder / FLEET), watch=watcher)
     differences: list[Difference] = []
     for number, expected in enumerate(decisions, 1):
         state = folded(judge, events, expected.at_us)
@@ -105,7 +109,11 @@ def run_case(folder: Path, policy: Policy | None = None) -> CaseResult:
                 differences.append(
                     Difference(decision=number, field=field, expected=wanted, got=got)
                 )
-    return CaseResult(name=str(folder), differences=tuple(differences))
+    return CaseResult(
+        name=str(folder),
+        differences=tuple(differences),
+        coverage=watcher.coverage(judge.rules.in_force),
+    )
 
 
 def folded(judge: Judge, events: list[Event], at_us: int) -> State:
@@ -223,9 +231,9 @@ def _policy(path: Path) -> Policy:
     if not path.exists():
         return default_policy()
     try:
-        return parse_policy(_text(path), name=path.stem)
-    except InvalidPolicy as error:
-        raise BadInput("\n".join(f"{path}: {each}" for each in error.problems)) from None
+        return read_policy_file(path)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read ({error})") from None
 
 
 def _fleet(path: Path) -> Fleet:

@@ -17,11 +17,12 @@ from ledger.payloads import DecisionPayload
 from ledger.text.secrets import redact_value
 from ledger.times import format_time
 from rules.decide import Digests, Draft, Judge
+from rules.explain import NearMiss, Watched
 from rules.fleet import fleet_text
-from rules.fold import FOLDED_TYPES
 from rules.policy import policy_text
 from runledger.cases.case import CASE, EVENTS, FLEET, POLICY, folded, said
 from runledger.config.catalog import Catalog
+from runledger.errors import Missing
 from runledger.kinds import SHOWN
 from runledger.replaying.replay import recorded_cut
 
@@ -39,6 +40,12 @@ class CutOut(NamedTuple):
 
     events: int
     same_today: bool
+    near: NearMiss | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """As ``runledger case --json`` prints it."""
+        near = {} if self.near is None else {"near": msgspec.to_builtins(self.near)}
+        return {"events": self.events, "same_today": self.same_today, **near}
 
 
 def cut_case(
@@ -47,26 +54,28 @@ def cut_case(
     decided: Event,
     folder: Path,
     *,
+    near: str | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> CutOut:
     """Write a case that decides as a recorded decision did.
 
-    Where today's rules decide otherwise, the case holds what they decide. The
+    Where today's rules decide otherwise, the case holds what they decide. With
+    ``near``, it also brings that rule as close to firing (empty: the closest). The
     slice is as small as leaving out one event after the other makes it, in a
     bounded number of tries. Raises `AlreadyThere` where the folder exists.
     """
     if folder.exists():
-        raise AlreadyThere(f"{folder} is there already: name a new folder with --output")
+        raise AlreadyThere(f"{folder} is there already", remedy="name a new folder with --output")
     decision = decided.data
     assert isinstance(decision, DecisionPayload)
     judge = catalog.recorded(Digests(decision.policy.digest, decision.fleet.digest))
-    cutter = _Cutter(ledger, judge, decision, progress)
+    cutter = _Cutter(ledger, judge, decision, near, progress)
     events = [_without_secrets(event) for event in cutter.smallest()]
     at_us = recorded_cut(decision)[1]
     question = redact_value(decision.question)
     draft = judge.decide(decision.kind, question, folded(judge, events, at_us), at_us)
     _write(folder, decision.kind, at_us, question, judge, events, draft)
-    return CutOut(len(events), cutter.same_today)
+    return CutOut(len(events), cutter.same_today, cutter.near)
 
 
 class _Cutter:
@@ -77,6 +86,7 @@ class _Cutter:
         ledger: Ledger,
         judge: Judge,
         decision: DecisionPayload,
+        near: str | None,
         progress: Callable[[int], None],
     ) -> None:
         self._ledger = ledger
@@ -85,7 +95,10 @@ class _Cutter:
         self._sequence, self._at_us = recorded_cut(decision)
         self._progress = progress
         self._asked = self._folded = 0
-        self._wanted = _told(self._drafted(self._since(None)))
+        self._watched = None if near is None else Watched(judge.policy, judge.fleet)
+        whole = self._since(None)
+        self._wanted = _told(self._drafted(whole))
+        self.near = None if near is None else _nearest(self._nearly(whole), near)
         self.same_today = self._wanted == _told(decision)
 
     def smallest(self) -> list[Event]:
@@ -124,7 +137,7 @@ class _Cutter:
             self._ledger.read(
                 upto=self._sequence,
                 until_us=self._at_us,
-                types=FOLDED_TYPES,
+                types=self._judge.fold.types,
                 where=() if since_us is None else (Filter("", since_us=since_us),),
             )
         )
@@ -136,11 +149,33 @@ class _Cutter:
         self._asked += 1
         self._folded += len(events)
         self._progress(self._asked)
-        return _told(self._drafted(events)) == self._wanted
+        if _told(self._drafted(events)) != self._wanted:
+            return False
+        return self.near is None or _as_near(self.near) in map(_as_near, self._nearly(events))
 
     def _drafted(self, events: list[Event]) -> Draft:
         state = folded(self._judge, events, self._at_us)
         return self._judge.decide(self._decision.kind, self._decision.question, state, self._at_us)
+
+    def _nearly(self, events: list[Event]) -> tuple[NearMiss, ...]:
+        assert self._watched is not None
+        decision = self._decision
+        state = folded(self._watched.judge, events, self._at_us)
+        return self._watched.decide(decision.kind, decision.question, state, self._at_us).nearly
+
+
+def _nearest(nearly: Sequence[NearMiss], rule: str) -> NearMiss:
+    """The closest miss, of a rule where one is named, of own rules first; raises `Missing`."""
+    found = [each for each in nearly if rule in ("", each.rule)]
+    if not found:
+        which = f"{rule} did not nearly fire" if rule else "no rule nearly fired"
+        named = ", ".join(dict.fromkeys(each.rule for each in nearly)) or "none"
+        raise Missing(f"{which} in this decision; those that did: {named}")
+    return min(found, key=lambda each: not each.rule.startswith("own."))
+
+
+def _as_near(miss: NearMiss) -> tuple[str, str, str, float, float]:
+    return miss.rule, miss.subject, miss.what, miss.value, miss.limit
 
 
 def _told(decided: Draft | DecisionPayload) -> bytes:

@@ -85,7 +85,9 @@ def clean_up(
         Target(spec=each.spec, node=each.node) for each in wanted if each.node is not None
     )
     if not wanted:
-        raise BadInput("no nodes are configured: name them in runledger.toml (runledger init)")
+        raise BadInput(
+            "no nodes are configured", remedy="name them in runledger.toml (runledger init)"
+        )
     stored = 0
     lost: dict[str, str] = {}
     if not dry_run:

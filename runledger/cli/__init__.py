@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
+import sys
 from collections.abc import Sequence
 from importlib import import_module
 
 from runledger.cli import exits, streams
 from runledger.cli.parser import Parser, shared
+from runledger.cli.times import resolve
 
 _GROUPS = (
     "setup",
+    "status",
     "record",
     "imports",
     "probe",
@@ -28,7 +32,11 @@ _GROUPS = (
     "report",
     "query",
     "faults",
+    "types",
+    "policy",
     "ledger",
+    "verify",
+    "completion",
 )
 
 
@@ -55,22 +63,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     streams.prepare()
     code: int | None = exits.DONE
+    as_json = _wants_json(sys.argv[1:] if argv is None else argv)
     try:
         with streams.reader_may_leave():
             code = _run(argv)
     except KeyboardInterrupt:
-        code = exits.report("interrupted", exits.INTERRUPTED)
+        code = exits.report("interrupted", exits.INTERRUPTED, as_json=as_json)
     except Exception as error:
-        code = exits.for_error(error)
+        code = exits.for_error(error, as_json=as_json)
     with contextlib.suppress(OSError):
         streams.settle()
     return code or exits.DONE
 
 
+def _wants_json(argv: Sequence[str]) -> bool:
+    """Whether errors are for a program: also those of a command line that cannot be parsed."""
+    return "--json" in itertools.takewhile(lambda word: word != "--", argv)
+
+
 def _run(argv: Sequence[str] | None) -> int | None:
     try:
         arguments = build_parser().parse_args(argv)
-    except SystemExit as left:  # argparse has printed help, or what is wrong with the usage
+    except SystemExit as left:  # argparse has printed help
         return int(left.code or exits.DONE)
+    resolve(arguments)
     code: int | None = arguments.run(arguments)
     return code

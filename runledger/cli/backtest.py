@@ -62,9 +62,9 @@ def _backtest(arguments: argparse.Namespace) -> int:
     from runledger.terminal.output import print_json
 
     if arguments.plot and not arguments.sweep:
-        raise BadInput("--plot draws a sweep: give --sweep KEY=A..B")
+        raise BadInput("--plot draws a sweep", remedy="give --sweep KEY=A..B")
     if arguments.plot and len(arguments.policies) > 1:
-        raise BadInput("--plot draws the sweep of one policy: give --policy once at most")
+        raise BadInput("--plot draws the sweep of one policy", remedy="give --policy once at most")
     if arguments.plot:
         check_drawable(Path(arguments.plot))
     sweeps = [parse_sweep(text) for text in arguments.sweep]

@@ -5,8 +5,7 @@ A number that is not known is a range: ``3–7``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from ledger.text.characters import plain
 from ledger.text.humanize import counted, listed, number
@@ -16,39 +15,39 @@ from runledger.backtest.ranges import Range, range_text
 from runledger.backtest.sweep import Sweep
 from runledger.terminal.output import colour, say, table, wrapped
 
-_ROWS: tuple[tuple[str, str, str], ...] = (
-    ("runs that failed, foreseeably", "preflight", "knowable"),
-    ("  blocked", "preflight", "blocked_failures"),
-    ("  hours saved", "preflight", "hours_saved"),
-    ("runs that failed, unforeseeably", "preflight", "unforeseeable"),
-    ("  blocked", "preflight", "blocked_unforeseeable"),
-    ("runs kept off the cards they failed on", "preflight", "kept_off"),
-    ("failures of runs prevented", "preflight", "prevented"),
-    ("runs that succeeded", "preflight", "successes"),
-    ("  blocked", "preflight", "blocked_successes"),
-    ("  hours lost", "preflight", "hours_lost"),
-    ("runs lost", "preflight", "lost"),
-    ("blocks for a node or card", "preflight", "blocks"),
-    ("  needless", "preflight", "needless"),
-    ("runs blocked in reality (censored)", "preflight", "censored"),
-    ("runs unsupported", "preflight", "unsupported"),
-    ("  share of all runs", "preflight", "unsupported_share"),
-    ("incidents of cards", "exclusions", "incidents"),
-    ("  while it would sit out", "exclusions", "spared"),
-    ("jobs that failed, not of their program", "exclusions", "failed_jobs"),
-    ("  kept off the card", "exclusions", "jobs_spared"),
-    ("exclusions", "exclusions", "exclusions"),
-    ("  of a card that was well", "exclusions", "wrong"),
-    ("GPU-hours sat out", "exclusions", "hours_out"),
-    ("  bad", "exclusions", "bad_hours"),
-    ("  quiet", "exclusions", "quiet_hours"),
-    ("  unknown which", "exclusions", "unknown_hours"),
-    ("  out in reality, too (censored)", "exclusions", "censored_hours"),
-    ("parameters asked for", "parameters", "decisions"),
-    ("  run as it says", "parameters", "supported"),
-    ("  of these, found survivors", "parameters", "worked"),
-    ("  unsupported", "parameters", "unsupported"),
-    ("  share unsupported", "parameters", "unsupported_share"),
+_ROWS: tuple[tuple[str, Callable[[Scores], Range | float]], ...] = (
+    ("runs that failed, foreseeably", lambda each: each.preflight.knowable),
+    ("  blocked", lambda each: each.preflight.blocked_failures),
+    ("  hours saved", lambda each: each.preflight.hours_saved),
+    ("runs that failed, unforeseeably", lambda each: each.preflight.unforeseeable),
+    ("  blocked", lambda each: each.preflight.blocked_unforeseeable),
+    ("runs kept off the cards they failed on", lambda each: each.preflight.kept_off),
+    ("failures of runs prevented", lambda each: each.preflight.prevented),
+    ("runs that succeeded", lambda each: each.preflight.successes),
+    ("  blocked", lambda each: each.preflight.blocked_successes),
+    ("  hours lost", lambda each: each.preflight.hours_lost),
+    ("runs lost", lambda each: each.preflight.lost),
+    ("blocks for a node or card", lambda each: each.preflight.blocks),
+    ("  needless", lambda each: each.preflight.needless),
+    ("runs blocked in reality (censored)", lambda each: each.preflight.censored),
+    ("runs unsupported", lambda each: each.preflight.unsupported),
+    ("  share of all runs", lambda each: each.preflight.unsupported_share),
+    ("incidents of cards", lambda each: each.exclusions.incidents),
+    ("  while it would sit out", lambda each: each.exclusions.spared),
+    ("jobs that failed, not of their program", lambda each: each.exclusions.failed_jobs),
+    ("  kept off the card", lambda each: each.exclusions.jobs_spared),
+    ("exclusions", lambda each: each.exclusions.exclusions),
+    ("  of a card that was well", lambda each: each.exclusions.wrong),
+    ("GPU-hours sat out", lambda each: each.exclusions.hours_out),
+    ("  bad", lambda each: each.exclusions.bad_hours),
+    ("  quiet", lambda each: each.exclusions.quiet_hours),
+    ("  unknown which", lambda each: each.exclusions.unknown_hours),
+    ("  out in reality, too (censored)", lambda each: each.exclusions.censored_hours),
+    ("parameters asked for", lambda each: each.parameters.decisions),
+    ("  run as it says", lambda each: each.parameters.supported),
+    ("  of these, found survivors", lambda each: each.parameters.worked),
+    ("  unsupported", lambda each: each.parameters.unsupported),
+    ("  share unsupported", lambda each: each.parameters.unsupported_share),
 )
 
 
@@ -64,10 +63,7 @@ def show(result: Backtest, sweeps: Sequence[Sweep]) -> None:
     if len(sweeps) == 2:
         _maps(result, sweeps)
     else:
-        rows = [
-            (what, *(_shown(getattr(getattr(each, part), name)) for each in result.policies))
-            for what, part, name in _ROWS
-        ]
+        rows = [(what, *(_shown(of(each)) for each in result.policies)) for what, of in _ROWS]
         table(("", *(each.policy for each in result.policies)), rows)
         say()
     _best(result)
@@ -77,7 +73,7 @@ def show(result: Backtest, sweeps: Sequence[Sweep]) -> None:
     say("A range goes from what is sure to what is possible.")
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Range | float) -> str:
     return range_text(value) if isinstance(value, Range) else number(value)
 
 
@@ -89,7 +85,7 @@ def _maps(result: Backtest, sweeps: Sequence[Sweep]) -> None:
         found = swept[base : base + len(across.values) * len(down.values)]
         name = found[0].policy.partition(f"{across.key}=")[0].strip()
         for measure in MEASURES:
-            heading = f"{measure.title} ({measure.unit})" + (f", {name}" if name else "")
+            heading = measure.heading + (f", {name}" if name else "")
             say(colour(plain(heading), "strong"))
             say(plain(f"in force: {range_text(measure.of(in_force))}"))
             table(
@@ -103,7 +99,12 @@ def _maps(result: Backtest, sweeps: Sequence[Sweep]) -> None:
 
 
 def _map_row(
-    found: Sequence[Scores], y: int, value: str, across: Sweep, down: Sweep, of: Any
+    found: Sequence[Scores],
+    y: int,
+    value: str,
+    across: Sweep,
+    down: Sweep,
+    of: Callable[[Scores], Range],
 ) -> tuple[str, ...]:
     cells = (found[x * len(down.values) + y] for x in range(len(across.values)))
     return (value, *(range_text(of(each)) for each in cells))
@@ -114,31 +115,32 @@ def _best(result: Backtest) -> None:
     say(colour("What would have been best", "strong"))
     best = result.best
     if not best.policies:
-        told = "Nothing failed that a policy could have prevented: history does not tell."
-    elif best.sure:
-        told = f"{best.policies[0]}: it beats every other, however what nobody knows is read."
+        _sentence("Nothing failed that a policy could have prevented: history does not tell.")
+        return
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for each in result.policies:
+        if each.policy in best.policies:
+            measured = tuple(range_text(measure.of(each)) for measure in MEASURES)
+            alike.setdefault(measured, []).append(each.policy)
+    if best.sure:
+        _sentence(f"{best.policies[0]}: it beats every other, however what nobody knows is read.")
+    elif len(alike) == 1:
+        _sentence(f"History does not tell between {listed(list(best.policies))}: they do the same.")
     else:
-        named = listed(list(best.policies), 6)
-        told = (
-            f"History does not tell between {named}: none is beaten by another that prevents as "
-            "much and costs no more, both with all that nobody knows read in favour of being "
-            "strict and read against it."
+        _sentence(
+            "History does not tell between these: none is beaten by another that prevents as much "
+            "and costs no more, whichever way what nobody knows is read."
         )
-    for line in wrapped(told, first="  ", rest="  "):
+    table(
+        (*(f"  {measure.title.lower()}" for measure in MEASURES), "  policy"),
+        [(*(f"  {each}" for each in row), f"  {listed(same, 3)}") for row, same in alike.items()],
+    )
+    _sentence(
+        f"This rests on {counted(best.rests_on, 'failure')} of one history: another would say "
+        "something else. It is no advice."
+    )
+
+
+def _sentence(text: str) -> None:
+    for line in wrapped(text, first="  ", rest="  "):
         say(line)
-    if best.policies:
-        by_name = {each.policy: each for each in result.policies}
-        table(
-            ("", *(measure.title.lower() for measure in MEASURES)),
-            [
-                (f"  {name}", *(range_text(measure.of(by_name[name])) for measure in MEASURES))
-                for name in best.policies
-            ],
-        )
-        rests = counted(best.rests_on, "failure")
-        for line in wrapped(
-            f"This rests on {rests} of one history: another would say something else. "
-            "It is no advice.",
-            first="  ", rest="  ",
-        ):  # fmt: skip
-            say(line)

@@ -7,9 +7,19 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from runledger.cli import exits
-from runledger.cli.parser import Commands, command, count, deciding, moment, name, scope
+from runledger.cli.parser import (
+    Commands,
+    command,
+    count,
+    deciding,
+    moment,
+    moment_ahead,
+    name,
+    scope,
+)
 
 if TYPE_CHECKING:
+    from ledger.payloads import DecisionPayload
     from runledger.api.facade import Runledger
     from runledger.config.settings import Settings
 
@@ -22,7 +32,10 @@ def add(commands: Commands) -> None:
         "preflight",
         _preflight,
         "may this step start?",
-        examples=["runledger preflight --step 3 --run R-20260124 --trials 50 --seed-count 100000"],
+        examples=[
+            "runledger preflight --step 3 --run R-20260124 --trials 50 --seed-count 100000",
+            "runledger preflight --step 3 --merge distributed_config.json > today.json",
+        ],
     )
     parser.add_argument(
         "--step", type=name, required=True, metavar="S", help="the pipeline step, for example 3"
@@ -36,6 +49,7 @@ def add(commands: Commands) -> None:
     looking = parser.add_mutually_exclusive_group()
     looking.add_argument("--no-probe", action="store_true", help="judge on what is recorded")
     looking.add_argument("--remedy", action="store_true", help="run configured remedies first")
+    _merging(parser, "print this node file without what must not be used")
     deciding(parser)
 
     parser = command(
@@ -49,9 +63,7 @@ def add(commands: Commands) -> None:
         ],
     )
     parser.add_argument("--format", choices=["distributed-config"], help="the node file's excerpt")
-    parser.add_argument(
-        "--merge", metavar="FILE", help="print this node file with the excerpt in it"
-    )
+    _merging(parser, "print this node file with the excerpt in it")
     deciding(parser)
 
     parser = command(
@@ -72,12 +84,16 @@ def add(commands: Commands) -> None:
         examples=[
             "runledger propose --trials 120 --seed-count 200000 --proposer me --rationale "
             "'more seeds'",
+            "runledger propose --from answer.json --proposer watcher-llm",
         ],
     )
     parser.add_argument("--trials", metavar="N", help="trials of the next run")
     parser.add_argument("--seed-count", metavar="N", help="seeds a trial")
     parser.add_argument("--proposer", required=True, metavar="P", help="who proposes")
-    parser.add_argument("--rationale", required=True, metavar="TEXT", help="why")
+    parser.add_argument("--rationale", metavar="TEXT", help="why; it must be given")
+    parser.add_argument(
+        "--from", dest="sent", metavar="FILE", help="what a model sent, as it is (-: stdin)"
+    )
     narrowing(parser)
     deciding(parser)
 
@@ -105,7 +121,7 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--by", required=True, metavar="WHO", help="whose word it is")
     parser.add_argument(
-        "--expires", type=moment, metavar="TIME", help="until when it holds (waive needs it)"
+        "--expires", type=moment_ahead, metavar="TIME", help="until when it holds (waive needs it)"
     )
     parser.add_argument("--at", type=moment, metavar="TIME", help="when it was said; default: now")
 
@@ -119,6 +135,10 @@ def _to_judge(
     settings = settings_of(arguments) if settings is None else settings
     settings.read_policy()
     return opened(arguments, write=True, create=create, settings=settings)
+
+
+def _merging(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument("--merge", metavar="FILE", help=f"{what}; the verdict goes to stderr")
 
 
 def narrowing(parser: argparse.ArgumentParser) -> None:
@@ -139,6 +159,7 @@ def _preflight(arguments: argparse.Namespace) -> int:
     from runledger.terminal.output import talk
 
     settings = settings_of(arguments)
+    node_file = _node_file(arguments)
     about_now = _about_now(arguments)
     if arguments.remedy:
         fleet_to_reach(settings)
@@ -160,7 +181,41 @@ def _preflight(arguments: argparse.Namespace) -> int:
             at=arguments.at,
             as_of=arguments.as_of,
         )
+        if node_file is not None:
+            return _merge(node_file, decision, arguments, runledger)
     return _print(decision, arguments, runledger)
+
+
+def _node_file(arguments: argparse.Namespace) -> str | None:
+    """The text of the node file to merge into, which is one: said before anything is probed."""
+    from ledger.input_files import open_input
+    from runledger.config.node_file import check
+
+    if arguments.merge is None:
+        return None
+    with open_input(arguments.merge) as file:
+        text = file.read().decode("utf-8")
+    check(text)
+    return text
+
+
+def _merge(
+    node_file: str, decision: DecisionPayload, arguments: argparse.Namespace, runledger: Runledger
+) -> int:
+    """The node file on stdout, where there may be one; the verdict on stderr."""
+    import contextlib
+
+    from runledger.config.node_file import by_decision
+    from runledger.terminal.output import talk
+
+    merged = by_decision(node_file, decision, runledger.fleet)
+    with contextlib.redirect_stdout(sys.stderr):
+        code = _print(decision, arguments, runledger)
+    for card in merged.unplaced:
+        talk(f"{card['subject']} ({card['state']}) has no current index: not in the node file")
+    if merged.text is not None:
+        sys.stdout.write(merged.text)
+    return code
 
 
 def _about_now(arguments: argparse.Namespace) -> bool:
@@ -175,25 +230,22 @@ def _about_now(arguments: argparse.Namespace) -> bool:
 
 
 def _exclusions(arguments: argparse.Namespace) -> int:
-    from ledger.input_files import open_input
     from runledger.terminal.output import print_json, talk
 
+    node_file = _node_file(arguments)
     with _to_judge(arguments) as runledger:
         decision = runledger.exclusions(at=arguments.at, as_of=arguments.as_of)
-        if arguments.format is None and arguments.merge is None:
+        if node_file is not None:
+            return _merge(node_file, decision, arguments, runledger)
+        if arguments.format is None:
             return _print(decision, arguments, runledger)
-        from runledger.config.node_file import excerpt, merge
+        from runledger.config.node_file import excerpt
 
         nodes, unplaced = excerpt(decision.outcome["gpus"], runledger.fleet)
     talk(f"by the ledger {runledger.settings.shown_ledger}")
     for card in unplaced:
         talk(f"{card['subject']} ({card['state']}) has no current index: not in the excerpt")
-    if arguments.merge is None:
-        print_json(nodes)
-        return exits.DONE
-    with open_input(arguments.merge) as file:
-        text = file.read().decode("utf-8")
-    sys.stdout.write(merge(text, nodes))
+    print_json(nodes)
     return exits.DONE
 
 
@@ -204,14 +256,30 @@ def _next(arguments: argparse.Namespace) -> int:
 
 
 def _propose(arguments: argparse.Namespace) -> int:
+    from ledger.input_files import read_text
+    from runledger.errors import BadInput
+
+    own = (arguments.trials, arguments.seed_count, arguments.rationale)
+    if arguments.sent is None and arguments.rationale is None:
+        raise BadInput("say why: --rationale TEXT; or name what a model sent: --from FILE")
+    if arguments.sent is not None and any(each is not None for each in own):
+        raise BadInput("--from FILE is the whole proposal: leave the other numbers and texts out")
+    sent = sys.stdin.read() if arguments.sent == "-" else None
+    if arguments.sent not in (None, "-"):
+        sent = read_text(arguments.sent)
     with _to_judge(arguments) as runledger:
-        decision = runledger.propose(
-            trials=arguments.trials,
-            seed_count=arguments.seed_count,
-            proposer=arguments.proposer,
-            rationale=arguments.rationale,
-            **_question(arguments),
-        )
+        if sent is not None:
+            decision = runledger.propose_as_sent(
+                sent, proposer=arguments.proposer, **_question(arguments)
+            )
+        else:
+            decision = runledger.propose(
+                trials=arguments.trials,
+                seed_count=arguments.seed_count,
+                proposer=arguments.proposer,
+                rationale=arguments.rationale,
+                **_question(arguments),
+            )
     return _print(decision, arguments, runledger)
 
 
@@ -235,7 +303,9 @@ def _override(arguments: argparse.Namespace) -> int:
     from runledger.terminal.output import print_json, say, talk
 
     if arguments.action == "waive" and arguments.expires is None:
-        raise BadInput("waive needs an end: add --expires, for example 2026-01-25T06:00:00Z")
+        raise BadInput(
+            "waive needs an end", remedy="add --expires, for example 2026-01-25T06:00:00Z"
+        )
     check_word(arguments.subject, reason=arguments.reason, by=arguments.by)
     with opened(arguments, write=True) as runledger:
         known = runledger.seen(arguments.subject)

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from runledger.cli import exits
-from runledger.cli.parser import Commands, command, moment, position, where
+from runledger.cli.listing import chosen_of, stretch, until_interrupted
+from runledger.cli.parser import DECISION, Commands, command, filter_, moment, position, where
+
+if TYPE_CHECKING:
+    from ledger import Event
 
 
 def add(commands: Commands) -> None:
@@ -17,9 +23,13 @@ def add(commands: Commands) -> None:
         "decisions",
         _decisions,
         "list recorded decisions, oldest first",
-        examples=["runledger decisions --where step=3,since=2026-01-24T00:00:00Z"],
+        examples=[
+            "runledger decisions --where step=3,since=2026-01-24T00:00:00Z",
+            "runledger decisions --last 10 --follow",
+        ],
     )
     where(parser, "those that match")
+    stretch(parser)
 
     parser = command(
         commands,
@@ -28,7 +38,7 @@ def add(commands: Commands) -> None:
         "explain a decision",
         examples=["runledger why 01a20dee-84f3-7510-a409-8f053a7771f6 --minimal"],
     )
-    parser.add_argument("decision", metavar="DECISION", help="its id")
+    parser.add_argument("decision", metavar="DECISION", help=DECISION)
     parser.add_argument(
         "--minimal", action="store_true", help="find a smallest set of events that it hangs on"
     )
@@ -43,7 +53,9 @@ def add(commands: Commands) -> None:
         "make decisions again and compare them",
         examples=["runledger replay"],
     )
-    parser.add_argument("decisions", nargs="*", metavar="DECISION", help="default: all")
+    parser.add_argument(
+        "decisions", nargs="*", metavar="DECISION", help=f"{DECISION}; default: all"
+    )
 
     parser = command(
         commands,
@@ -65,6 +77,7 @@ def add(commands: Commands) -> None:
         "--without",
         action="extend",
         nargs="+",
+        type=filter_,
         default=[],
         metavar="FILTER",
         help="as if the events that match had not been",
@@ -90,12 +103,19 @@ def add(commands: Commands) -> None:
 def _decisions(arguments: argparse.Namespace) -> int:
     import msgspec
 
-    from ledger.text.humanize import to_the_second
+    from ledger import parse_filters
+    from rules.kinds import DECIDED_TYPES
     from runledger.cli.ledger_options import opened
     from runledger.terminal.output import note_no_match, print_json, table, talk
 
+    where = parse_filters(arguments.where)
     with opened(arguments) as runledger:
-        found: list[Any] = [event.data for event in runledger.decisions(*arguments.where)]
+        chosen = chosen_of(runledger.ledger, arguments, where=where, types=DECIDED_TYPES)
+        if arguments.follow:
+            with until_interrupted():
+                _write_each(chosen, as_json=arguments.json)
+            return exits.DONE
+        found: list[Any] = [event.data for event in chosen]
     note_no_match(len(found), arguments.where)
     if arguments.json:
         print_json({"decisions": [msgspec.to_builtins(each) for each in found]})
@@ -104,14 +124,30 @@ def _decisions(arguments: argparse.Namespace) -> int:
         if not arguments.where:
             talk("no decision is recorded yet: ask for one, as in `runledger preflight --step 1`")
         return exits.DONE
-    table(
-        ("DECISION", "TIME", "KIND", "VERDICT", "ABOUT"),
-        (
-            (each.decision, to_the_second(each.as_of.time), each.kind, each.verdict, _about(each))
-            for each in found
-        ),
-    )
+    table(("DECISION", "TIME", "KIND", "VERDICT", "ABOUT"), map(_row, found))
     return exits.DONE
+
+
+def _write_each(chosen: Iterable[Event], *, as_json: bool) -> None:
+    """A line a decision, each at once."""
+    import msgspec
+
+    from ledger.text.characters import plain
+    from runledger.terminal.output import print_json, say
+
+    for event in chosen:
+        if as_json:
+            print_json(msgspec.to_builtins(event.data))
+        else:
+            say(plain("  ".join(_row(event.data))))
+        sys.stdout.flush()
+
+
+def _row(decision: Any) -> tuple[str, ...]:
+    from ledger.text.humanize import to_the_second
+
+    time = to_the_second(decision.as_of.time)
+    return decision.decision, time, decision.kind, decision.verdict, _about(decision)
 
 
 def _about(decision: Any) -> str:

@@ -62,6 +62,7 @@ def _checks(arguments: argparse.Namespace) -> Iterator[_Check]:
     nodes = 0 if settings.fleet is None else len(settings.fleet.nodes)
     where = settings.config_path or "no runledger.toml here or above"
     yield _Check("configuration", True, f"{where}; {counted(nodes, 'node')}")
+    yield from _ssh_checks(settings)
     yield from _ledger_checks(settings)
     yield _spool_check(settings)
 
@@ -78,6 +79,27 @@ def _engine_checks() -> Iterator[_Check]:
         problem = problem_of(name)
         decides = "and decides" if name == chosen() else "and stands by"
         yield _Check(shown, not problem, problem or f"{version(name)} fires rules {decides}")
+
+
+def _ssh_checks(settings: Settings) -> Iterator[_Check]:
+    """The files that nodes are reached by: one that is not there fails every look."""
+    from runledger.config.node_specs import missing_files
+
+    nodes = () if settings.fleet is None else settings.fleet.nodes
+    missing = [(node.name, each) for node in nodes for each in missing_files(node, settings.folder)]
+    for name, (key, file) in missing:
+        remedy = REMEDIES[key].format(file=file)
+        yield _Check(f"{key} of {name}", False, f"no file {file}: {remedy}", exits.BAD_INPUT)
+    if nodes and not missing:
+        yield _Check("SSH files", True, "all that the nodes name are there")
+
+
+REMEDIES = {
+    "ssh_config": "write one, or take the key out of runledger.toml",
+    "known_hosts": "learn each host's key, and compare it: ssh-keyscan HOST >> {file}",
+    "identity": "make a key: ssh-keygen -t ed25519 -f {file}",
+}
+"""What to do about a file that a node names and that is not there, by the key that names it."""
 
 
 def _ledger_checks(settings: Settings) -> Iterator[_Check]:
@@ -106,7 +128,7 @@ def _ledger_checks(settings: Settings) -> Iterator[_Check]:
 
 
 def _storage_checks(ledger: Ledger) -> Iterator[_Check]:
-    from ledger import broken_parts, missing_guards, verify
+    from ledger import broken_parts, not_writable, verify
 
     result = verify(ledger)
     whole = f"whole, head {result.head.sequence}:{result.head.hash}"
@@ -114,9 +136,25 @@ def _storage_checks(ledger: Ledger) -> Iterator[_Check]:
     remedy = "restore an export into a new ledger"
     broken = "; ".join(broken_parts(ledger))
     yield _Check("database", not broken, f"{broken}: {remedy}" if broken else "in order")
-    missing = ", ".join(missing_guards(ledger))
-    gone = f"{missing} not in force, so what is stored can be changed: ask who did it, and {remedy}"
-    yield _Check("guards", not missing, gone if missing else "in force")
+    yield _schema_check(ledger)
+    if ledger.database != "sqlite":
+        why = not_writable(ledger)
+        yield _Check("writing", not why, why or "the server takes writes", exits.NEEDS_PERSON)
+
+
+def _schema_check(ledger: Ledger) -> _Check:
+    from ledger import Unavailable, schema_differences
+
+    try:
+        found = schema_differences(ledger)
+    except Unavailable as error:
+        detail = f"{error}; only who may make a schema can compare: run this as the ledger's owner"
+        return _Check("schema", False, detail, exits.NEEDS_PERSON)
+    if not found:
+        return _Check("schema", True, "tables, guards, views and indexes are as they were made")
+    told = "; ".join(found)
+    remedy = "ask who did it, and restore an export into a new ledger"
+    return _Check("schema", False, f"{told}: what is stored or shown can be another: {remedy}")
 
 
 def _failed(name: str, error: RunledgerError) -> _Check:
@@ -124,18 +162,13 @@ def _failed(name: str, error: RunledgerError) -> _Check:
 
 
 def _spool_check(settings: Settings) -> _Check:
-    from runledger.intake.spooling import spools
+    from runledger.intake.spooling import waiting
 
-    waiting = refused = 0
-    where = []
-    for spool in spools(settings):
-        counts = spool.pending(), spool.refused()
-        waiting, refused = waiting + counts[0], refused + counts[1]
-        if any(counts):
-            where.append(str(spool.folder))
-    if not where:
+    held = waiting(settings)
+    if not held.folders:
         return _Check("spool", True, "empty")
-    detail = f"{waiting} events wait, {refused} were refused; in {', '.join(where)}"
-    if refused:
+    where = ", ".join(held.folders)
+    detail = f"{held.waiting} events wait, {held.refused} were refused; in {where}"
+    if held.refused:
         detail += "; each file in refused/ has its reason beside it"
     return _Check("spool", False, detail)

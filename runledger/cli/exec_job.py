@@ -20,9 +20,11 @@ def add(commands: Commands) -> None:
         "run a job; a failure is recorded before anything else happens",
         usage="runledger exec [options] -- CMD [ARG …]",
         more="Its output is passed through. Exits with its own code, or 128 + n where signal n "
-        "ended it; 127 where it was not found.",
+        "ended it; 124 where its time was over, 127 where it was not found, 1 where only its "
+        "result says that it failed.",
         examples=[
             "runledger exec --node rig-6600 --pci 22:00.0 --retries 2 -- python step3.py",
+            "runledger exec --timeout 600 --result json:out/7.json -- ssh rig-6600 worker 7",
         ],
     )
     parser.add_argument(
@@ -48,6 +50,15 @@ def add(commands: Commands) -> None:
         "--retry-wait", type=_seconds, default=1.0, metavar="S",
         help="seconds between two attempts; default: 1",
     )  # fmt: skip
+    parser.add_argument(
+        "--timeout", type=_seconds, metavar="S", help="end each attempt after so many seconds"
+    )
+    parser.add_argument(
+        "--result",
+        type=_result,
+        metavar="WHERE",
+        help="json:PATH or stdout: read the job's own result, which may say that it failed",
+    )
     parser.add_argument("argv", nargs=argparse.REMAINDER, metavar="CMD", help="after --")
 
 
@@ -55,13 +66,15 @@ def _exec(arguments: argparse.Namespace) -> int:
     from runledger.api.guarding import Context, reporter_of
     from runledger.cli.ledger_options import settings_of
     from runledger.errors import BadInput
-    from runledger.intake.commands import Attempts, execute, job_name
+    from runledger.intake.commands import Attempts, Watch, execute, job_name
     from runledger.intake.spooling import recorder_at
     from runledger.terminal.output import talk
 
     argv = arguments.argv[1:] if arguments.argv[:1] == ["--"] else arguments.argv
     if not argv or not argv[0]:
-        raise BadInput("no command to run: write it after --, as in runledger exec -- python x.py")
+        raise BadInput(
+            "no command to run", remedy="write it after --, as in runledger exec -- python x.py"
+        )
     settings = settings_of(arguments)
     recorder = recorder_at(settings)
     warned: set[str] = set()
@@ -88,9 +101,18 @@ def _exec(arguments: argparse.Namespace) -> int:
         will_retry=arguments.will_retry,
     )
     try:
-        return execute(argv, reporter, attempts)
+        watch = Watch(arguments.timeout, arguments.result)
+        return execute(
+            argv, reporter, attempts, run=watch.run, talk=lambda text: talk(f"runledger: {text}")
+        )
     finally:
         recorder.close()
+
+
+def _result(text: str) -> str:
+    if text == "stdout" or (text.startswith("json:") and len(text) > len("json:")):
+        return text
+    raise argparse.ArgumentTypeError(f"{text!r}: write json:PATH or stdout")
 
 
 def _seconds(text: str) -> float:

@@ -14,7 +14,6 @@ from typing import BinaryIO
 from ledger import Filter, Ledger, parse_filters
 from ledger.export import export_lines
 from ledger.redacted_export import RedactedExport
-from ledger.registry import PAYLOAD_TYPES
 from ledger.text.humanize import counted
 from ledger.text.secrets import environment_secrets
 from rules.kinds import DECIDED_TYPES
@@ -28,12 +27,12 @@ from runledger.terminal.output import note_no_match, talk
 def export(arguments: argparse.Namespace) -> int:
     """The command."""
     if arguments.format == "parquet" and arguments.output is None:
-        raise BadInput("Parquet goes to a file: give --output FILE")
+        raise BadInput("Parquet goes to a file", remedy="give --output FILE")
     if arguments.redact and arguments.format != "ndjson":
-        raise BadInput("--redact writes events as NDJSON: leave --format out")
+        raise BadInput("--redact writes events as NDJSON", remedy="leave --format out")
     where = parse_filters(arguments.where)
-    types = set(PAYLOAD_TYPES) - set(DECIDED_TYPES) if arguments.evidence else None
     with opened(arguments) as runledger, progress("exporting") as advance:
+        types = _evidence(runledger.ledger) if arguments.evidence else None
         if arguments.redact:
             count = _redacted(runledger.ledger, where, arguments.output, advance)
         elif arguments.format == "ndjson":
@@ -55,6 +54,12 @@ def export(arguments: argparse.Namespace) -> int:
             )
     note_no_match(count, arguments.where)
     return exits.DONE
+
+
+def _evidence(ledger: Ledger) -> set[str]:
+    """The types that the ledger holds, but for decisions."""
+    stored = {type_ for type_, _ in ledger.versions(upto=ledger.head().sequence)}
+    return stored - set(DECIDED_TYPES)
 
 
 def _redacted(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from runledger.cli import exits
-from runledger.cli.parser import Commands, command, moment, name
+from runledger.cli.parser import Commands, command, moment_with_offset, name
 
 
 def add_import(sources: Commands) -> None:
@@ -25,7 +25,9 @@ def add_import(sources: Commands) -> None:
         "--node", type=name, required=True, metavar="N", help="the machine that wrote it"
     )
     parser.add_argument("--boot-id", metavar="B", help="the boot, as in journalctl --list-boots")
-    parser.add_argument("--boot-time", type=moment, metavar="T", help="when it booted (RFC 3339)")
+    parser.add_argument(
+        "--boot-time", type=moment_with_offset, metavar="T", help="when it booted (RFC 3339)"
+    )
     parser.add_argument(
         "--assume-tz", metavar="ZONE", default="UTC",
         help="zone of stamps without an offset; default: UTC",

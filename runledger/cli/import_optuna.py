@@ -19,10 +19,16 @@ def add_import(sources: Commands) -> None:
         "optuna",
         _import_optuna,
         "take in the trials of Optuna studies",
-        examples=["runledger import optuna optuna.db --assume-tz America/Los_Angeles"],
+        examples=[
+            "runledger import optuna optuna.db --assume-tz America/Los_Angeles",
+            "runledger import optuna studies/ 'old/*.db' --assume-tz UTC",
+        ],
     )
     parser.add_argument(
-        "storage", metavar="STORAGE", help="SQLite or journal file, or a database URL"
+        "storages",
+        nargs="+",
+        metavar="STORAGE",
+        help="SQLite or journal file, a database URL, a folder or a pattern of files",
     )
     parser.add_argument(
         "--study", action="append", default=[], metavar="S", help="default: all; may be repeated"
@@ -39,12 +45,18 @@ def _import_optuna(arguments: argparse.Namespace) -> int:
     from runledger.cli.ledger_options import opened
     from runledger.terminal.output import print_json, say, talk
 
+    passed_over: list[tuple[str, str]] = []
     with opened(arguments, create=True) as runledger:
         studies = runledger.import_optuna(
-            arguments.storage, assume_tz=arguments.assume_tz, studies=arguments.study
+            arguments.storages,
+            assume_tz=arguments.assume_tz,
+            studies=arguments.study,
+            passed_over=lambda path, why: passed_over.append((path, why)),
         )
     if not studies:
-        talk(f"{arguments.storage} is an Optuna storage without any study")
+        talk(f"{', '.join(arguments.storages)}: an Optuna storage without any study")
+    for _, why in passed_over:
+        talk(f"passed over: {why}")
     for study in studies:
         _name_left_out(study)
     if arguments.json:
@@ -55,6 +67,7 @@ def _import_optuna(arguments: argparse.Namespace) -> int:
                 "duplicates": sum(study.duplicates for study in studies),
                 "unfinished": sum(_unfinished(study) for study in studies),
                 "details": [_details(study) for study in studies],
+                "passed_over": [{"path": path, "why": why} for path, why in passed_over],
             }
         )
         return exits.DONE

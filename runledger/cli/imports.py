@@ -9,12 +9,12 @@ from importlib import import_module
 
 from runledger.cli.parser import Commands, Parser, sentence
 
-_SOURCES = ("import_kernel_log", "import_optuna")
+_SOURCES = ("import_kernel_log", "import_optuna", "import_records")
 
 
 def add(commands: Commands) -> None:
     """Declare the command and its sub-commands."""
-    what = "read a kernel log or an Optuna storage of the past"
+    what = "read kernel logs, Optuna studies, or what other programs wrote down of runs"
     parser = commands.add_parser("import", help=what, description=sentence(what))
     sources = parser.add_subparsers(
         metavar="SOURCE", dest="source", required=True, parser_class=Parser

@@ -1,4 +1,4 @@
-"""Commands over the ledger itself: events, export, restore, verify, backup, upgrade, doctor."""
+"""Commands over the ledger itself: events, export, restore, backup, upgrade, doctor."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import sys
 from typing import TYPE_CHECKING
 
 from runledger.cli import exits
-from runledger.cli.parser import Commands, command, where
+from runledger.cli.listing import chosen_of, stretch, until_interrupted
+from runledger.cli.parser import Commands, command, count, where
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ledger import Event, Head
+    from ledger import Event
 
 _LONGEST = 400
 """Characters of an event's line where no terminal limits them; ``--json`` has all of it."""
@@ -27,10 +28,12 @@ def add(commands: Commands) -> None:
         _events,
         "list events",
         examples=[
-            "runledger events --where type=smu_error,node=rig-6600,since=2026-01-24T00:00:00Z"
+            "runledger events --where type=smu_error,node=rig-6600,since=2026-01-24T00:00:00Z",
+            "runledger events --last 20 --follow",
         ],
     )
     where(parser, "those that match")
+    stretch(parser)
 
     parser = command(
         commands,
@@ -68,28 +71,35 @@ def add(commands: Commands) -> None:
 
     parser = command(
         commands,
-        "verify",
-        _verify,
-        "recompute every hash of the chain",
-        examples=["runledger verify"],
-    )
-    parser.add_argument("--expect-head", metavar="SEQ:HASH", help="a head noted earlier")
-
-    parser = command(
-        commands,
         "backup",
         _backup,
         "copy the ledger while it is in use",
-        examples=["runledger backup /backup/runledger-20260124.db"],
+        examples=[
+            "runledger backup /backup/runledger-20260124.db",
+            "runledger backup --verify --keep 14 /backup",
+        ],
     )
-    parser.add_argument("file", metavar="FILE", help="a new file")
+    parser.add_argument("file", metavar="FILE", help="a new file; with --keep, a folder")
+    parser.add_argument(
+        "--verify", action="store_true",
+        help="read the finished file once more, and find its head in the ledger",
+    )  # fmt: skip
+    parser.add_argument(
+        "--keep", type=count, metavar="N",
+        help="name it by the time, and remove all but the newest N of those named so",
+    )  # fmt: skip
 
-    command(
+    parser = command(
         commands,
         "upgrade",
         _upgrade,
         "bring the ledger's tables to this program's schema",
-        examples=["runledger backup before.db && runledger upgrade"],
+        examples=["runledger upgrade --preview", "runledger backup before.db && runledger upgrade"],
+    )
+    parser.add_argument(
+        "--preview",
+        action="store_true",
+        help="change nothing; show which cards and steps today's rules judge otherwise",
     )
     command(
         commands,
@@ -106,7 +116,12 @@ def _events(arguments: argparse.Namespace) -> int:
     from runledger.terminal.output import note_no_match
 
     with opened(arguments) as runledger:
-        found = runledger.ledger.read(where=parse_filters(arguments.where))
+        where = parse_filters(arguments.where)
+        found = chosen_of(runledger.ledger, arguments, where=where)
+        if arguments.follow:
+            with until_interrupted():
+                _write_each(found, as_json=arguments.json)
+            return exits.DONE
         count = _write_json(found) if arguments.json else _write_lines(found)
     note_no_match(count, arguments.where)
     return exits.DONE
@@ -125,6 +140,19 @@ def _write_json(found: Iterable[Event]) -> int:
         count += 1
     sys.stdout.write("]}\n")
     return count
+
+
+def _write_each(found: Iterable[Event], *, as_json: bool) -> None:
+    """A line an event, each at once; as JSON without a list: it has no end to close it at."""
+    from ledger import to_wire
+    from runledger.terminal.output import print_json
+
+    for event in found:
+        if as_json:
+            print_json(to_wire(event))
+        else:
+            _write_lines([event])
+        sys.stdout.flush()
 
 
 def _write_lines(found: Iterable[Event]) -> int:
@@ -171,58 +199,10 @@ def _restore(arguments: argparse.Namespace) -> int:
     return exits.DONE
 
 
-def _verify(arguments: argparse.Namespace) -> int:
-    from ledger import Damaged, Head, Verification, verify
-    from ledger.canonical import GENESIS
-    from runledger.cli.ledger_options import opened
-    from runledger.cli.progress import progress
-    from runledger.terminal.output import colour, print_json, say, talk
-
-    expect = None if arguments.expect_head is None else _head(arguments.expect_head)
-    try:
-        with opened(arguments) as runledger, progress("verifying") as advance:
-            result = verify(runledger.ledger, expect=expect, progress=advance)
-    except Damaged as error:  # not even its tables can be read: an answer, too
-        talk(str(error))
-        result = Verification(False, Head(0, GENESIS), 1, "position 1 cannot be read")
-    head = result.head
-    if arguments.json:
-        print_json({"ok": result.ok, "head": head._asdict(), "first_bad": result.first_bad})
-    elif result.ok:
-        say(colour("the chain is whole", "good") + f"; head {head.sequence}:{head.hash}")
-    else:
-        say(colour(result.reason, "bad"))
-        say(f"good up to position {head.sequence}; restore a backup or an export")
-    return exits.DONE if result.ok else exits.DRIFT
-
-
-def _head(text: str) -> Head:
-    import re
-
-    from ledger import Head
-    from runledger.errors import BadInput
-
-    match = re.fullmatch(r"(\d{1,18}):([0-9a-fA-F]{64})", text)
-    if match is None:
-        raise BadInput(f"--expect-head {text!r} is not SEQ:HASH, as `verify` prints it")
-    return Head(int(match[1]), match[2].lower())
-
-
 def _backup(arguments: argparse.Namespace) -> int:
-    from pathlib import Path
+    from runledger.cli.backup import run
 
-    from ledger import backup, open_ledger
-    from runledger.cli.ledger_options import settings_of
-    from runledger.terminal.output import print_json, say
-
-    settings = settings_of(arguments)
-    with open_ledger(settings.ledger, create=False, readonly=True, older=True) as ledger:
-        head = backup(ledger, Path(arguments.file))
-    if arguments.json:
-        print_json({"file": arguments.file, "head": head._asdict()})
-    else:
-        say(f"copied to {arguments.file}; head {head.sequence}:{head.hash}")
-    return exits.DONE
+    return run(arguments)
 
 
 def _upgrade(arguments: argparse.Namespace) -> int:
@@ -231,6 +211,10 @@ def _upgrade(arguments: argparse.Namespace) -> int:
     from runledger.terminal.output import print_json, say
 
     settings = settings_of(arguments)
+    if arguments.preview:
+        from runledger.cli.upgrade_preview import show
+
+        return show(settings.ledger, as_json=arguments.json)
     before = upgrade(settings.ledger)
     if arguments.json:
         print_json({"before": before, "now": HEAD_REVISION})

@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from runledger.cli.exits import UsageError
+
 Commands = Any
 """What ``add_subparsers`` returns; argparse keeps its type to itself."""
 
@@ -48,9 +50,17 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Usage errors: one line, exit code 2."""
-        message = message.removeprefix("argument ")
-        stop = "" if message.endswith("?") else ";"
-        self.exit(2, f"{self.prog}: {message}{stop} see `{self.prog} --help`\n")
+        raise UsageError(self.prog, message.removeprefix("argument "))
+
+
+def subparsers_of(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+    """The parsers of the commands right below one."""
+    return [
+        inner
+        for action in parser._actions
+        if isinstance(action, argparse._SubParsersAction)
+        for inner in action.choices.values()
+    ]
 
 
 def _check_path(action: argparse.Action, text: str) -> None:
@@ -114,14 +124,25 @@ def shared(parser: argparse.ArgumentParser, *, default: Any = None) -> None:
     )
     json_default = default if default is argparse.SUPPRESS else False
     parser.add_argument(
+        "--tz", metavar="ZONE", default=default,
+        help="zone of times without an offset; default: RUNLEDGER_TZ, else tz in runledger.toml, "
+        "else UTC",
+    )  # fmt: skip
+    parser.add_argument(
         "--json", action="store_true", default=json_default, help="print one JSON object"
     )
+
+
+DECISION = (
+    "its id, 8 characters or more that it or its last group begins with, its position, or last"
+)
+"""How a recorded decision is named, for help."""
 
 
 def deciding(parser: Parser) -> Parser:
     """The options of deciding commands: judge at another time, on an earlier position."""
     parser.add_argument(
-        "--at", type=moment, metavar="TIME", help="judge at this time (RFC 3339); default: now"
+        "--at", type=moment, metavar="TIME", help="judge at this time; default: now"
     )
     parser.add_argument(
         "--as-of", type=position, metavar="SEQ", help="consider events up to this position only"
@@ -132,14 +153,19 @@ def deciding(parser: Parser) -> Parser:
 def where(parser: argparse.ArgumentParser, what: str) -> None:
     """The option that chooses events or decisions by FILTER."""
     parser.add_argument(
-        "--where", action="append", default=[], metavar="FILTER",
+        "--where", action="append", type=filter_, default=[], metavar="FILTER",
         help=f"{what}: KEY=VALUE,…; keys: id, type, subject, source, run, step, node, pci, since, "
         "until, seq (n or a..b); values may hold *; given twice it widens",
     )  # fmt: skip
 
 
-def moment(text: str) -> str:
-    """A time in RFC 3339 with an offset, as it was given."""
+def moment(text: str) -> Typed:
+    """A time as people write it; `runledger.cli.times` makes it RFC 3339."""
+    return _typed(text)
+
+
+def moment_with_offset(text: str) -> str:
+    """A time that events will have: RFC 3339 with an offset, for its zone would be a guess."""
     from ledger.times import InvalidTime, parse_time
 
     try:
@@ -147,6 +173,39 @@ def moment(text: str) -> str:
     except InvalidTime as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return text
+
+
+def moment_ahead(text: str) -> Typed:
+    """A time of which an age or a clock time lies ahead."""
+    return _typed(text, ahead=True)
+
+
+def filter_(text: str) -> TypedFilter:
+    """A FILTER, the times in it as people write them."""
+    return TypedFilter(text)
+
+
+class Typed(str):
+    """A time as it was typed; what it is depends on the zone, which may be named after it."""
+
+    ahead = False
+
+
+class TypedFilter(str):
+    """A FILTER as it was typed."""
+
+
+def _typed(text: str, *, ahead: bool = False) -> Typed:
+    from ledger.times import InvalidTime
+    from runledger.config.moments import parse_moment
+
+    try:
+        parse_moment(text, now_us=0, ahead=ahead)
+    except InvalidTime as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    typed = Typed(text)
+    typed.ahead = ahead
+    return typed
 
 
 def name(text: str) -> str:

@@ -21,6 +21,7 @@ def add(commands: Commands) -> None:
         _probe,
         "look at the nodes once, and record what is seen",
         examples=["runledger probe --node rig-6600"],
+        more="Exits with 11 where no node that was asked for answered.",
     )
     _nodes(parser)
 
@@ -80,12 +81,13 @@ def _probe(arguments: argparse.Namespace) -> int:
         progress("nodes looked at") as advance,
     ):
         probed = runledger.probe(arguments.nodes, progress=advance)
+    code = exits.DONE if probed.answered else exits.NEEDS_PERSON
     if arguments.json:
         print_json(probed.as_json())
-        return exits.DONE
+        return code
     _show(probed)
     _complain(probed)
-    return exits.DONE
+    return code
 
 
 def _show(probed: Probed) -> None:

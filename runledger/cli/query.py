@@ -72,7 +72,7 @@ def _query(arguments: argparse.Namespace) -> int:
     budget = Budget(arguments.timeout)
     settings = settings_of(arguments)
     with open_ledger(settings.ledger, create=False, readonly=True) as ledger:
-        _watch(budget)
+        _watch(budget, as_json=arguments.json)
         with query(
             ledger, sql, budget=budget, limit=limit, heap_bytes=arguments.memory << 20
         ) as rows:
@@ -101,7 +101,7 @@ def _print(rows: Rows, format_: str) -> None:
         sys.stdout.buffer.flush()
 
 
-def _watch(budget: Budget) -> None:
+def _watch(budget: Budget, *, as_json: bool) -> None:
     """End this process where the database does not end the query in time.
 
     SQLite looks at the clock between its steps, and one call of a function on
@@ -114,7 +114,7 @@ def _watch(budget: Budget) -> None:
             if budget.is_running and budget.left_s < -_GRACE_S:
                 import os
 
-                exits.report(str(budget.exhausted()), exits.OWN_FAILURE)
+                exits.report(budget.exhausted(), exits.OWN_FAILURE, as_json=as_json)
                 sys.stderr.flush()
                 os._exit(exits.OWN_FAILURE)
 

@@ -22,6 +22,7 @@ def add(commands: Commands) -> None:
         ],
     )
     parser.add_argument("--output", metavar="FILE", required=True, help="a new file")
+    parser.add_argument("--force", action="store_true", help="replace the file if it is there")
     about = parser.add_mutually_exclusive_group()
     about.add_argument(
         "--run", type=name, dest="run_id", metavar="ID", help="one run, with its nodes while it ran"
@@ -31,7 +32,7 @@ def add(commands: Commands) -> None:
         "--since",
         type=moment,
         metavar="TIME",
-        help="from this time on (RFC 3339); default: 30 days",
+        help="from this time on; default: 30 days",
     )
     parser.add_argument(
         "--until", type=moment, metavar="TIME", help="up to this time; default: the newest event"
@@ -42,7 +43,7 @@ def add(commands: Commands) -> None:
 def _report(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from ledger.new_files import check_free, write_new
+    from ledger.new_files import check_free, write_new, write_over
     from ledger.text.characters import plain
     from ledger.text.humanize import counted
     from runledger.cli.ledger_options import opened
@@ -51,7 +52,8 @@ def _report(arguments: argparse.Namespace) -> int:
     from runledger.terminal.output import print_json, say, talk
 
     path = Path(arguments.output)
-    check_free(path, "report")
+    if not arguments.force:
+        check_free(path, "report")
     with opened(arguments) as runledger, progress("reading") as advance:
         made = report_of(
             runledger.session,
@@ -62,7 +64,7 @@ def _report(arguments: argparse.Namespace) -> int:
             title=arguments.title,
             progress=advance,
         )
-    write_new(path, made.html, "report")
+    (write_over if arguments.force else write_new)(path, made.html, "report")
     summary = made.summary()
     if made.selection.default:
         talk(f"nothing was chosen: these are the days up to {summary['until']}")

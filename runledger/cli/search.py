@@ -7,7 +7,7 @@ from typing import Any
 
 from runledger.cli import exits
 from runledger.cli.decide import narrowing
-from runledger.cli.parser import Commands, command, deciding, moment, name, scope, sentence
+from runledger.cli.parser import Commands, command, count, deciding, moment, name, scope, sentence
 
 
 def add(commands: Commands) -> None:
@@ -17,10 +17,16 @@ def add(commands: Commands) -> None:
         "schema",
         _schema,
         "print the JSON Schema of what can be sent in",
-        examples=["runledger schema proposal"],
+        examples=["runledger schema proposal", "runledger schema proposal --format gbnf"],
     )
     parser.add_argument(
         "what", choices=["proposal"], metavar="WHAT", help="proposal: what `propose` takes"
+    )
+    parser.add_argument(
+        "--format",
+        choices=["json-schema", "gbnf", "openai", "anthropic"],
+        default="json-schema",
+        help="a tool's parameters for an API, or a grammar for llama.cpp; default: json-schema",
     )
 
     parser = command(
@@ -28,9 +34,12 @@ def add(commands: Commands) -> None:
         "context",
         _context,
         "what a model needs to propose well",
-        examples=["runledger context --study window_opt --json"],
+        examples=["runledger context --study window_opt --json --max-tokens 2000"],
     )
     narrowing(parser)
+    parser.add_argument(
+        "--max-tokens", type=count, metavar="N", help="leave out what says least until it fits"
+    )
     deciding(parser)
 
     _add_study(commands)
@@ -61,6 +70,43 @@ def _add_study(commands: Commands) -> None:
     )
     _searched(parser)
     parser.add_argument("--at", type=moment, metavar="TIME", help="since when; default: now")
+    _add_bounds(kinds)
+
+
+def _add_bounds(kinds: Any) -> None:
+    parser = command(
+        kinds,
+        "bounds",
+        _bounds,
+        "say where a study's survivors come from",
+        examples=["runledger study bounds --study window_opt --json"],
+        more="Advice to narrow the bounds of parameters; nothing is changed by it.",
+    )
+    parser.add_argument("--study", required=True, metavar="NAME", help="the study and its family")
+
+
+def _bounds(arguments: argparse.Namespace) -> int:
+    import msgspec
+
+    from ledger.text.characters import plain
+    from runledger.cli.ledger_options import opened
+    from runledger.terminal.output import print_json, say, table
+
+    with opened(arguments) as runledger:
+        advice = runledger.narrow_bounds(arguments.study)
+    if arguments.json:
+        print_json(msgspec.to_builtins(advice))
+        return exits.DONE
+    say(f"{advice.with_survivors:,} of {advice.trials:,} counted trials had survivors")
+    say(plain(advice.text))
+    if advice.bounds:
+        rows = (
+            [plain(name), *(f"{value:g}" for value in numbers)]
+            for name, each in advice.bounds.items()
+            for numbers in [(each.low, each.high, each.tried_low, each.tried_high, each.importance)]
+        )
+        table(["PARAMETER", "LOW", "HIGH", "TRIED FROM", "TO", "IMPORTANCE"], rows)
+    return exits.DONE
 
 
 def _searched(parser: argparse.ArgumentParser) -> None:
@@ -79,11 +125,16 @@ def _searched(parser: argparse.ArgumentParser) -> None:
 def _schema(arguments: argparse.Namespace) -> int:
     import json
 
-    from rules.proposal import proposal_schema
+    from runledger.llm.proposal_formats import proposal_format
     from runledger.terminal.output import print_json, say
 
-    schema = proposal_schema(_policy(arguments))
-    if arguments.json:
+    schema = proposal_format(_policy(arguments), arguments.format)
+    if isinstance(schema, str):
+        if arguments.json:
+            print_json({"format": arguments.format, "grammar": schema})
+        else:
+            say(schema.rstrip("\n"))
+    elif arguments.json:
         print_json(schema)
     else:
         say(json.dumps(schema, indent=2, ensure_ascii=False))
@@ -108,15 +159,14 @@ def _policy(arguments: argparse.Namespace) -> Any:
 
 def _context(arguments: argparse.Namespace) -> int:
     from runledger.cli.ledger_options import opened
-    from runledger.llm.prompt_context import proposal_context
     from runledger.terminal.output import print_json
 
     with opened(arguments) as runledger:
-        context = proposal_context(
-            runledger.session,
+        context = runledger.context(
             study=arguments.study,
             scope=arguments.scope,
             step=arguments.step,
+            max_tokens=arguments.max_tokens,
             at=arguments.at,
             as_of=arguments.as_of,
         )

@@ -9,12 +9,13 @@ from typing import Any
 import msgspec
 
 from ledger import Event, InvalidEvents, parse_filters, parse_ndjson
-from ledger.input_files import open_lines, read_text
+from ledger.input_files import open_lines
 from ledger.times import parse_time
-from rules.policy import InvalidPolicy, Policy, parse_policy
+from rules.policy import Policy
 from runledger.cli import exits
 from runledger.cli.ledger_options import opened
 from runledger.cli.progress import progress
+from runledger.config.policy_files import read_policy_file
 from runledger.errors import BadInput
 from runledger.kinds import SHOWN
 from runledger.replaying.summary import grouped
@@ -99,11 +100,4 @@ def _read_events(path: Path) -> list[Event]:
 
 def read_policy(path: Path) -> Policy:
     """The policy in a file; raises `BadInput`, or ``OSError`` where it cannot be read."""
-    try:
-        text = read_text(path)
-    except UnicodeDecodeError:
-        raise BadInput(f"policy {path}: not UTF-8 text") from None
-    try:
-        return parse_policy(text, name=path.stem)
-    except InvalidPolicy as error:
-        raise InvalidPolicy(str(path), list(error.problems)) from None
+    return read_policy_file(path)

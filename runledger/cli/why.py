@@ -130,7 +130,7 @@ def _nearly(miss: NearMiss) -> str:
 def _event(event: Event) -> str:
     fields = {
         key: value
-        for key, value in msgspec.to_builtins(event.data).items()
+        for key, value in msgspec.to_builtins(event.data.as_json()).items()
         if value is not None and key not in ("node", "pci", "gpus", "traceback")
     }
     told = ", ".join(f"{key} {_value(value)}" for key, value in fields.items())

@@ -45,6 +45,7 @@ class Catalog:
         self._read_to = 0
         self._texts: dict[str, _Recorded] = {}
         self._newest: dict[str, str] = {}
+        self._policies: dict[str, None] = {}
         self._judges: dict[Digests, Judge] = {}
         self._lock = threading.RLock()
 
@@ -54,6 +55,8 @@ class Catalog:
             data = event.data
             assert isinstance(data, PolicyActivated | FleetConfigured)
             actual = digest(data.text.encode())  # whatever the event says it is
+            if event.type == _POLICY:
+                self._policies[actual] = None
             self._texts[actual] = _Recorded(data.name, data.text, event.sequence)
             self._newest[event.type] = actual
         self._read_to = head
@@ -80,6 +83,12 @@ class Catalog:
             return parse_policy(recorded.text, name=recorded.name)
         except InvalidPolicy as error:
             raise _unreadable("policy", recorded, str(error)) from None
+
+    def policies_like(self, beginning: str) -> list[str]:
+        """The digests of the recorded policies that begin so."""
+        with self._lock:
+            self._refresh()
+            return [digest for digest in self._policies if digest.startswith(beginning)]
 
     def fleet(self, wanted: str) -> Fleet:
         """The fleet with this digest; raises `Missing` and `UnreadableText`."""

@@ -1,5 +1,6 @@
 """The pipeline's node file, ``distributed_config.json``: which cards it should skip.
 
+From a preflight, nodes that may not be used are left out of it as well.
 Card numbers in that file are indices, and indices shift when a card disappears:
 only a card that the newest probe of its node shows goes in, by the index it has
 there; none is guessed.
@@ -9,13 +10,20 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from collections.abc import Collection
+from typing import Any, NamedTuple
 
+from ledger.identifiers import gpu_subject
+from ledger.payloads import DecisionPayload
 from rules.fleet import Fleet
+from rules.kinds import PREFLIGHT
+from rules.kinds.preflight import MAY_START
 from rules.ladder import SITS_OUT
 from runledger.errors import BadInput
 
 _KEYS = ("excluded_gpus", "reason")
+_BLANK = " \t\r\n\ufeff"
+_NO_FLEET = Fleet()
 
 
 def excerpt(
@@ -54,28 +62,94 @@ def must_be_left_out(gpu: dict[str, Any]) -> bool:
     return gpu["state"] in SITS_OUT or bool(gpu.get("down") or gpu.get("needs_reset"))
 
 
-def merge(text: str, nodes: list[dict[str, Any]]) -> str:
+class Merged(NamedTuple):
+    """A node file by a decision: None where it must not be used.
+
+    ``unplaced`` are cards that are out and have no current index; programs must
+    find out themselves where they are.
+    """
+
+    text: str | None
+    unplaced: list[dict[str, Any]]
+
+
+def check(text: str) -> None:
+    """Raise `BadInput` unless it is a node file."""
+    _node_spans(text)
+
+
+def by_decision(text: str, decision: DecisionPayload, fleet: Fleet) -> Merged:
+    """The node file as an exclusions or preflight decision wants it; see `merge`.
+
+    A preflight speaks of its step's nodes only, and of those that may not be used:
+    they go. At no-go or unknown there is no file.
+    """
+    outcome = decision.outcome
+    if decision.kind != PREFLIGHT.name:
+        nodes, unplaced = excerpt(outcome["gpus"], fleet)
+        return Merged(merge(text, nodes, fleet=fleet), unplaced)
+    if decision.verdict not in MAY_START:
+        return Merged(None, [])
+    gone = set(outcome["excluded_nodes"])
+    cards = [
+        {"node": node, "state": "excluded", "subject": gpu_subject(node, card["pci"]), **card}
+        for node, listed in outcome["excluded_gpus"].items()
+        for card in listed
+        if node not in gone
+    ]
+    nodes, unplaced = excerpt(cards, fleet)
+    judged = {node.name for node in fleet.nodes_of(str(decision.question["step"]))}
+    return Merged(merge(text, nodes, fleet=fleet, without=gone, touch=judged), unplaced)
+
+
+def merge(
+    text: str,
+    nodes: list[dict[str, Any]],
+    *,
+    fleet: Fleet = _NO_FLEET,
+    without: Collection[str] = (),
+    touch: Collection[str] | None = None,
+) -> str:
     """The node file with the excerpt in it, and nothing else in it touched.
 
     ``excluded_gpus`` and ``reason`` of its nodes are replaced, added, or removed
     where a node has no card out any more (its ``reason`` only together with an
-    ``excluded_gpus``). Raises `BadInput` for a file that is no node file, or
+    ``excluded_gpus``). Nodes named in ``without`` go; ``touch`` are the only ones
+    that are looked at (default: all). A node of the file is one of the ``fleet``
+    by its address or name. Raises `BadInput` for a file that is no node file, or
     lacks a node that has cards out.
     """
-    wanted = {node["hostname"]: node for node in nodes}
-    spans = _node_spans(text)
-    missing = sorted(set(wanted) - {host for host, _, _ in spans})
+    wanted = {fleet.resolve(node["hostname"]): node for node in nodes}
+    spans = [(fleet.resolve(host), start, end) for host, start, end in _node_spans(text)]
+    named = {name for name, _, _ in spans}
+    missing = sorted(node["hostname"] for name, node in wanted.items() if name not in named)
     if missing:
-        raise BadInput(f"the node file has no node {', '.join(missing)}: add it there first")
-    for host, start, end in reversed(spans):
-        text = text[:start] + _edited(text[start:end], wanted.get(host)) + text[end:]
+        raise BadInput(
+            f"the node file has no node {', '.join(missing)}", remedy="add it there first"
+        )
+    for name, start, end in reversed(spans):
+        if name in without:
+            text = _without_element(text, start, end)
+        elif touch is None or name in touch:
+            text = text[:start] + _edited(text[start:end], wanted.get(name)) + text[end:]
     return text
+
+
+def _without_element(text: str, start: int, end: int) -> str:
+    """The text without an element of a list, and without the comma that it leaves over."""
+    after = _skip(text, end)
+    if text[after] == ",":
+        return text[:start] + text[_skip(text, after + 1) :]
+    before = len(text[:start].rstrip(_BLANK))
+    if text[before - 1] == ",":
+        return text[: before - 1] + text[end:]
+    return text[:start] + text[end:]
 
 
 def _node_spans(text: str) -> list[tuple[str, int, int]]:
     """Hostname and extent of each object in the file's list of nodes."""
     try:
-        document = json.loads(text)
+        document = json.loads(text.removeprefix("\ufeff"))
     except json.JSONDecodeError as error:
         raise BadInput(f"the node file is not JSON: {error.msg} (line {error.lineno})") from None
     except (ValueError, RecursionError):  # Python's own limits on digits and depth

@@ -22,5 +22,25 @@ def node_spec(node: Node, folder: Path) -> NodeSpec:
     )
 
 
+def missing_files(node: Node, folder: Path) -> list[tuple[str, str]]:
+    """The files a node names that are not there, each with the key that names it.
+
+    Of a node that is reached without SSH none is needed.
+    """
+    if (node.address or node.name) == "localhost":
+        return []
+    spec = node_spec(node, folder)
+    named = {
+        "ssh_config": spec.ssh_config,
+        "known_hosts": None if spec.known_hosts is None else spec.known_hosts[0],
+        "identity": spec.identity,
+    }
+    return [
+        (key, file)
+        for key, file in named.items()
+        if file is not None and file != "none" and not Path(file).is_file()
+    ]
+
+
 def _path(text: str, folder: Path) -> str:
     return text if text == "none" else str(folder / Path(text).expanduser())

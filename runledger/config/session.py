@@ -5,19 +5,21 @@ It opens nothing and decides nothing; `runledger.api` is what programs hold.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 
-from ledger import Ledger
-from ledger.times import parse_time
+from ledger import Ledger, parse_filters
+from ledger.filters import Filter
 from rules.decide import Judge
 from rules.fleet import Fleet
 from rules.policy import Policy
 from runledger.config.catalog import Catalog
+from runledger.config.moments import parse_moment
+from runledger.config.own_types import OwnTypes
 from runledger.config.settings import Settings
 
 Time = int | str | None
-"""Microseconds since the epoch, RFC 3339 text, or None for now."""
+"""Microseconds since the epoch, text as `runledger.config.moments` reads it, or None for now."""
 
 
 class Session:
@@ -27,6 +29,7 @@ class Session:
         self.ledger = ledger
         self.settings = settings
         self.catalog = Catalog(ledger)
+        self.own_types = OwnTypes(ledger)
         self.now = clock
 
     @property
@@ -36,7 +39,9 @@ class Session:
 
     @cached_property
     def _own_policy(self) -> Policy | None:
-        return self.settings.read_policy()
+        if self.settings.policy_file is None:
+            return self.settings.read_policy()
+        return self.settings.read_policy(self.own_types.types())
 
     @property
     def fleet(self) -> Fleet:
@@ -51,4 +56,11 @@ class Session:
         """A time as microseconds since the epoch; now, where it is None."""
         if at is None:
             return self.now()
-        return at if isinstance(at, int) else parse_time(at)
+        return at if isinstance(at, int) else self._moment(at)
+
+    def filters(self, texts: Iterable[str]) -> tuple[Filter, ...]:
+        """Filter expressions, their times as people write them."""
+        return parse_filters(texts, time=self._moment)
+
+    def _moment(self, text: str) -> int:
+        return parse_moment(text, now_us=self.now(), zone=self.settings.tz.read())

@@ -9,6 +9,7 @@ caller, by ``RUNLEDGER_LEDGER``, by the file, and else is ``./runledger.db``.
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,20 +22,28 @@ from ledger.input_files import check_path, read_text
 from ledger.location import has_password, locate
 from ledger.location import shown as shown_location
 from ledger.strict_json import shown, shown_key
+from ledger.text.characters import WITHOUT_CONTROL
 from rules.fleet import Fleet, InvalidFleet, Node, fleet_from_table
-from rules.policy import InvalidPolicy, Policy, default_policy, parse_policy
+from rules.own.fields import Types
+from rules.policy import Policy, default_policy
 from rules.toml import check, parse_toml
+from runledger.config.node_defaults import with_defaults
+from runledger.config.policy_files import read_policy_file
 from runledger.config.trusted import (
     CONFIG_NAME,
     find_config,
     require_trusted,
     require_trusted_ssh,
 )
+from runledger.config.zones import Zone, parse_zone
 from runledger.errors import BadInput, Missing
 
 DEFAULT_LEDGER = "runledger.db"
 
-_KEYS = ("ledger", "policy", "spool", "nodes", "steps", "probe")
+_KEYS = (
+    *("ledger", "policy", "shadows", "spool", "tz", "defaults", "nodes", "steps", "probe"),
+    "witnesses",
+)
 _Positive = Annotated[int, Meta(gt=0)] | Annotated[float, Meta(gt=0)]
 _Seconds = Annotated[int, Meta(ge=0)] | Annotated[float, Meta(ge=0)]
 
@@ -63,6 +72,12 @@ class ProbeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     remedy_timeout_s: _Positive = 600
 
 
+class WitnessFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file that remembers the ledger's heads: best on another machine's disk."""
+
+    path: Annotated[str, Meta(min_length=1, max_length=4096, pattern=WITHOUT_CONTROL)]
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What is configured. ``fleet`` and ``policy`` are None where there is no file.
 
@@ -79,7 +94,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     fleet: Fleet | None = None
     policy: Policy | None = None
     policy_file: Path | None = None
+    shadow_files: tuple[Path, ...] = ()
+    """Policies that decide nothing: what they would have decided is compared."""
     probe: ProbeSettings = ProbeSettings()
+    tz: Zone = Zone()
+    """The zone of times that say none."""
+    witness_files: tuple[Path, ...] = ()
+    """Files that remember the ledger's heads, beside the nodes that do."""
 
     @property
     def folder(self) -> Path:
@@ -96,21 +117,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             else shown_location(url)
         )
 
-    def read_policy(self) -> Policy | None:
-        """The policy configured; raises `InvalidPolicy`, or `InvalidSettings` without its file."""
+    @property
+    def place(self) -> str:
+        """Where the ledger is kept, in words that no other ledger's place has."""
+        sqlite = locate(self.ledger).get_backend_name() == "sqlite"
+        return f"{socket.gethostname()} {self.shown_ledger}" if sqlite else self.shown_ledger
+
+    def read_policy(self, types: Types | None = None) -> Policy | None:
+        """The policy configured; raises `InvalidPolicy`, or `InvalidSettings` without its file.
+
+        ``types`` are the event types that the ledger declares.
+        """
         file = self.policy_file
         if file is None:
             return self.policy
-        require_trusted(file)
         try:
-            text = read_text(file)
-        except (OSError, UnicodeDecodeError, BadInput) as error:
+            return read_policy_file(file, types=types, trust=require_trusted)
+        except OSError as error:
             config = self.config_path or file
             raise InvalidSettings(config, [f"policy = {str(file)!r}: {_why(error)}"]) from None
-        try:
-            return parse_policy(text, name=file.stem)
-        except InvalidPolicy as error:
-            raise InvalidPolicy(str(file), list(error.problems)) from None
 
 
 def fleet_to_reach(settings: Settings) -> Fleet:
@@ -121,8 +146,9 @@ def fleet_to_reach(settings: Settings) -> Fleet:
     if settings.fleet is None:
         raise BadInput(
             f"no {CONFIG_NAME} here or above: what a ledger says of a fleet is judged by, and "
-            "nothing is reached or run by it; make one with `runledger init`, name yours with "
-            "--config, or judge on what is recorded with `runledger preflight --no-probe`"
+            "nothing is reached or run by it",
+            remedy="make one with `runledger init`, name yours with "
+            "--config, or judge on what is recorded with `runledger preflight --no-probe`",
         )
     for node in settings.fleet.nodes:
         require_trusted_node(node, settings.folder)
@@ -154,20 +180,28 @@ def load_settings(
         check_path(config)
     path = find_config(cwd, environ) if not config else cwd / config
     if path is None:
-        return Settings(ledger=location or str(cwd / DEFAULT_LEDGER))
+        return Settings(ledger=location or str(cwd / DEFAULT_LEDGER), tz=_zone({}, path, environ))
     if config and not path.exists():
-        raise Missing(f"{path}: no such file; `runledger init --config {config}` makes one")
+        raise Missing(
+            f"{path}: no such file", remedy=f"`runledger init --config {config}` makes one"
+        )
     require_trusted(path)
     table = _read(path)
     problems = [_unknown(key, meant) for key, meant in unknown_names(table, _KEYS)]
     problems += [
         f"{key} = {shown(table[key])}: {wrong}"
-        for key in ("ledger", "policy", "spool")
+        for key in ("ledger", "policy", "spool", "tz")
         if key in table and (wrong := _path_problem(table[key]))
     ]
-    problems += _location_problem(table.get("ledger"))
+    problems += _location_problem(table.get("ledger")) + _zone_problem(table.get("tz"))
+    shadows = table.get("shadows", [])
+    if not isinstance(shadows, list) or any(map(_path_problem, shadows)):
+        problems.append('shadows: write a list of policy files, as ["strict.toml"]')
+        shadows = []
     check(table.get("probe", {}), ProbeSettings, "probe", problems)
+    witnesses = _witnesses(table, problems)
     fleet = Fleet()
+    table = with_defaults(table, problems)
     try:
         fleet = fleet_from_table({key: table[key] for key in ("nodes", "steps") if key in table})
     except InvalidFleet as error:
@@ -182,8 +216,21 @@ def load_settings(
         fleet=fleet,
         policy=default_policy(),
         policy_file=path.parent / table["policy"] if "policy" in table else None,
+        shadow_files=tuple(path.parent / each for each in shadows),
         probe=msgspec.convert(table.get("probe", {}), ProbeSettings),
+        tz=_zone(table, path, environ),
+        witness_files=tuple(path.parent / Path(each["path"]).expanduser() for each in witnesses),
     )
+
+
+def _witnesses(table: dict[str, Any], problems: list[str]) -> list[Any]:
+    witnesses = table.get("witnesses", [])
+    if not isinstance(witnesses, list):
+        problems.append("witnesses: write [[witnesses]] for each of them")
+        return []
+    for at, witness in enumerate(witnesses, 1):
+        check(witness, WitnessFile, f"witnesses[{at}]", problems)
+    return witnesses
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -222,6 +269,21 @@ def _why(error: OSError | UnicodeDecodeError | BadInput) -> str:
 def _beside(path: Path, location: str) -> str:
     """A relative path in the file is relative to the file's folder."""
     return location if "://" in location else str(path.parent / location)
+
+
+def _zone(table: dict[str, Any], path: Path | None, environ: Mapping[str, str]) -> Zone:
+    """The zone that the environment names, else the file."""
+    if environ.get("RUNLEDGER_TZ"):
+        return Zone(environ["RUNLEDGER_TZ"], "by RUNLEDGER_TZ")
+    return Zone(str(table["tz"]), f"by {path.name}") if path and "tz" in table else Zone()
+
+
+def _zone_problem(zone: object) -> list[str]:
+    try:
+        parse_zone(zone if isinstance(zone, str) else "UTC")
+    except BadInput as error:
+        return [f"tz: {error}"]
+    return []
 
 
 def _location_problem(location: object) -> list[str]:

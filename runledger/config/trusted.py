@@ -65,12 +65,13 @@ def require_trusted(path: Path) -> None:
     if other is not None:
         raise Untrusted(
             f"{path} belongs to another user (uid {other}), and what it says would be done in "
-            f"your name: if you have read it and want that, type: sudo chown {os.geteuid()} {name}"
+            "your name",
+            remedy=f"if you have read it and want that, type: sudo chown {os.geteuid()} {name}",
         )
     if file.st_mode & _EDITABLE_BY_OTHERS:
         raise Untrusted(
-            f"{path} can be written by other users, and what it says would be done in your name: "
-            f"look through it, then type: chmod go-w {name}"
+            f"{path} can be written by other users, and what it says would be done in your name",
+            remedy=f"look through it, then type: chmod go-w {name}",
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, timedelta, timezone, tzinfo
+from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from runledger.errors import BadInput
@@ -23,5 +24,20 @@ def parse_zone(text: str) -> tzinfo:
         return ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise BadInput(
-            f"{text!r} is no time zone: write for example UTC, America/Los_Angeles or -08:00"
+            f"{text!r} is no time zone",
+            remedy="write for example UTC, America/Los_Angeles or -08:00",
         ) from None
+
+
+class Zone(NamedTuple):
+    """A time zone as it was written, and who named it, in words."""
+
+    name: str = "UTC"
+    by: str = "by default"
+
+    def read(self) -> tzinfo:
+        """The zone; raises `BadInput` where it was named wrongly."""
+        try:
+            return parse_zone(self.name)
+        except BadInput as error:
+            raise BadInput(f"the zone {self.by}: {error.what}", remedy=error.remedy) from None

@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ledger import Event, Ledger
-from rules.fold import FOLDED_TYPES, Fold
+from rules.fold import Fold
 from rules.state import State, dump_state, load_state
 from runledger.deciding.checkpoints import (
     Checkpoint,
+    checked_checkpoints,
     load_checkpoints,
     save_checkpoint,
     thinned,
@@ -43,16 +44,23 @@ class Folded(NamedTuple):
 class History:
     """One ledger folded by one fold, resumable; not safe to share between threads.
 
-    With ``persist``, checkpoints are read from the ledger and left there; a
-    replay does without, so that it rests on the events alone.
+    With ``persist``, checkpoints are read from the ledger and left there (without
+    ``save``, only read); a replay does without, so that it rests on the events alone.
     """
 
     def __init__(
-        self, ledger: Ledger, fold: Fold, *, persist: bool, edit: Edit | None = None
+        self,
+        ledger: Ledger,
+        fold: Fold,
+        *,
+        persist: bool,
+        save: bool = True,
+        edit: Edit | None = None,
     ) -> None:
         self._ledger = ledger
         self._fold = fold
         self._persist = persist and edit is None
+        self._save = save
         self._edit = edit
         self._current: Folded | None = None
         self._saved: list[Checkpoint] = []
@@ -103,7 +111,7 @@ class History:
             return False  # something folded lies beyond the question's cut
         if from_sequence == sequence:
             return True
-        news: dict[str, Any] = {"after": from_sequence, "upto": sequence, "types": FOLDED_TYPES}
+        news: dict[str, Any] = {"after": from_sequence, "upto": sequence, "types": self._fold.types}
         if self._ledger.exists(**news, until_us=min(newest_us - 1, at_us)):
             return False
         # One that supersedes another comes at the time of that one, which must then not
@@ -116,7 +124,7 @@ class History:
     def _news(self, base: Folded, sequence: int, at_us: int) -> Iterator[Event]:
         """Events that ``base`` has not seen, in the order of (time, position)."""
         later = self._ledger.read(
-            after=base.sequence, upto=sequence, until_us=at_us, types=FOLDED_TYPES, order="time"
+            after=base.sequence, upto=sequence, until_us=at_us, types=self._fold.types, order="time"
         )
         skipped: Iterable[Event] = ()
         if base.sequence and base.at_us < at_us:
@@ -125,7 +133,7 @@ class History:
                 upto=base.sequence,
                 since_us=base.at_us + 1,
                 until_us=at_us,
-                types=FOLDED_TYPES,
+                types=self._fold.types,
                 order="time",
             )
         streams: list[Iterable[Event]] = [later, skipped]
@@ -142,7 +150,7 @@ class History:
             self._saved += load_checkpoints(self._ledger, self._fold.key)
 
     def _checkpoint(self, state: State, since: int, sequence: int, at_us: int) -> None:
-        if sequence - since < CHECKPOINT_EVERY:
+        if not self._save or sequence - since < CHECKPOINT_EVERY:
             return
         checkpoint = Checkpoint(sequence, at_us, state.newest_us, dump_state(state))
         self._saved = thinned([*self._saved, checkpoint], _KEPT)
@@ -175,8 +183,10 @@ def order(event: Event) -> tuple[int, int]:
 
 
 def check_checkpoints(ledger: Ledger, fold: Fold) -> tuple[int, int]:
-    """Rebuild every checkpoint of a fold from the events: how many differ, of how many."""
-    rows = ledger.checkpoints.of(fold.key)
+    """Rebuild this user's checkpoints of a fold from the events: how many differ, of how many."""
+    whole, changed = checked_checkpoints(ledger, fold.key)
     rebuilt = History(ledger, fold, persist=False)
-    bad = sum(dump_state(rebuilt.state_at(row.sequence, row.at_us)) != row.state for row in rows)
-    return bad, len(rows)
+    differ = sum(
+        dump_state(rebuilt.state_at(each.sequence, each.at_us)) != each.state for each in whole
+    )
+    return changed + differ, len(whole) + changed

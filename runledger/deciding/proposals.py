@@ -8,18 +8,22 @@ beside what was understood.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ledger.payloads import ParametersProposed
 from ledger.text.characters import printable, storable
 from ledger.text.secrets import redact
+from rules.policy import TAKEN_NAMES, ProposalNames
 from rules.proposal import LARGEST, whole_number
 
 _RATIONALE_CHARACTERS = 50_000
 _RAW_CHARACTERS = 1_000
 _NAME_CHARACTERS = 200
 _EVIDENCE_IDS = 200
+_EXTRA_KEYS = 50
+NUMBERS = ("trials", "seed_count")
 
 
 class Received(NamedTuple):
@@ -29,10 +33,45 @@ class Received(NamedTuple):
     proposal: dict[str, Any]
 
 
+def as_sent(given: Any, names: ProposalNames) -> dict[str, Any]:
+    """What a model sent, an object or its JSON text, as arguments of `receive`.
+
+    Numbers are known by their own names and by those of the policy; every other key,
+    and what is no object at all, is ``extra``.
+    """
+    if isinstance(given, str | bytes):
+        try:
+            given = json.loads(given)
+        except (ValueError, RecursionError):
+            return {"extra": {"proposal": given}}
+    if not isinstance(given, Mapping):
+        return {"extra": {"proposal": given}}
+    own = {getattr(names, key): key for key in NUMBERS} | {key: key for key in NUMBERS}
+    own |= {key: key for key in TAKEN_NAMES}
+    sent: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
+    for name, value in given.items():
+        key = own.get(name) if isinstance(name, str) else None
+        if key is None or key in sent:
+            extra[str(name)] = value
+        else:
+            sent[key] = value
+    return {**sent, **({"extra": extra} if extra else {})}
+
+
 def receive(
-    *, trials: Any, seed_count: Any, proposer: Any, rationale: Any, evidence: Any
+    *,
+    trials: Any = None,
+    seed_count: Any = None,
+    proposer: Any = None,
+    rationale: Any = None,
+    evidence: Any = None,
+    extra: Mapping[str, Any] | None = None,
 ) -> Received:
-    """What was sent, as a payload that can be stored and a proposal that can be judged."""
+    """What was sent, as a payload that can be stored and a proposal that can be judged.
+
+    ``extra`` is what a proposal has no place for: kept beside it, and not judged.
+    """
     asked = {
         key: _number(value)
         for key, value in (("trials", trials), ("seed_count", seed_count))
@@ -46,6 +85,8 @@ def receive(
     for key, given in (("proposer", proposer), ("rationale", rationale), ("evidence", evidence)):
         if not _well_formed(given):
             raw[key] = _text(given, _RAW_CHARACTERS)
+    left_over = _extra(extra or {})
+    raw |= {"extra": left_over} if left_over else {}
     named, why = _name(proposer) or "unknown", _text(rationale, _RATIONALE_CHARACTERS)
     payload = ParametersProposed(
         proposer=named,
@@ -55,7 +96,14 @@ def receive(
         evidence=_ids(evidence) or None,
         raw=raw or None,
     )
-    return Received(payload, {**asked, "proposer": named, "rationale": why})
+    proposal = {**asked, "proposer": named, "rationale": why}
+    return Received(payload, proposal | ({"extra": sorted(left_over)} if left_over else {}))
+
+
+def _extra(extra: Mapping[str, Any]) -> dict[str, str]:
+    """Keys and values that no proposal has, as text."""
+    kept = list(extra.items())[:_EXTRA_KEYS]
+    return {_name(key) or "?": _text(value, _RAW_CHARACTERS) for key, value in kept}
 
 
 def _number(value: Any) -> Any:

@@ -68,7 +68,9 @@ class _Tour:
 def tour(keep: str | None, *, as_json: bool) -> int:
     """Run the tour; ``keep`` leaves its ledger in a file. Returns the exit code."""
     if keep is not None and Path(keep).exists():
-        raise AlreadyThere(f"{keep} is there already: name a new file for the demo's ledger")
+        raise AlreadyThere(
+            f"{keep} is there already", remedy="name a new file for the demo's ledger"
+        )
     with tempfile.TemporaryDirectory(prefix="runledger-demo-") as folder:
         guide = _Tour(Path(folder), quiet=as_json)
         night = _night(guide)

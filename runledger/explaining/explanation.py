@@ -130,7 +130,7 @@ def _fired(rule: Rule, fact: Fact) -> FiredRule:
             )
             for each in rule.when
         ),
-        evidence=fact.evidence,
+        evidence=fact.rests_on(*rule.when),
     )
 
 
@@ -176,5 +176,5 @@ def event_json(event: Event) -> dict[str, Any]:
         "time": event.time,
         "subject": event.subject,
         "source": event.source,
-        "data": msgspec.to_builtins(event.data),
+        "data": msgspec.to_builtins(event.data.as_json()),
     }

@@ -17,7 +17,6 @@ import msgspec
 from ledger import Event, Filter, Ledger
 from rules.decide import Draft
 from rules.explain import Account, Watched
-from rules.fold import FOLDED_TYPES
 from rules.kinds import KINDS
 from rules.ruleset import SEVERITIES
 from rules.state import State, dump_state, load_state
@@ -162,7 +161,7 @@ class Search:
             if id not in self._known:
                 self._known[id] = self._ledger.get(id)
         found = (self._known[id] for id in ids)
-        return [event for event in found if event.type in FOLDED_TYPES]
+        return [event for event in found if event.type in self._fold.types]
 
     # -- asking ------------------------------------------------------------------
 
@@ -212,7 +211,7 @@ class Search:
             self._ledger.read(
                 upto=self._sequence,
                 until_us=self._at_us,
-                types=FOLDED_TYPES,
+                types=self._fold.types,
                 where=(Filter("", since_us=us),),
                 order="time",
             )

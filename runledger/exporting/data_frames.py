@@ -45,7 +45,7 @@ def _fetched(
     sql = what
     if _NAME.match(what):
         if not what.startswith("v_"):
-            raise BadInput(f"{what!r} is no view: see docs/views.md, or write a SELECT")
+            raise BadInput(f"{what!r} is no view", remedy="see docs/views.md, or write a SELECT")
         sql = f"SELECT * FROM {what}"
     with query(ledger, sql, budget=Budget(timeout_s)) as result:
         return result.columns, list(result.rows)

@@ -12,9 +12,10 @@ from dataclasses import replace
 
 from ledger import Event, InvalidEvents, Ledger, NotFound, Problem
 from ledger.canonical import digest
-from ledger.payloads import DecisionPayload, FleetConfigured, PolicyActivated
+from ledger.payloads import DecisionPayload, FleetConfigured, PolicyActivated, WitnessRead
 from rules.fleet import InvalidFleet, parse_fleet
 from rules.policy import InvalidPolicy, parse_policy
+from runledger.intake.own_events import own_problems
 
 Lines = Sequence[tuple[str, int]]
 """For each event the file it came from and its line there."""
@@ -22,7 +23,10 @@ Lines = Sequence[tuple[str, int]]
 
 def admit(ledger: Ledger, events: Sequence[Event], lines: Lines = ()) -> None:
     """Raise `InvalidEvents`, naming every event that may not be recorded."""
-    doubtful = [(at, found) for at, event in enumerate(events) if (found := _wrong(event))]
+    own = own_problems(ledger, events)
+    doubtful = [
+        (at, found) for at, event in enumerate(events) if (found := _wrong(event) + own.get(at, []))
+    ]
     if not doubtful:
         return
     held = _held(ledger, [events[at].id for at, _ in doubtful])
@@ -47,6 +51,9 @@ def _wrong(event: Event) -> list[Problem]:
     if isinstance(data, DecisionPayload):
         remedy = "ask for one, as in `runledger preflight`; `runledger restore` keeps those of old"
         return [Problem("type", "decisions are made, not recorded", remedy)]
+    if isinstance(data, WitnessRead):
+        remedy = "let `runledger probe` ask the witness"
+        return [Problem("type", "what a witness says is read, not recorded", remedy)]
     if isinstance(data, PolicyActivated | FleetConfigured):
         return list(_wrong_text(data))
     return []

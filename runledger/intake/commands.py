@@ -5,11 +5,14 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from collectors.jobs import Ended, Reporter, describe, redact, run_command, told
 from collectors.jobs.command import undisturbed
+from collectors.jobs.result import Failure, failure_in, in_file
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -36,10 +39,12 @@ def execute(
     attempts: Attempts,
     *,
     run: Callable[[Sequence[str]], Ended] = run_command,
+    talk: Callable[[str], object] = lambda text: None,
 ) -> int:
     """Run ``argv`` until it ends well or is not tried again; returns its exit code.
 
-    What was ordered to end, or could not begin, is not tried again.
+    What was ordered to end, or could not begin, is not tried again. ``talk`` is told
+    of each attempt that is followed by another, and of how the last of several ended.
     """
     from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_fixed
 
@@ -52,7 +57,9 @@ def execute(
         return ended
 
     def tell_before_the_next(state: RetryCallState) -> None:
-        tell(state, will_retry=True)
+        ended = tell(state, will_retry=True)
+        attempt = attempts.first + state.attempt_number - 1
+        talk(f"{_outcome(attempt, attempts, ended)}; again in {attempts.wait_s:g} s")
 
     last: list[RetryCallState] = []
     retrying = Retrying(
@@ -65,7 +72,41 @@ def execute(
     )
     retrying(run, argv)
     ended = tell(last[-1], will_retry=attempts.will_retry)
+    if attempts.retries:
+        talk(_outcome(attempts.first + last[-1].attempt_number - 1, attempts, ended))
     return ended.exit_code
+
+
+def _outcome(attempt: int, attempts: Attempts, ended: Ended) -> str:
+    how = "ended well"
+    if ended.timed_out_s is not None:
+        how = f"had no end after {ended.timed_out_s:g} s"
+    elif not ended.ok:
+        how = f"failed (exit code {ended.exit_code})"
+    return f"attempt {attempt} of {attempts.first + attempts.retries} {how}"
+
+
+class Watch(NamedTuple):
+    """How a command is run: ends after ``timeout_s``; its result is looked for at ``result``.
+
+    That is ``json:PATH`` or ``stdout``.
+    """
+
+    timeout_s: float | None = None
+    result: str | None = None
+
+    def run(self, argv: Sequence[str]) -> Ended:
+        """One attempt."""
+        began_s = time.time()
+        on_stdout = self.result == "stdout"
+        ended = run_command(argv, timeout_s=self.timeout_s, keep_stdout=on_stdout)
+        if self.result is None or ended.not_started is not None:
+            return ended
+        found: str | Failure = ended.stdout.decode("utf-8", "replace")
+        if not on_stdout:
+            found = in_file(self.result.removeprefix("json:"))(began_s)
+        failure = found if isinstance(found, Failure) else failure_in(found)
+        return replace(ended, failure=failure)
 
 
 def _tell(

@@ -138,7 +138,8 @@ def _pieces(path: Path, text: io.TextIOWrapper) -> Iterator[str]:
         for option, opening in _FORMATS:
             if opening.match(first):
                 raise BadInput(
-                    f"{path} was written by journalctl {option}: write it with -o json, then import"
+                    f"{path} was written by journalctl {option}",
+                    remedy="write it with -o json, then import",
                 )
         yield first
         while piece := text.read(_PIECE):

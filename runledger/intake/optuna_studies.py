@@ -5,8 +5,10 @@ The storage is read and left as it is; the same studies again store nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import glob
+from collections.abc import Callable, Iterator, Sequence
 from datetime import tzinfo
+from pathlib import Path
 from typing import NamedTuple
 
 from ledger import Ledger, Unavailable
@@ -15,10 +17,13 @@ from runledger.studies import (
     BusyStorage,
     ImportedStudy,
     OptunaError,
+    UnknownZone,
     UnusableStorage,
     import_studies,
 )
 
+_ENDINGS = frozenset({".db", ".sqlite", ".sqlite3", ".log", ".journal"})
+"""What of a folder is looked at; what SQLite keeps beside a database has other ends."""
 _AT_ONCE = 10_000
 """Trials stored together: a study that was stored in part goes on where it stopped."""
 
@@ -40,18 +45,62 @@ class TakenIn(NamedTuple):
 
 
 def import_optuna(
-    ledger: Ledger, storage: str, *, zone: tzinfo | None, studies: Sequence[str] = ()
+    ledger: Ledger,
+    places: Sequence[str],
+    *,
+    zone: tzinfo | None,
+    studies: Sequence[str] = (),
+    passed_over: Callable[[str, str], object] = lambda path, why: None,
 ) -> list[TakenIn]:
-    """Store the finished trials of the studies in ``storage``, a path or URL (default: all).
+    """Store the finished trials of the studies (default: all) in storages.
 
-    ``zone`` is the one the studies' programs ran in. Raises `Missing` (no such
-    file or study), `BadInput` (no storage that can be read) or `Unavailable`
-    (a writer that does not let go; the ledger).
+    A place is a path or URL, a pattern or a folder; a file in the latter two that is
+    no storage, or has none of the studies asked for, is passed over. ``zone`` is the
+    one the studies' programs ran in. Raises `Missing` (no such file or study),
+    `BadInput` (no storage that can be read) or `Unavailable` (a writer that does not
+    let go; the ledger).
     """
+    taken: list[TakenIn] = []
+    nowhere: Exception | None = None
+    for place in places:
+        for storage, named in _storages(place):
+            try:
+                taken += _import(ledger, storage, zone, studies)
+            except (BadInput, Missing) as error:
+                if named or isinstance(error.__cause__, UnknownZone):
+                    raise
+                nowhere = error if isinstance(error, Missing) else nowhere
+                passed_over(storage, str(error))
+    if studies and not taken and nowhere is not None:
+        raise nowhere
+    return taken
+
+
+def _storages(place: str) -> Iterator[tuple[str, bool]]:
+    """The storages at a place; whether each was named itself, rather than found."""
+    path = Path(place).expanduser()
+    if path.is_dir():
+        found = (each for each in path.iterdir() if each.suffix.lower() in _ENDINGS)
+        files = sorted(str(each) for each in found if each.is_file())
+        where = "a folder without any storage (files ending in .db, .sqlite or .log)"
+    elif "://" in place or path.exists() or not glob.has_magic(place):
+        yield place, True
+        return
+    else:
+        files = sorted(each for each in glob.glob(str(path)) if Path(each).is_file())
+        where = "a pattern that no file matches"
+    if not files:
+        raise Missing(f"{place}: {where}")
+    for file in files:
+        yield file, False
+
+
+def _import(
+    ledger: Ledger, storage: str, zone: tzinfo | None, studies: Sequence[str]
+) -> list[TakenIn]:
     try:
         return [
-            _store(ledger, study)
-            for study in import_studies(str(storage), zone=zone, studies=studies)
+            _store(ledger, study) for study in import_studies(storage, zone=zone, studies=studies)
         ]
     except BusyStorage as error:
         raise Unavailable(str(error)) from error

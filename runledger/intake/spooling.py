@@ -14,6 +14,7 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from collectors.recorder import Recorder
 from collectors.spool import Spool
@@ -71,6 +72,39 @@ def spools(settings: Settings) -> tuple[Spool, ...]:
     return tuple(Spool(folder, parents=folder != beside) for folder in folders)
 
 
+class Waiting(NamedTuple):
+    """Events that wait in spools, those that the ledger refused, and the folders they are in."""
+
+    waiting: int
+    refused: int
+    folders: list[str]
+
+
+def waiting(settings: Settings) -> Waiting:
+    """What waits for the ledger that ``settings`` name."""
+    waits = refused = 0
+    folders = []
+    for spool in spools(settings):
+        counts = spool.pending(), spool.refused()
+        waits, refused = waits + counts[0], refused + counts[1]
+        if any(counts):
+            folders.append(str(spool.folder))
+    return Waiting(waits, refused, folders)
+
+
+def place_for(settings: Settings, what: str) -> Path:
+    """Where to keep a note about the ledger: beside a SQLite file, else in the user's state."""
+    url = locate(settings.ledger)
+    if url.get_backend_name() == "sqlite":
+        return Path(f"{os.path.abspath(str(url.database))}.{what}")
+    return _state_folder() / what / _name(settings.ledger)
+
+
+def _state_folder() -> Path:
+    state = os.environ.get("XDG_STATE_HOME")
+    return Path(state or Path(os.path.expanduser("~"), ".local", "state"), "runledger")
+
+
 def _folders(settings: Settings) -> Iterator[Path]:
     name = _name(settings.ledger)
     beside = _beside(settings)
@@ -80,10 +114,8 @@ def _folders(settings: Settings) -> Iterator[Path]:
         yield beside
     elif settings.config_path is not None:
         yield settings.config_path.absolute().parent / _HIDDEN / name
-    state = os.environ.get("XDG_STATE_HOME")
-    home = os.path.expanduser("~")
-    if state or home != "~":
-        yield Path(state or Path(home, ".local", "state"), "runledger", "spool", name)
+    if os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~") != "~":
+        yield _state_folder() / "spool" / name
     else:
         yield Path.cwd() / _HIDDEN / name
 

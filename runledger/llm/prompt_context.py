@@ -9,9 +9,12 @@ says so. Making it records nothing.
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping
 from typing import Any
 
+from ledger import Event
+from ledger.payloads import DecisionPayload
 from ledger.times import format_time
 from rules.decide import Draft, Judge
 from rules.facts.budget import median_trial_s
@@ -24,13 +27,18 @@ from rules.standings import standings
 from rules.state import Run, State
 from runledger.config.session import Session, Time
 from runledger.deciding.folding import History
+from runledger.llm.fitting import fitted
 from runledger.llm.untrusted import name, untrusted, wrapped
+from runledger.replaying.shadows import shadow_reports
 from runledger.studies.json_values import scope_texts
 
 RUNS_SHOWN = 10
 INCIDENTS_SHOWN = 20
 CARDS_SHOWN = 40
 _SCOPE_KEYS_SHOWN = 12
+_FINDINGS_SHOWN = 8
+_STRETCH = 500
+"""Positions looked through, from the end, for the newest preflight; ten times more each time."""
 _TIMES_SHOWN = 8
 _ADVICE_CHARACTERS = 600
 _VOCABULARY = frozenset({"rule", "opinion"})
@@ -48,10 +56,14 @@ def proposal_context(
     study: str | None = None,
     scope: Mapping[str, Any] | None = None,
     step: str | None = None,
+    max_tokens: int | None = None,
     at: Time = None,
     as_of: int | None = None,
 ) -> dict[str, Any]:
-    """The document, for runs of a study and scope; ``step`` brings its timeout in."""
+    """The document, for runs of a study and scope; ``step`` brings its timeout in.
+
+    ``max_tokens`` bounds it: see `runledger.llm.fitting`.
+    """
     asked = scope_texts(scope)
     question = {"study": study, "scope": asked or None, "step": step}
     question = {key: value for key, value in question.items() if value is not None}
@@ -63,7 +75,8 @@ def proposal_context(
     cards = standings(judge.rules, state, at_us).cards
     decided = judge.decide(PARAMETERS.name, question, state, at_us)
     runs = ended_runs(state, study, asked, at_us)
-    return {
+    shadows = [each.as_json() for each in shadow_reports(session)]
+    document = {
         "about": ABOUT,
         "as_of": {"sequence": sequence, "time": format_time(at_us)},
         "question": {
@@ -72,10 +85,12 @@ def proposal_context(
             "step": name(step),
         },
         "limits": _limits(judge, state, study, asked, at_us, decided),
+        **({"shadows": shadows} if shadows else {}),
         "next": {key: decided.outcome[key] for key in ("trials", "seed_count", "rule")},
         "data": {
             "runs": [_run(run) for run in runs[:RUNS_SHOWN]],
             "runs_left_out": max(0, len(runs) - RUNS_SHOWN),
+            "trend": _trend(runs),
             "findings": [
                 {
                     "rule": finding.rule,
@@ -87,9 +102,11 @@ def proposal_context(
             "advice": wrapped(decided.outcome["advice"], _VOCABULARY, _ADVICE_CHARACTERS),
             "time": _time(judge, state, step, decided),
             "open_incidents": _incidents(judge, state, cards, at_us),
+            "last_preflight": _last_preflight(session, sequence, at_us),
             "exclusions": _exclusions(judge, state, at_us),
         },
     }
+    return document if max_tokens is None else fitted(document, max_tokens)
 
 
 def _limits(
@@ -102,10 +119,11 @@ def _limits(
 ) -> dict[str, Any]:
     policy = judge.policy
     limits = policy.proposal
-    last = last_numbers(policy, history(state, study, scope, at_us))
+    last = last_numbers(policy, history(state, study, scope, at_us, judge.fleet))
 
     def of(key: str) -> dict[str, Any]:
         least, most = within_reach(policy, last, key)
+        called = getattr(limits.names, key)
         return {
             "minimum": getattr(limits, f"min_{key}"),
             "maximum": getattr(limits, f"max_{key}"),
@@ -113,6 +131,7 @@ def _limits(
             "always_within_reach": decided.outcome[key],
             "default": getattr(policy.tuning, f"default_{key}"),
             "frozen": key in limits.frozen,
+            **({} if called == key else {"called": called}),
         }
 
     return {
@@ -157,6 +176,52 @@ def _run(run: Run) -> dict[str, Any]:
     if run.losses:
         shown["nodes_lost"] = [name(loss.node) for loss in run.losses[:INCIDENTS_SHOWN]]
     return {key: value for key, value in shown.items() if value is not None}
+
+
+def _trend(runs: list[Run]) -> dict[str, Any] | None:
+    """How the newest whole count of survivors stands to those before; None with fewer than two."""
+    whole = [run.counted for run in runs if run.counted is not None and not run.counted.partial]
+    if len(whole) < 2:
+        return None
+    newest, before = whole[0].survivors, [each.survivors for each in whole[1:RUNS_SHOWN]]
+    median = statistics.median(before)
+    direction = "up" if newest > median else "down" if newest < median else "level"
+    return {
+        "counted_runs": len(whole),
+        "newest_survivors": newest,
+        "median_of_those_before": median,
+        "direction": direction,
+    }
+
+
+def _last_preflight(session: Session, sequence: int, at_us: int) -> dict[str, Any] | None:
+    """The newest preflight up to a cut, with its findings."""
+    newest: Event | None = None
+    after, stretch = sequence, _STRETCH
+    while newest is None and after > 0:
+        upto, after = after, max(0, after - stretch)
+        for event in session.ledger.read(
+            after=after, upto=upto, until_us=at_us, types=["preflight_decided"]
+        ):
+            newest = event
+        stretch *= 10
+    decided = None if newest is None else newest.data
+    if newest is None or not isinstance(decided, DecisionPayload):
+        return None
+    return {
+        "event": name(newest.id),
+        "time": decided.as_of.time,
+        "step": name(str(decided.question.get("step"))),
+        "verdict": decided.verdict,
+        "findings": [
+            {
+                "rule": name(finding.rule),
+                "severity": finding.severity,
+                "message": untrusted(finding.message),
+            }
+            for finding in decided.findings[:_FINDINGS_SHOWN]
+        ],
+    }
 
 
 def _scope(scope: dict[str, Any] | None) -> list[dict[str, Any]] | None:

@@ -10,5 +10,6 @@ from __future__ import annotations
 
 from runledger.probing.outcome import NodeLook, Probed
 from runledger.probing.service import Prober
+from runledger.probing.witness_check import WitnessSaid, ask_witnesses
 
-__all__ = ["NodeLook", "Probed", "Prober"]
+__all__ = ["NodeLook", "Probed", "Prober", "WitnessSaid", "ask_witnesses"]

@@ -51,6 +51,12 @@ class Probed:
         """What the probe cost in SMU reads."""
         return sum(look.smu_reads for look in self.looks)
 
+    @property
+    def answered(self) -> bool:
+        """Whether any node answered; a probe that asked none for an answer was not let down."""
+        asked = [look.reachable for look in self.looks if look.reachable is not None]
+        return not asked or any(asked)
+
     def as_json(self) -> dict[str, Any]:
         """The object that ``probe --json`` prints."""
         return {

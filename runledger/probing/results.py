@@ -22,6 +22,7 @@ from collectors.probe import (
     parse_probe,
     report_to_payloads,
 )
+from collectors.probe.witness import RememberedHead
 from collectors.reach import NodeResult, ssh_probe
 from ledger import Event, InvalidEvents, new_event
 from ledger.payloads import (
@@ -46,6 +47,8 @@ class Answer:
 
     events: tuple[Event, ...]
     look: NodeLook
+    heads: tuple[RememberedHead, ...] | None = None
+    """What the node remembers of this ledger, where it was asked."""
 
 
 def answer(
@@ -93,7 +96,7 @@ class _Reading:
             self._inputs(report)
         else:
             self._node(report)
-        return Answer(tuple(self.events), self._look(report))
+        return Answer(tuple(self.events), self._look(report), report.heads)
 
     # -- a node ----------------------------------------------------------------
 

@@ -8,12 +8,13 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 
 from collectors.reach import NodeResult
-from ledger import Ledger, NodeLocks
+from ledger import Event, Ledger, NodeLocks
 from ledger.redaction import redacted
 from runledger.probing.outcome import NodeLook
 from runledger.probing.plan import Ask, Known
 from runledger.probing.results import Answer, answer
 from runledger.probing.targets import Target
+from runledger.probing.witness_heads import Shown, witness_read
 
 Progress = Callable[[int], None]
 """Told how many nodes are done."""
@@ -26,8 +27,17 @@ class Round:
     reaching the other nodes does not wait for the disk.
     """
 
-    def __init__(self, ledger: Ledger, observer: str, step: str | None, progress: Progress) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        observer: str,
+        step: str | None,
+        progress: Progress,
+        shown: Shown | None = None,
+    ) -> None:
         self._ledger, self._observer = ledger, observer
+        self.shown = shown
+        """What witnesses are shown in this round; all the same, so that they can agree."""
         self._step, self._progress = step, progress
         self.looks: list[NodeLook] = []
         self.stored = self.duplicates = 0
@@ -82,11 +92,26 @@ class Round:
 
     def _store(self, answers: Sequence[Answer]) -> None:
         events = [redacted(event) for each in answers for event in each.events]
+        events += [event for each in answers for event in self._remembered(each)]
         done = self._ledger.append_new(events)
         self.stored += done.stored
         self.duplicates += done.duplicates
         for each in answers:
             self.add(each.look)
+
+    def _remembered(self, answer: Answer) -> Iterator[Event]:
+        if answer.heads is not None and self.shown is not None and answer.events:
+            newest = answer.events[-1]
+            event = witness_read(
+                self._ledger,
+                self.shown,
+                answer.look.node,
+                answer.heads,
+                now_us=newest.time_us,
+                source=newest.source,
+            )
+            if event is not None:
+                yield event
 
     def add(self, look: NodeLook) -> None:
         """Note a look as done."""

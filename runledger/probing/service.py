@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -22,11 +23,13 @@ from rules.fold import Fold
 from rules.state import State
 from runledger.config.settings import ProbeSettings
 from runledger.errors import BadInput, RunledgerError
+from runledger.probing import witness_files
 from runledger.probing.knowledge import Memory
 from runledger.probing.outcome import NodeLook, Probed, joined
 from runledger.probing.plan import Ask, ask, wanted
 from runledger.probing.round import Progress, Round
 from runledger.probing.targets import Target, targets
+from runledger.probing.witness_heads import Shown, shown_now, witness_read
 
 _POLL_S = 0.05
 _GRACE_S = 2.0
@@ -36,7 +39,8 @@ class Prober:
     """Looks at the nodes of one fleet for one ledger; for one thread, and for ``with``.
 
     With ``keep_open`` SSH connections stay open between probes. ``folder`` is
-    where the configuration's relative paths begin.
+    where the configuration's relative paths begin, ``place`` says where the
+    ledger is kept, and ``witness_files`` remember its heads as nodes do.
     """
 
     def __init__(
@@ -49,8 +53,11 @@ class Prober:
         folder: Path,
         clock: Callable[[], int],
         keep_open: bool = False,
+        place: str = "",
+        witness_files: Sequence[Path] = (),
     ) -> None:
         self.ledger, self.fleet, self.settings, self.folder = ledger, fleet, settings, folder
+        self._place, self._witness_files = place, tuple(witness_files)
         self.observer = _hostname()
         self._source = f"collector/probe@{self.observer}"
         self._clock = clock
@@ -91,7 +98,9 @@ class Prober:
         """
         wanted_targets = targets(self.fleet, folder=self.folder, step=step, names=names)
         if not wanted_targets and step is None:
-            raise BadInput("no nodes are configured: name them in runledger.toml (runledger init)")
+            raise BadInput(
+                "no nodes are configured", remedy="name them in runledger.toml (runledger init)"
+            )
         return self._safely(wanted_targets, step, remedy, progress)
 
     def look(self, wanted_targets: Sequence[Target]) -> Probed:
@@ -158,7 +167,8 @@ class Prober:
         asked_us = self._clock()
         give_up = time.monotonic() + self._limits.total_s
         waiting = list(wanted_targets)
-        round_ = Round(self.ledger, self.observer, step, progress)
+        round_ = Round(self.ledger, self.observer, step, progress, self._shown(wanted_targets))
+        self._ask_files(round_)
         with self.ledger.node_locks() as locks:
             while waiting:
                 mine = [each for each in waiting if locks.take(each.name)]
@@ -171,7 +181,7 @@ class Prober:
                 else:
                     time.sleep(_POLL_S)
         order = {each.name: at for at, each in enumerate(wanted_targets)}
-        looks = sorted(round_.looks, key=lambda look: order[look.node])
+        looks = sorted(round_.looks, key=lambda look: order.get(look.node, len(order)))
         return Probed(looks=tuple(looks), stored=round_.stored, duplicates=round_.duplicates)
 
     def _ask(self, mine: Sequence[Target], locks: NodeLocks, round_: Round, asked_us: int) -> None:
@@ -192,12 +202,40 @@ class Prober:
                 round_.known_already(target, known[target.name])
                 locks.give_back(target.name)
             else:
-                asks[target.spec] = ask(
-                    target, what, known[target.name], self.settings, now_us=now_us
-                )
+                asked = ask(target, what, known[target.name], self.settings, now_us=now_us)
+                asks[target.spec] = _witnessing(asked, round_.shown)
         if asks:
             with round_.storing(locks) as take:
                 self._run(asks, take)
+
+    def _shown(self, wanted_targets: Sequence[Target]) -> Shown | None:
+        asked = any(each.node is not None and each.node.witness for each in wanted_targets)
+        if not asked and not self._witness_files:
+            return None
+        return shown_now(self.ledger, self._place, self._clock())
+
+    def _ask_files(self, round_: Round) -> None:
+        if round_.shown is None:
+            return
+        for path in self._witness_files:
+            try:
+                remembered = witness_files.recall(path)
+                if round_.shown.remember is not None:
+                    witness_files.remember(path, round_.shown.remember)
+            except OSError as error:
+                why = f"this witness cannot be read and added to: {error.strerror or error}"
+                round_.looks.append(NodeLook(node=str(path), problems=(why,)))
+                continue
+            event = witness_read(
+                self.ledger,
+                round_.shown,
+                str(path),
+                remembered,
+                now_us=self._clock(),
+                source=self._source,
+            )
+            if event is not None:
+                round_.stored += self.ledger.append(event).stored
 
     def _run(self, asks: dict[NodeSpec, Ask], take: Callable[[Ask, NodeResult, int], None]) -> None:
         def script_for(spec: NodeSpec) -> bytes:
@@ -236,6 +274,14 @@ class Prober:
             for each in wanted_targets
             if each.node is not None
         )
+
+
+def _witnessing(asked: Ask, shown: Shown | None) -> Ask:
+    """The question, to one that is a witness with what it is shown and asked for."""
+    node = asked.target.node
+    if shown is not None and node is not None and node.witness:
+        asked.request = replace(asked.request, recall=shown.recall, remember=shown.remember)
+    return asked
 
 
 def _hostname() -> str:

@@ -86,7 +86,9 @@ def targets(
 
 def _named(fleet: Fleet, names: Collection[str] | None) -> frozenset[str] | None:
     if not fleet.nodes and names is not None:
-        raise BadInput("no nodes are configured: name them in runledger.toml (runledger init)")
+        raise BadInput(
+            "no nodes are configured", remedy="name them in runledger.toml (runledger init)"
+        )
     if names is None:
         return None
     known = [node.name for node in fleet.nodes]

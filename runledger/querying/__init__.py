@@ -68,7 +68,7 @@ def query(
         running = run_postgres(ledger, sql, budget, heap_bytes)
     with running as (names, pages):
         if not names:
-            raise BadInput("the statement yields no columns: write one SELECT")
+            raise BadInput("the statement yields no columns", remedy="write one SELECT")
         result = Rows(_unique(names), iter(()))
         result.rows = _limited(result, pages, limit)
         yield result

@@ -22,7 +22,8 @@ class Budget:
     def __init__(self, limit_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         if not math.isfinite(limit_s) or not 0 < limit_s <= MAX_TIMEOUT_S:
             raise BadInput(
-                f"a time limit of {limit_s} s: give more than 0 and at most {MAX_TIMEOUT_S:.0f}"
+                f"a time limit of {limit_s} s",
+                remedy=f"give more than 0 and at most {MAX_TIMEOUT_S:.0f}",
             )
         self.limit_s = limit_s
         self._clock = clock
@@ -54,6 +55,6 @@ class Budget:
     def exhausted(self) -> OverBudget:
         """The error for a query that is out of time."""
         return OverBudget(
-            f"the query did not end within {self.limit_s:g} s and was stopped: narrow it "
-            "(WHERE, LIMIT), or allow more with --timeout SECONDS"
+            f"the query did not end within {self.limit_s:g} s and was stopped",
+            remedy="narrow it (WHERE, LIMIT), or allow more with --timeout SECONDS",
         )

@@ -56,7 +56,7 @@ def run(
             _check_no_overloads(connection, called)
             # Not within the statement's reach: it comes too late to change the first,
             # and the time is set again before every page.
-            connection.execute("SET standard_conforming_strings = on")
+            connection.execute("SET LOCAL standard_conforming_strings = on")
         begins = explained(sql)
         with _errors(budget):
             _allow(connection, budget)
@@ -74,8 +74,9 @@ def run(
         with _errors(budget):
             _allow(connection, budget)
             with budget.running():
-                # As a prepared statement: the server takes one at a time.
-                plan = connection.execute(sql, prepare=True)
+                # By the extended protocol, which takes one statement at a time; not as a
+                # prepared one, which a pooler would leave to the next client.
+                plan = connection.execute(sql, binary=True)
         yield _names(plan), iter([plan.fetchall()])
     finally:
         # The cursor goes with the transaction: to close it before would be a statement

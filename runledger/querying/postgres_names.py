@@ -148,11 +148,12 @@ def _read(sql: str) -> Iterator[tuple[int, str, str]]:
             at = _after_comment(sql, at)
         elif kind == "escaped":
             raise BadInput(
-                f"{text}… is refused: write the characters themselves, or chr(10) for a line end"
+                f"{text}… is refused",
+                remedy="write the characters themselves, or chr(10) for a line end",
             )
         elif kind == "number" and sql[at : at + 1] in ("'", '"', "$"):
             # Older servers end the number before its letters, and see E'…' in 1e'…'.
-            raise BadInput(f"{text}{sql[at]} is refused: put a blank after the number")
+            raise BadInput(f"{text}{sql[at]} is refused", remedy="put a blank after the number")
         elif kind == "quoted":
             yield at, "quoted", text[1:-1].replace('""', '"').lower()
         elif kind == "name":

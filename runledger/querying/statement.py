@@ -26,7 +26,7 @@ def check_statement(sql: str) -> None:
     if len(sql) > MAX_CHARACTERS:
         raise BadInput(f"a statement of {len(sql):,} characters: {MAX_CHARACTERS:,} at most")
     if "\0" in sql:
-        raise BadInput("the statement holds a NUL character: remove it")
+        raise BadInput("the statement holds a NUL character", remedy="remove it")
     try:
         sql.encode()
     except UnicodeEncodeError:

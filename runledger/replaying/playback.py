@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ledger import Event, Ledger
-from rules.fold import FOLDED_TYPES, Fold
+from rules.fold import Fold
 from rules.state import State
 from runledger.deciding.folding import Edit, History, order
 
@@ -49,6 +49,7 @@ class Playback:
         self, ledger: Ledger, folds: Iterable[Fold], *, upto: int, edit: Edit | None = None
     ) -> None:
         self._lanes = {fold.key: _Lane(ledger, fold, edit) for fold in folds}
+        self._types = frozenset[str]().union(*(lane.fold.types for lane in self._lanes.values()))
         self._edit = edit
         self._unread = self._kept(ledger, upto)
         self._read: Event | None = next(self._unread, None)
@@ -83,7 +84,7 @@ class Playback:
         return {key: lane.state for key, lane in self._lanes.items()}
 
     def _kept(self, ledger: Ledger, upto: int) -> Iterator[Event]:
-        stored = ledger.read(upto=upto, types=FOLDED_TYPES)
+        stored = ledger.read(upto=upto, types=self._types)
         return stored if self._edit is None else filter(self._edit.keeps, stored)
 
     def _wait(self, event: Event) -> None:

@@ -209,4 +209,8 @@ def _cause(ledger: Ledger, recorded: DecisionPayload, replayed: DecisionPayload)
 def _upgraded(ledger: Ledger, upto: int) -> bool:
     """Whether events are now read in a newer shape than they were stored in."""
     stored = ledger.versions(upto=upto)
-    return any(version < PAYLOAD_TYPES[type_].version for type_, version in stored)
+    return any(
+        version < PAYLOAD_TYPES[type_].version
+        for type_, version in stored
+        if type_ in PAYLOAD_TYPES
+    )

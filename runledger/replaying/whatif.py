@@ -7,6 +7,7 @@ the change. Nothing is written to the ledger.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -17,9 +18,10 @@ from ledger.filters import any_matches
 from ledger.payloads import DecisionPayload
 from rules.decide import Judge
 from rules.kinds import DECIDED_TYPES, KINDS
-from rules.policy import Policy, default_policy, with_settings
+from rules.policy import Policy, default_policy, is_own, sets_own, with_settings
 from runledger.config.catalog import Catalog
 from runledger.deciding.folding import Edit
+from runledger.errors import RunledgerError
 from runledger.replaying.playback import Cut
 from runledger.replaying.replay import (
     Judges,
@@ -90,8 +92,8 @@ def what_if(
     Raises `InvalidPolicy` for a setting that no policy can have, also where
     there is no decision to rerun.
     """
-    with_settings(change.policy or default_policy(), list(change.settings))
     decided = list(decided)
+    _check_settings(catalog, decided, change)
     changed: list[Changed] = []
     problems: dict[str, str] = {}
     drifted: list[str] = []
@@ -146,6 +148,29 @@ def _drifts(each: Rerun) -> bool:
     return each.replayed is None or bool(different_fields(each.recorded, each.replayed))
 
 
+def _check_settings(catalog: Catalog, decided: Sequence[Event], change: Change) -> None:
+    """Raise `InvalidPolicy` for a setting that no policy concerned can have."""
+    if not change.settings:
+        return
+    policies = [change.policy or default_policy()]
+    own = [each for each in change.settings if is_own(each)]
+    if own and change.policy is None:
+        policies += [catalog.newest_policy(), *_recorded_policies(catalog, decided)]
+    has_all = (each for each in policies if all(sets_own(each, setting) for setting in own))
+    nearly = max(policies, key=lambda each: len(each.own))
+    with_settings(next(has_all, nearly), list(change.settings))
+
+
+def _recorded_policies(catalog: Catalog, decided: Sequence[Event]) -> Iterator[Policy]:
+    data = (event.data for event in decided)
+    digests = dict.fromkeys(
+        each.policy.digest for each in data if isinstance(each, DecisionPayload)
+    )
+    for digest in digests:
+        with contextlib.suppress(RunledgerError):
+            yield catalog.policy(digest)
+
+
 def _judges(catalog: Catalog, change: Change) -> Judges:
     recorded = recorded_judges(catalog)
     made: dict[tuple[str, str], Judge] = {}
@@ -155,8 +180,12 @@ def _judges(catalog: Catalog, change: Change) -> Judges:
         if key not in made:
             own = recorded(decision)
             policy = change.policy or own.policy
-            if change.settings:
-                policy = with_settings(policy, list(change.settings))
+            # A policy that has no such threshold has nothing that would change by it.
+            settings = [
+                each for each in change.settings if not is_own(each) or sets_own(policy, each)
+            ]
+            if settings:
+                policy = with_settings(policy, settings)
             made[key] = catalog.judge(policy, own.fleet, recorded_fleet=own.digests.fleet)
         return made[key]
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ledger import Ledger
-from ledger.times import format_time, parse_time
+from ledger.times import format_time
 from rules.decide import Judge
 from runledger.config.session import Session, Time
 from runledger.errors import Missing
@@ -65,8 +65,8 @@ def report_of(
         judge.fleet,
         run=run,
         node=node,
-        since_us=parse_time(since) if isinstance(since, str) else since,
-        until_us=parse_time(until) if isinstance(until, str) else until,
+        since_us=None if since is None else session.time(since),
+        until_us=None if until is None else session.time(until),
         now_us=now_us,
     )
     return make_report(

@@ -126,12 +126,14 @@ def choose(
 ) -> Selection:
     """The selection asked for; raises `BadInput`, and `Missing` where it can hold nothing."""
     if run is not None and (node is not None or since_us is not None or until_us is not None):
-        raise BadInput("a run has its own times and nodes: give --run alone")
+        raise BadInput("a run has its own times and nodes", remedy="give --run alone")
     if since_us is not None and until_us is not None and since_us > until_us:
         raise BadInput(f"--since {format_time(since_us)} lies after --until")
     head = ledger.head().sequence
     if head == 0:
-        raise Missing("the ledger is empty, so there is nothing to report: see `runledger record`")
+        raise Missing(
+            "the ledger is empty, so there is nothing to report", remedy="see `runledger record`"
+        )
     if run is not None:
         return _run(ledger, fleet, run, head)
     first = ledger.oldest_us() or 0
@@ -174,8 +176,9 @@ def _run(ledger: Ledger, fleet: Fleet, run: str, head: int) -> Selection:
     if not mine:
         meant = run.strip()
         hint = f"did you mean {meant!r}" if meant != run and _events_of(ledger, meant, head) else ""
-        hint = hint or "see `runledger events`"
-        raise Missing(f"no event of run {run!r} in this ledger: {hint}")
+        raise Missing(
+            f"no event of run {run!r} in this ledger", remedy=hint or "see `runledger events`"
+        )
     happened = [each for each in mine if not isinstance(each.data, DecisionPayload)] or mine
     since_us = min(each.time_us for each in happened)
     until_us = max(each.time_us for each in happened)

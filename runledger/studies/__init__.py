@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         MissingStorage,
         NoSuchStudy,
         OptunaError,
+        UnknownZone,
         UnusableStorage,
         VanishedStudy,
     )
@@ -43,6 +44,7 @@ _HOMES = {
     "SearchRun": "counting",
     "Seeded": "warmstart",
     "StudyIdentity": "space",
+    "UnknownZone": "errors",
     "UnusableStorage": "errors",
     "VanishedStudy": "errors",
     "completed_trials": "counting",
@@ -71,6 +73,7 @@ __all__ = [
     "SearchRun",
     "Seeded",
     "StudyIdentity",
+    "UnknownZone",
     "UnusableStorage",
     "VanishedStudy",
     "completed_trials",

@@ -15,6 +15,10 @@ class UnusableStorage(OptunaError):
     """What was named is no Optuna storage that can be read; the text says what it is instead."""
 
 
+class UnknownZone(UnusableStorage):
+    """The storage holds local times, and nobody said of which zone."""
+
+
 class MissingStorage(OptunaError):
     """There is nothing where the storage should be."""
 

@@ -14,7 +14,7 @@ import msgspec
 
 from ledger import InvalidEvents
 from ledger.event import Event
-from runledger.studies.errors import NoSuchStudy, UnusableStorage, VanishedStudy
+from runledger.studies.errors import NoSuchStudy, UnknownZone, UnusableStorage, VanishedStudy
 from runledger.studies.storage import opened
 from runledger.studies.trials import is_finished, trial_event
 from runledger.studies.warmstart import is_carried
@@ -49,9 +49,10 @@ def import_studies(
     """
     with opened(location) as (storage, naive):
         if naive and zone is None:
-            raise UnusableStorage(
-                f"{location} holds local times that do not say of which zone: name the one "
-                "its program ran in, for example --assume-tz America/Los_Angeles"
+            raise UnknownZone(
+                f"{location} holds local times that do not say of which zone",
+                remedy="name the one "
+                "its program ran in, for example --assume-tz America/Los_Angeles",
             )
         for id, name, attrs in _chosen(storage, studies):
             try:

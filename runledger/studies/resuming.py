@@ -23,6 +23,8 @@ from runledger.studies.warmstart import Seeded, is_carried, seed_study
 
 if TYPE_CHECKING:
     from optuna import Study
+    from optuna.pruners import BasePruner
+    from optuna.samplers import BaseSampler
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
 
@@ -56,12 +58,15 @@ def open_study(
     studies: Iterable[str] | None = None,
     best: int = 5,
     other_scopes: bool = False,
+    sampler: BaseSampler | None = None,
+    pruner: BasePruner | None = None,
 ) -> OpenedStudy:
     """The study of this identity: resumed where it exists, else made, defined and warm-started.
 
     ``now_us`` is when (microseconds since the epoch), for the definition that is
-    recorded. The sampler is `informed_sampler`, with a seed of its own for every
-    resumption where a ``seed`` is given. See `seed_study` for the rest.
+    recorded. The sampler is the author's own, else `informed_sampler`, with a seed of
+    its own for every resumption where a ``seed`` is given; the ``pruner`` is the
+    author's own, else Optuna's default. See `seed_study` for the rest.
     """
     import optuna
 
@@ -71,6 +76,8 @@ def open_study(
         storage=storage,
         directions=list(identity.directions),
         load_if_exists=True,
+        sampler=sampler,
+        pruner=pruner,
     )
     resumed = bool(study.get_trials(deepcopy=False))
     known = newest_definition(ledger, name)
@@ -82,7 +89,8 @@ def open_study(
         seeded = seed_study(
             study, ledger, identity, studies=studies, best=best, other_scopes=other_scopes
         )
-    study.sampler = informed_sampler(study, seed)
+    if sampler is None:
+        study.sampler = informed_sampler(study, seed)
     return OpenedStudy(study=study, resumed=resumed, seeded=seeded)
 
 

@@ -85,7 +85,9 @@ def _path_of(location: str) -> Path | None:
     try:
         url = make_url(location)
     except (ArgumentError, ValueError):
-        raise UnusableStorage("the storage's URL cannot be read: write dialect://…") from None
+        raise UnusableStorage(
+            "the storage's URL cannot be read", remedy="write dialect://…"
+        ) from None
     if url.get_backend_name() != "sqlite":
         return None
     database = url.database or ""
@@ -120,7 +122,7 @@ def _copy(path: Path, copied: Path) -> None:
         check=False,
     )
     if done.returncode == snapshot.BUSY:
-        raise BusyStorage(f"{path} is being written to without a pause: try again later")
+        raise BusyStorage(f"{path} is being written to without a pause", remedy="try again later")
     if done.returncode:
         reason = done.stderr.decode(errors="replace").strip().splitlines()
         raise UnusableStorage(f"{path} cannot be copied: {reason[-1] if reason else 'no reason'}")
@@ -182,22 +184,38 @@ def _server_storage(location: str) -> Any:
     if url.get_backend_name() == "postgresql":
         if url.drivername == "postgresql":
             url = url.set(drivername="postgresql+psycopg")
-        read_only = "-c default_transaction_read_only=on"
-        options["connect_args"] = {"options": read_only, "connect_timeout": 10}
+        # The caller's own options stay as they are; what is ours is set once connected.
+        options["pool_events"] = [(_hold_to_reading, "connect")]
+        if "connect_timeout" not in url.query:
+            options["connect_args"] = {"connect_timeout": 10}
     try:
         engine = create_engine(url, **options)
         tables = set(inspect(engine).get_table_names())
         engine.dispose()
     except (ImportError, NoSuchModuleError) as error:
         raise UnusableStorage(
-            f"{shown} needs a database driver that is not installed ({_words(error)}); "
-            "for PostgreSQL: pip install 'runledger[postgres]'"
+            f"{shown} needs a database driver that is not installed ({_words(error)})",
+            remedy="for PostgreSQL: pip install 'runledger[postgres]'",
         ) from error
     except SQLAlchemyError as error:
         raise UnusableStorage(f"{shown} cannot be opened: {_words(error)}") from error
     _check_tables(tables, shown)
     full = url.render_as_string(hide_password=False)
     return _rdb_storage(full, shown, options, upgrade=False)
+
+
+def _hold_to_reading(connection: Any, _record: Any) -> None:
+    """Have every transaction of a driver's connection begin as a reading one."""
+    if hasattr(connection, "read_only"):  # psycopg
+        connection.read_only = True
+        connection.prepare_threshold = None  # a pooler would leave them to others
+    elif hasattr(connection, "set_session"):  # psycopg2
+        connection.set_session(readonly=True)
+    else:
+        cursor = connection.cursor()
+        cursor.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+        cursor.close()
+        connection.commit()
 
 
 def _check_tables(tables: set[str], shown: str) -> None:
@@ -219,8 +237,8 @@ def _rdb_storage(url: str, shown: str, options: dict[str, Any], *, upgrade: bool
         storage = RDBStorage(
             url, engine_kwargs=options, skip_compatibility_check=True, skip_table_creation=True
         )
-        current, head = storage.get_current_version(), storage.get_head_version()
-        if current not in storage.get_all_versions():
+        current, (head, known) = storage.get_current_version(), _versions(storage)
+        if current not in known:
             raise UnusableStorage(
                 f"{shown} was written by a newer Optuna (schema {current}, known up to {head}): "
                 "pip install -U optuna"
@@ -237,6 +255,16 @@ def _rdb_storage(url: str, shown: str, options: dict[str, Any], *, upgrade: bool
     except (SQLAlchemyError, RuntimeError, AssertionError, KeyError, ValueError) as error:
         raise UnusableStorage(f"{shown} cannot be read by Optuna: {_words(error)}") from error
     return storage
+
+
+_known_versions: list[tuple[str, frozenset[str]]] = []
+
+
+def _versions(storage: Any) -> tuple[str, frozenset[str]]:
+    """The newest schema that this Optuna knows, and all of them: it reads its files for each."""
+    if not _known_versions:
+        _known_versions.append((storage.get_head_version(), frozenset(storage.get_all_versions())))
+    return _known_versions[0]
 
 
 def _upgrade(url: str, shown: str) -> None:

@@ -31,20 +31,21 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/watcher.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/watcher.md", "docs/agents.md"])
 def test_python_examples_run(folder: Path, page: str) -> None:
     blocks = _blocks(page, "python")
     assert blocks
     # A node that refuses: on loopback, at a port where nobody listens.
     node = '[[nodes]]\nname = "n"\naddress = "127.0.0.1"\nport = 1\n'
     (folder / "runledger.toml").write_text(node)
-    with runledger.open() as fleet:
+    with runledger.open(create=True) as fleet:
         names: dict[str, Any] = {"runledger": runledger, "fleet": fleet, "use": lambda _: None}
+        names["ask_the_model"] = lambda _: '{"trials": "60", "rationale": "why not"}'
         for block in blocks:
             again = dict(names)
             exec(compile(block, page, "exec"), again)
         kinds = {event.type for event in fleet.ledger.read()}
-    assert "preflight_decided" in kinds
+    assert ("parameters_proposed" if "agents" in page else "preflight_decided") in kinds
     if page == "docs/watcher.md":
         assert {"run_started", "run_finished", "parameters_decided"} <= kinds
 

@@ -81,6 +81,12 @@ def _policy(data: bytes) -> None:
     assert parse_policy(policy_text(policy), policy.name) == policy
 
 
+def _own_policies(data: bytes) -> None:
+    from tests.fuzz.own_policies import own_policies
+
+    own_policies(data)
+
+
 def _policy_keys(data: bytes) -> None:
     from rules.policy import default_policy, with_settings
 
@@ -221,6 +227,7 @@ TARGETS: dict[str, Target] = {
     "kernel_log": _kernel_log,
     "policy": _policy,
     "policy_keys": _policy_keys,
+    "own_policies": _own_policies,
     "fleet": _fleet,
     "settings": _settings,
     "filters": _filters,

@@ -14,12 +14,21 @@ from pathlib import Path
 import pytest
 
 import runledger
-from ledger import Head, export_lines, open_ledger, parse_ndjson, restore, verify
+from ledger import (
+    Head,
+    export_lines,
+    open_ledger,
+    parse_ndjson,
+    restore,
+    schema_differences,
+    verify,
+)
 from ledger.canonical import canonical, digest
 from ledger.event import to_wire
 from ledger.migrate import upgrade
 from ledger.payloads import DecisionPayload, FleetConfigured, PolicyActivated
 from ledger.registry import PAYLOAD_TYPES
+from runledger.replaying.preview import preview
 from tests.postgres import NewDatabase
 
 HEADS = {
@@ -142,6 +151,23 @@ def test_its_checkpoints_are_no_hindrance(
         for judged in ("exclusions", "next_parameters"):
             one, other = getattr(golden, judged)(at=at), getattr(bare, judged)(at=at)
             assert (one.findings, one.outcome) == (other.findings, other.outcome)
+
+
+def test_an_upgrade_is_previewed_on_the_ledger_as_it_is(path: Path) -> None:
+    before = path.read_bytes()
+    with open_ledger(path, create=False, readonly=True, older=True) as ledger:
+        found = preview(ledger)
+    assert path.read_bytes() == before
+    assert found.decisions >= 5
+    assert found.problems == {}
+    for each in (*found.cards, *found.steps, *found.others):
+        assert each.before != each.after
+
+
+def test_the_schema_is_what_the_migrations_make_after_the_upgrade(path: Path) -> None:
+    upgrade(path)
+    with open_ledger(path, create=False) as ledger:
+        assert schema_differences(ledger) == []
 
 
 def _replays(ledger: runledger.Runledger) -> None:

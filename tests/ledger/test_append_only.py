@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from ledger import Ledger, broken_parts, missing_guards, open_ledger, verify
+from ledger import Ledger, broken_parts, open_ledger, schema_differences, verify
 from ledger.rows import Row
 from ledger.testing import sample_events
 from tests.postgres import NewDatabase
@@ -88,15 +88,15 @@ def test_an_index_that_hides_an_event_is_found_though_the_chain_is_whole(sqlite:
 
 
 def test_guards_that_were_taken_away_are_missed_on_sqlite(sqlite: Ledger) -> None:
-    assert missing_guards(sqlite) == []
+    assert schema_differences(sqlite) == []
     with sqlite._backend.engine.connect() as connection:
         connection.execute(text("DROP TRIGGER events_no_delete"))
-    assert missing_guards(sqlite) == ["events_no_delete"]
+    assert schema_differences(sqlite) == ["trigger events_no_delete is missing"]
 
 
 @pytest.mark.parametrize("how", ["DISABLE TRIGGER", "ENABLE TRIGGER", "ENABLE REPLICA TRIGGER"])
 def test_guards_that_do_not_always_fire_are_missed_on_postgres(postgres: Ledger, how: str) -> None:
-    assert missing_guards(postgres) == []
+    assert schema_differences(postgres) == []
     with postgres._backend.engine.begin() as connection:
         connection.execute(text(f"ALTER TABLE events {how} events_no_change"))
-    assert missing_guards(postgres) == ["events_no_change"]
+    assert schema_differences(postgres) == ["trigger events_no_change on events was changed"]

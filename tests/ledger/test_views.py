@@ -11,7 +11,15 @@ from sqlalchemy import inspect
 
 import runledger
 from ledger import Event, Ledger, export_lines, new_event, open_ledger, parse_filters, restore
-from ledger.payloads import GpuProbe, ProbedGpu, RunFinished, RunStarted, SurvivorsCounted
+from ledger.payloads import (
+    GpuProbe,
+    JobFailedWithTraceback,
+    ProbedGpu,
+    RunFinished,
+    RunStarted,
+    SshProbe,
+    SurvivorsCounted,
+)
 from ledger.testing import NIGHT_US
 from runledger.api.facade import Runledger
 from runledger.errors import BadInput
@@ -203,3 +211,37 @@ def test_places_are_read_from_subjects_alike(
                 ("gpu//0000:01:00.0", None, "0000:01:00.0"),
                 ("fleet", None, None),
             ]
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_a_card_is_shown_once_where_a_job_calls_its_node_by_the_address(
+    tmp_path: Path, new_postgres_database: NewDatabase, database: str
+) -> None:
+    card = ProbedGpu(pci="0000:01:00.0", index=0, state="ok")
+    facts = [
+        SshProbe(node="rig", address="192.0.2.10", reachable=True),
+        GpuProbe(node="rig", method="sysfs", gpus=(card,), smu_reads=0),
+        _failed("192.0.2.10"),
+        _failed("rig"),
+        # Two nodes took turns at this address: whose job it was is not known.
+        SshProbe(node="a", address="192.0.2.20", reachable=True),
+        SshProbe(node="b", address="192.0.2.20", reachable=True),
+        _failed("192.0.2.20"),
+    ]
+    where = tmp_path / "l.db" if database == "sqlite" else new_postgres_database()
+    with open_ledger(where) as ledger:
+        ledger.append(
+            new_event(each, time_us=NIGHT_US + at, source="test") for at, each in enumerate(facts)
+        )
+        shown = _rows(ledger, "SELECT node, pci, state, job_failures FROM v_gpu_health")
+    assert shown == [
+        ("192.0.2.20", "0000:01:00.0", None, 1),
+        ("rig", "0000:01:00.0", "ok", 2),
+    ]
+
+
+def _failed(node: str) -> JobFailedWithTraceback:
+    return JobFailedWithTraceback(
+        job="j", node=node, pci="0000:01:00.0", attempt=1, exception="RuntimeError",
+        message="HIP error", traceback="", will_retry=False, fingerprint="f",
+    )  # fmt: skip

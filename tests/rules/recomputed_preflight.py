@@ -446,9 +446,10 @@ class Recomputed:
                 self._say("evidence_missing", "unknown", f"node/{node}")
             if event is None:
                 continue
+            filled = self.step.ramdisk_filled_by_step
             if not file.present or file.bytes == 0:
-                self._say("ramdisk_missing", "block", f"node/{node}")
-            if not self._since_boot(node, event):
+                self._say("ramdisk_missing", "warn" if filled else "block", f"node/{node}")
+            if not filled and not self._since_boot(node, event):
                 self._say("rebooted_since_check", "unknown", f"node/{node}")
 
     def _inputs(self, node: str, *, asked: bool) -> None:
@@ -499,7 +500,7 @@ class Recomputed:
         data: Any = starts[-1].data if starts else None
         if data is None or None in (data.requested, data.effective):
             return
-        if data.requested != data.effective:
+        if any(data.effective.get(key) != value for key, value in data.requested.items()):
             self._say("parameters_dropped", "warn", f"run/{run}")
 
     def _waive(self) -> None:

@@ -86,7 +86,6 @@ TEXTS: dict[str, list[tuple[str, str]]] = {
     ],
     "input": [
         ("FileNotFoundError", "[Errno 2] No such file or directory: '/dev/shm/history.json'"),
-        ("JobError", "FILE_MISSING: results/x.json"),
         ("OSError", "survivors.npz not found."),
         ("ExitCode 1", "exit code 1: cat: x.json: No such file or directory"),
         ("RuntimeError", "missing file x.json"),
@@ -118,6 +117,11 @@ TEXTS: dict[str, list[tuple[str, str]]] = {
         ("OSError", "[Errno 28] No space left on device"),
         ("asyncssh.process.ProcessError", "Process exited with non-zero exit status 1"),
         ("RuntimeError", "job 137 exited with 1"),
+        ("JobError", "FILE_MISSING: results/x.json"),
+        ("JobError", "FILE_EMPTY: results/x.json"),
+        ("JobError", "INVALID_JSON: Expecting value: line 1 column 1 (char 0)"),
+        ("JobError", "expected output results/x.json not found"),
+        ("JobError", "no output: FileNotFoundError"),
     ],
 }
 
@@ -141,13 +145,19 @@ def test_a_text_names_its_cause(exception: str, message: str, cause: str) -> Non
         assert _cause(says("Strange", "nothing that is known", quoted)) == cause
 
 
+def test_where_the_output_is_missing_the_job_itself_is_heard() -> None:
+    ended = "Traceback (most recent call last):\n  run()\nRuntimeError: HIP error: launch failure"
+    assert says("JobError", "FILE_MISSING: results/x.json", ended) == "gpu"
+    assert says("JobError", "FILE_MISSING", "cat: draws.json: No such file or directory") == "file"
+
+
 def test_of_a_long_text_both_ends_are_read() -> None:
     filler = "x " * 500_000
     assert says("JobError", f"GPU hang {filler}", "") == "gpu"
     assert says("JobError", f"{filler} GPU hang", "") == "gpu"
 
 
-def _unexplained(story: Story, at: int) -> Story:
+def _unexplained(story: Story, at: int, says: str = "exit code 1, and nothing on stderr") -> Story:
     return story.add(
         JobFailedWithTraceback(
             job="j",
@@ -155,7 +165,7 @@ def _unexplained(story: Story, at: int) -> Story:
             pci=pci(2),
             attempt=1,
             exception="ExitCode 1",
-            message="exit code 1, and nothing on stderr",
+            message=says,
             traceback="",
             will_retry=False,
             fingerprint=f"f{at}",
@@ -164,10 +174,11 @@ def _unexplained(story: Story, at: int) -> Story:
     )
 
 
+@pytest.mark.parametrize("says", ["exit code 1", "FILE_MISSING: results/x.json"])
 @pytest.mark.parametrize(("card", "state"), [(2, "watch"), (1, "ok")])
 @pytest.mark.parametrize("kind", ["smu_error", "gpu_fault"])
 def test_a_fault_of_the_same_card_explains_a_failure_that_says_nothing(
-    kind: str, card: int, state: str
+    kind: str, card: int, state: str, says: str
 ) -> None:
     story = Story().error(0, card)
     if kind == "gpu_fault":
@@ -175,5 +186,5 @@ def test_a_fault_of_the_same_card_explains_a_failure_that_says_nothing(
     # The incident itself no longer counts: what is left is what the failures say.
     story.override(f"gpu/rig/{pci(card)}", "reinstate", S)
     for number in range(3):
-        _unexplained(story, (2 + number) * S)
+        _unexplained(story, (2 + number) * S, says)
     assert story.state(at=H) == state

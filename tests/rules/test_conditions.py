@@ -33,7 +33,7 @@ def test_a_condition_is_read(text: str, condition: Condition) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "temp_c", "temp_c =", "temp_c = 3", "temp_c >= ", "temp_c ~ 3", "Temp >= 3", "exists()",
+    ["", "temp_c", "temp_c =", "temp_c = 3", "temp_c >= ", "temp_c ~ 3", "3temp >= 3", "exists()",
      "exists(a, b)", "a == b c", 'a == "open', "a == 1x", "a == $b", "1 == a"],
 )  # fmt: skip
 def test_what_is_no_condition_says_what_to_write(text: str) -> None:

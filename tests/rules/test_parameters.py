@@ -6,10 +6,19 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ledger.payloads import RunFinished, RunStarted, SshProbe, SurvivorsCounted, TrialCompleted
+from ledger.payloads import (
+    RunFinished,
+    RunStarted,
+    SshProbe,
+    StepFinished,
+    StepStarted,
+    SurvivorsCounted,
+    TrialCompleted,
+)
 from ledger.times import parse_time
 from rules.decide import Draft
-from tests.rules.histories import NOON, D, H, M, Story, found
+from rules.fleet import parse_fleet
+from tests.rules.histories import NOON, D, H, M, S, Story, found
 
 DEFAULTS = (50, 100_000)
 
@@ -226,6 +235,112 @@ def test_a_run_that_ended_uncounted_is_unknown_and_the_run_before_it_speaks(outc
         f"run B ended ({outcome}: no file) and nothing was counted: its outcome is unknown, "
         "not zero"
     ]
+
+
+def test_uncounted_runs_are_one_finding_with_a_number_and_the_newest_three() -> None:
+    story = Story().run("A", -9 * D, 60_000)
+    for number in range(129):
+        story.run(f"B{number:03d}", -8 * D + number * M, None)
+    draft = story.next()
+    assert said(draft) == ("enough_survivors", *DEFAULTS)
+    (message,) = named(draft, "unknown_outcome")
+    assert message.startswith("129 runs ended and nothing was counted, the newest are run B128 ")
+    assert [f"B{number}" in message for number in (127, 126, 125)] == [True, True, False]
+    (finding,) = [each for each in draft.findings if each.rule == "unknown_outcome"]
+    assert (finding.subject, len(finding.evidence)) == ("fleet", 3)
+    (finding,) = [e for e in story.next(study="w").findings if e.rule == "unknown_outcome"]
+    assert finding.subject == "study/w"
+
+
+def stepped(story: Story, run: str, *steps: str, at: int = -H) -> Story:
+    """A run that went through steps and was killed in the last; nothing was counted."""
+    story.add(RunStarted(study="w"), at, runid=run)
+    for number, step in enumerate(steps):
+        story.add(StepStarted(), at + number * M, runid=run, step=step)
+    return story.add(RunFinished(outcome="failed", reason="killed"), at + 30 * M, runid=run)
+
+
+def test_a_run_that_never_reached_the_step_that_counts_has_nothing_to_count() -> None:
+    count = SurvivorsCounted(
+        trials=50, completed_trials=50, seed_count=100_000, survivors=60_000, study="w"
+    )
+    story = Story().add(count, -D, runid="A", step="1")
+    assert found(stepped(story, "B", "0").next()) == {("enough_survivors", "info")}
+    assert found(stepped(story, "C", "0", "1").next()) == {
+        ("enough_survivors", "info"),
+        ("unknown_outcome", "warn"),
+    }
+    assert "run C" in named(story.next(), "unknown_outcome")[0]
+    assert "run B" not in named(story.next(), "unknown_outcome")[0]
+
+
+def test_the_step_that_counts_is_the_same_by_any_of_its_names() -> None:
+    fleet = parse_fleet('[steps."2"]\naliases = ["2.5"]\n[steps."3"]\n')
+    count = SurvivorsCounted(
+        trials=50, completed_trials=50, seed_count=100_000, survivors=60_000, study="w"
+    )
+    story = Story(fleet).add(count, -D, runid="A", step="2")
+    assert len(named(stepped(story, "B", "2.5").next(), "unknown_outcome")) == 1
+
+
+@pytest.mark.parametrize("reason", ["no_go", "no_go: rig-6600 did not answer", "unknown"])
+def test_a_run_that_preflight_stopped_has_nothing_to_count(reason: str) -> None:
+    story = Story().run("A", -D, 60_000).add(RunStarted(study="w"), -H, runid="B")
+    story.add(RunFinished(outcome="aborted", reason=reason), 0, runid="B")
+    assert found(story.next()) == {("enough_survivors", "info")}
+
+
+@pytest.mark.parametrize(
+    ("started", "finished"),
+    [
+        (None, StepFinished(outcome="aborted", reason="rig-6600 is away")),
+        (
+            StepStarted(requested={"a": 1}, effective={}),
+            StepFinished(outcome="aborted", reason="no_go"),
+        ),
+        (StepStarted(outcome="aborted", reason="rig-6600 is away"), None),
+    ],
+)
+def test_a_step_stopped_before_it_ran_has_nothing_to_count(
+    started: StepStarted | None, finished: StepFinished | None
+) -> None:
+    story = Story().run("A", -D, 60_000).add(RunStarted(study="w"), -H, runid="B")
+    if started is not None:
+        story.add(started, -M, runid="B", step="1")
+    if finished is not None:
+        story.add(finished, -M + S, runid="B", step="1")
+    story.add(RunFinished(outcome="aborted", reason="preflight"), 0, runid="B")
+    assert found(story.next()) == {("enough_survivors", "info")}
+
+
+def test_a_step_that_was_aborted_while_it_ran_leaves_its_outcome_unknown() -> None:
+    story = Story().run("A", -D, 60_000).add(RunStarted(study="w"), -H, runid="B")
+    story.add(StepStarted(), -M, runid="B", step="1")
+    story.add(StepFinished(outcome="aborted", reason="timeout"), 0, runid="B", step="1")
+    story.add(RunFinished(outcome="aborted", reason="timeout"), 0, runid="B")
+    assert len(named(story.next(), "unknown_outcome")) == 1
+
+
+@pytest.mark.parametrize(
+    ("study", "speaks"),
+    [
+        ("w-0123456789ab", True),
+        ("w", True),
+        ("w-0123456789AB", False),
+        ("w-0123456789abc", False),
+        ("w2", False),
+        ("x-0123456789ab", False),
+    ],
+)
+def test_a_study_is_asked_for_with_its_family(study: str, speaks: bool) -> None:
+    story = Story().run("A", -D, 0, study=study)
+    rule = story.next(study="w").outcome["rule"]
+    assert rule == ("zero_survivors" if speaks else "no_history")
+
+
+def test_a_member_of_a_family_is_asked_for_alone() -> None:
+    story = Story().run("A", -D, 60_000, study="w-0123456789ab").run("B", -H, 0, study="w")
+    assert story.next(study="w-0123456789ab").outcome["rule"] == "enough_survivors"
 
 
 def test_only_unknown_runs_are_no_history() -> None:

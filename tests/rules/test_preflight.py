@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from ledger.payloads import (
     RamdiskFile,
     RunStarted,
     SmuError,
+    StepStarted,
     TrialCompleted,
 )
 from rules.explain import Watched
@@ -397,6 +399,23 @@ def test_a_missing_or_empty_ramdisk_file_blocks(present: bool, size: int | None)
     assert "rig" in draft.findings[0].message
 
 
+@pytest.mark.parametrize(("present", "size"), [(False, None), (True, 0)])
+def test_a_ramdisk_that_the_step_fills_itself_is_a_warning(present: bool, size: int | None) -> None:
+    steps = '[steps."3"]\nramdisk = ["/dev/shm/train.json"]\nramdisk_filled_by_step = true\n'
+    story = Story(parse_fleet('[[nodes]]\nname = "rig"\ngpus = 4\n' + steps)).healthy()
+    draft = deepcopy(story).add(ramdisk(present, size)).preflight("3")
+    assert (draft.verdict, found(draft)) == ("go", {("ramdisk_missing", "warn")})
+    assert "step 3" in draft.findings[0].remedy
+    assert story.add(ramdisk()).preflight("3").findings == ()
+
+
+def test_a_reboot_empties_no_ramdisk_that_the_step_fills_itself() -> None:
+    steps = '[steps."3"]\nramdisk = ["/dev/shm/train.json"]\nramdisk_filled_by_step = true\n'
+    fleet = parse_fleet('[[nodes]]\nname = "rig"\ngpus = 4\n' + steps)
+    story = Story(fleet).ssh(at=-H, boot_id="b0").add(ramdisk(), -2 * M).healthy(boot="b1")
+    assert story.preflight("3").findings == ()
+
+
 @pytest.mark.parametrize("node", [None, "zeus", "rig"])
 def test_a_missing_input_blocks_wherever_it_was_looked_for(node: str | None) -> None:
     story = Story().healthy().files().add(inputs(node, present=False), S)
@@ -483,6 +502,71 @@ def test_parameters_that_did_not_reach_the_program_are_a_warning() -> None:
     assert found(draft) == {("parameters_dropped", "warn")}
     assert "trials: asked 100, got 50" in draft.findings[0].message
     assert found(story.preflight(run="R2")) == set()
+
+
+def test_what_reached_the_program_unasked_is_not_dropped() -> None:
+    started = RunStarted(requested={"trials": 100}, effective={"trials": 100, "prng": "mt"})
+    story = Story().healthy().add(started, runid="R1")
+    assert found(story.preflight(run="R1")) == set()
+
+
+@pytest.mark.parametrize(
+    ("asked", "got", "same"), [(100.0, 100, True), ([1, "a"], [1, "a"], True), ("100", 100, False)]
+)
+def test_values_are_the_same_where_json_has_one_form_for_them(
+    asked: Any, got: Any, same: bool
+) -> None:
+    started = RunStarted(requested={"trials": asked}, effective={"trials": got})
+    story = Story().healthy().add(started, runid="R1")
+    assert found(story.preflight(run="R1")) == (set() if same else {("parameters_dropped", "warn")})
+
+
+def test_what_a_program_does_not_know_cannot_have_reached_it() -> None:
+    started = RunStarted(requested={"max_seeds": 5, "trials": 1}, accepts=("trials", "seeds"))
+    draft = Story().healthy().add(started, runid="R1").preflight(run="R1")
+    assert found(draft) == {("parameters_dropped", "warn")}
+    assert "max_seeds: asked 5, got nothing" in draft.findings[0].message
+    assert "it knows seeds" in draft.findings[0].message
+    assert "trials" not in draft.findings[0].message
+
+
+def test_a_steps_own_parameters_are_told_of_that_step_alone() -> None:
+    started = StepStarted(requested={"trials": 100}, effective={"x": 1}, accepts=("x",))
+    story = Story().healthy().add(RunStarted(), runid="R1").add(started, S, runid="R1", step="1")
+    draft = story.preflight("1", run="R1")
+    assert [each.message for each in draft.findings] == [
+        "parameters of R1 did not reach the program: trials: asked 100, got nothing (the program "
+        "does not know it, it knows x)"
+    ]
+    assert len(draft.findings[0].evidence) == 2
+    assert found(story.preflight("r", run="R1")) == set()
+    again = StepStarted(requested={"trials": 100}, effective={"trials": 100})
+    assert found(story.add(again, 2 * S, runid="R1", step="1").preflight("1", run="R1")) == set()
+
+
+def test_a_step_may_be_told_of_by_one_of_its_names_and_asked_for_by_another() -> None:
+    fleet = parse_fleet('[[nodes]]\nname = "rig"\n[steps."2"]\naliases = ["2.5"]\n')
+    started = StepStarted(requested={"a": 1}, effective={})
+    story = Story(fleet).healthy().add(started, runid="R", step="2.5")
+    assert found(story.preflight("2", run="R")) == {("parameters_dropped", "warn")}
+
+
+def test_memory_left_on_a_card_is_told_once() -> None:
+    sentence = f"orphaned VRAM on {pci(1)}: 512 MiB that no living process owns"
+    warned = CleanupCompleted(
+        node="rig", actions=(), warnings=(sentence,), orphaned_vram_mib={pci(1): 512}
+    )
+    draft = Story().healthy().add(warned, S).preflight()
+    assert [finding.subject for finding in draft.findings] == [f"gpu/rig/{pci(1)}"]
+    other = CleanupCompleted(
+        node="rig",
+        actions=(),
+        warnings=(sentence, f"{pci(1)} did not answer in time; left alone"),
+        orphaned_vram_mib={pci(1): 512},
+    )
+    draft = Story().healthy().add(other, S).preflight()
+    assert {finding.subject for finding in draft.findings} == {"node/rig", f"gpu/rig/{pci(1)}"}
+    assert sentence not in "".join(finding.message for finding in draft.findings)
 
 
 def test_warnings_of_the_newest_cleanup_since_boot_are_passed_on() -> None:

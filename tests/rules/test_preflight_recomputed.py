@@ -52,6 +52,10 @@ inputs = ["survivors.json"]
 [steps."3"]
 timeout_s = 1000
 nodes = ["rig", "spare"]
+[steps."2"]
+timeout_s = 1000
+ramdisk = ["/dev/shm/a", "/dev/shm/b"]
+ramdisk_filled_by_step = true
 """
 )
 
@@ -91,7 +95,7 @@ _APART = ["gpu.series_cards=1000", "gpu.fleet_cause_nodes=1000", "gpu.boot_noise
 """What has tests of its own is left out here."""
 
 _questions = st.fixed_dictionaries(
-    {"step": st.sampled_from(["2.5", "2.5", "3", "not configured"])},
+    {"step": st.sampled_from(["2.5", "2.5", "2", "3", "not configured"])},
     optional={
         "trials": st.sampled_from([5, 10, 11, 20]),
         "seed_count": st.sampled_from([1_000, 2_000]),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
-from rules.policy import default_policy, with_settings
+import pytest
+
+from rules.policy import InvalidPolicy, default_policy, with_settings
 from rules.proposal import proposal_schema
 
 
@@ -28,6 +30,26 @@ def test_bounds_are_told_and_not_enforced_so_that_every_proposal_reaches_the_jud
     assert not {"minimum", "maximum", "exclusiveMaximum", "enum"} & set(text)
 
 
+def test_at_least_one_number_is_required() -> None:
+    schema = proposal_schema(default_policy())
+    assert schema["anyOf"] == [{"required": ["trials"]}, {"required": ["seed_count"]}]
+    frozen = with_settings(default_policy(), ['proposal.frozen=["trials", "seed_count"]'])
+    assert "anyOf" not in proposal_schema(frozen)
+
+
+def test_a_model_may_call_the_numbers_otherwise() -> None:
+    named = with_settings(default_policy(), ['proposal.names.trials="window_trials"'])
+    schema = proposal_schema(named)
+    assert set(schema["properties"]) == {"window_trials", "seed_count", "rationale", "evidence"}
+    assert {"required": ["window_trials"]} in schema["anyOf"]
+
+
+@pytest.mark.parametrize("name", ["rationale", "seed_count", "a b", ""])
+def test_a_name_that_is_taken_or_none_is_refused(name: str) -> None:
+    with pytest.raises(InvalidPolicy, match=r"proposal\.names"):
+        with_settings(default_policy(), [f'proposal.names.trials="{name}"'])
+
+
 def test_a_frozen_key_cannot_be_proposed() -> None:
     frozen = with_settings(default_policy(), ['proposal.frozen=["trials"]'])
     assert "trials" not in proposal_schema(frozen)["properties"]
@@ -36,7 +58,7 @@ def test_a_frozen_key_cannot_be_proposed() -> None:
 def test_only_keywords_that_tool_layers_know_are_used() -> None:
     known = {
         "$schema", "title", "description", "type", "properties", "required", "items",
-        "additionalProperties", "minLength",
+        "additionalProperties", "minLength", "anyOf",
     }  # fmt: skip
 
     def keywords(schema: dict[str, object]) -> set[str]:

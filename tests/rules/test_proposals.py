@@ -405,3 +405,47 @@ def test_a_rejected_proposal_is_recorded_with_its_answer(tmp_path: Path) -> None
         assert (decision.verdict, decision.outcome["applied"]) == ("rejected", None)
         (stored,) = opened.decisions()
         assert stored.data == decision
+
+
+ODD: list[tuple[Any, str, dict[str, int] | None]] = [
+    ({"trials": "120", "rationale": "r"}, "accepted", {"trials": 120, "seed_count": 100_000}),
+    ({"trials": 60.0, "rationale": "r"}, "accepted", {"trials": 60, "seed_count": 100_000}),
+    ({"trials": 60, "max_seeds": 5, "rationale": "r"}, "accepted",
+     {"trials": 60, "seed_count": 100_000}),
+    ({"window_trials": 60, "rationale": "r"}, "accepted", {"trials": 60, "seed_count": 100_000}),
+    ({"trials": 60.5, "rationale": "r"}, "rejected", None),
+    ({"trials": "many", "rationale": "r"}, "rejected", None),
+    ({"rationale": "r"}, "rejected", None),
+    ({"trials": 60}, "rejected", None),
+    ({"trials": 10**9, "rationale": "r"}, "clamped", {"trials": 500, "seed_count": 100_000}),
+    ({"trials": [60], "at": "1999-01-01T00:00:00Z", "study": 7, "rationale": "r"}, "rejected",
+     None),
+    ("I propose more trials!", "rejected", None),
+    ('{"trials": "1e2", "rationale": "r"}', "accepted", {"trials": 100, "seed_count": 100_000}),
+    ("[" * 100_000, "rejected", None),
+    (None, "rejected", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("sent", "verdict", "applied"), ODD)
+def test_an_odd_proposal_is_judged_and_recorded_as_it_came(
+    tmp_path: Path, sent: Any, verdict: str, applied: dict[str, int] | None
+) -> None:
+    (tmp_path / "policy.toml").write_text('[proposal.names]\ntrials = "window_trials"\n')
+    (tmp_path / "runledger.toml").write_text('policy = "policy.toml"\n')
+    with runledger.open(config=tmp_path / "runledger.toml", create=True) as opened:
+        decision = opened.propose_as_sent(sent, proposer="model")
+        assert (decision.verdict, decision.outcome["applied"]) == (verdict, applied)
+        (event,) = opened.ledger.read(types=("parameters_proposed",))
+        assert event.data.proposer == "model"
+        if isinstance(sent, dict) and "max_seeds" in sent:
+            assert event.data.raw == {"extra": {"max_seeds": "5"}}
+            assert decision.outcome["ignored"] == ["max_seeds"]
+        assert not opened.replay().drifted
+
+
+def test_keys_that_no_proposal_has_are_no_error_of_pythons(tmp_path: Path) -> None:
+    with runledger.open(tmp_path / "ledger.db", create=True) as opened:
+        decision = opened.propose(trials=60, max_seeds=5, proposer="m", rationale="why")
+        assert (decision.verdict, decision.outcome["ignored"]) == ("accepted", ["max_seeds"])
+        assert opened.propose(proposer="m").verdict == "rejected"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from runledger.cli.progress import progress
-from tests.torture import faults, kill9, power_loss
+from tests.torture import faults, kill9, power_loss, tampers
 from tests.torture.report import Report
 
 Torture = Callable[[argparse.Namespace, Path], Report]
@@ -92,9 +92,38 @@ def _disk_commands(options: argparse.Namespace, folder: Path) -> Report:
         return faults.run_commands(folder, step=options.step, progress=advance)
 
 
+def _kill9_pooler(options: argparse.Namespace, folder: Path) -> Report:
+    """Writers that go to PostgreSQL by way of pgbouncer in transaction mode, killed."""
+    from sqlalchemy.engine import make_url
+
+    from tests import pgbouncer
+
+    name = "kill -9 (PostgreSQL behind pgbouncer)"
+    with _postgres(folder) as new_location, progress("kills") as advance:
+        direct = make_url(new_location())
+        pooled = folder / "pooler"
+        pooled.mkdir()
+        host, user = str(direct.query["host"]), str(direct.username)
+        with pgbouncer.start(pooled, host=host, user=user) as port:
+            return kill9.run(
+                lambda: pgbouncer.behind(new_location(), port),
+                kills=options.kills // 3,
+                seed=options.seed,
+                progress=advance,
+                name=name,
+            )
+
+
+def _tampers(options: argparse.Namespace, folder: Path) -> Report:
+    with progress("tampers") as advance:
+        return tampers.run(folder, tampers=options.tampers, seed=options.seed, progress=advance)
+
+
 TORTURES: dict[str, Torture] = {
     "kill9": _kill9,
     "kill9-postgres": _kill9_postgres,
+    "kill9-pooler": _kill9_pooler,
+    "tampers": _tampers,
     "power-loss": _power_loss,
     "power-loss-lowered": _power_loss_lowered,
     "disk": _disk,
@@ -112,6 +141,7 @@ def main() -> int:
     parser.add_argument(
         "--step", type=int, default=3, help="fail every so many changes of a command"
     )
+    parser.add_argument("--tampers", type=int, default=1000, help="changes behind a ledger's back")
     options = parser.parse_args()
     unknown = set(options.names) - set(TORTURES)
     if unknown:

@@ -15,7 +15,12 @@ import runledger.cleanup
 FOLDER = Path(collectors.script.__file__).parents[1]
 LIBRARY = [FOLDER / f"script/{name}.sh" for name in ("bounded", "vendors", "cards")]
 PROGRAMS = {
-    "probe": [*LIBRARY, FOLDER / "probe/kernel_log.sh", FOLDER / "probe/probe.sh"],
+    "probe": [
+        *LIBRARY,
+        FOLDER / "probe/kernel_log.sh",
+        FOLDER / "probe/witness.sh",
+        FOLDER / "probe/probe.sh",
+    ],
     "gpu_state": [*LIBRARY, FOLDER / "jobs/gpu_state.sh"],
     "cleanup": [*LIBRARY, Path(runledger.cleanup.__file__).with_name("cleanup.sh")],
 }

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+import runledger
 from ledger.payloads import GpuProbe, ProbedGpu
 from ledger.times import format_time
 from rules.fleet import fleet_text
-from tests.rules.histories import FLEET, NOON, D, H, M, Story, pci
+from tests.rules.histories import FLEET, NOON, D, H, M, S, Story, pci
 from tests.typing_at import Type, told
 
 SECTIONS = [
@@ -32,6 +33,74 @@ def at(offset: int) -> str:
 
 def tell(type_: Type, story: Story) -> None:
     assert type_("record", stdin=told(story)).code == 0
+
+
+NODES = """{
+  "nodes": [
+    {"hostname": "192.0.2.10", "gpu_count": 4},
+    {"hostname": "localhost",  "gpu_count": 2},
+    {"hostname": "not ours", "excluded_gpus": [7]}
+  ], "x": 1e2
+}
+"""
+
+
+@pytest.mark.usefixtures("fleet", "made")
+class TestMerge:
+    """`preflight --merge`: what may run, as the pipeline's own node file."""
+
+    def ask(self, type_: Type, folder: Path, *words: str, text: str = NODES) -> Any:
+        (folder / "nodes.json").write_text(text)
+        merge = ("--merge", "nodes.json", "--step", "1", "--no-probe")
+        return type_("preflight", *merge, *(words or ("--at", at(2 * M))))
+
+    def test_at_go_it_is_the_file_as_it_is(self, type_: Type, folder: Path) -> None:
+        tell(type_, Story().healthy())
+        done = self.ask(type_, folder)
+        assert (done.code, done.out) == (0, NODES)
+        assert done.err.startswith("GO ")
+
+    def test_cards_and_nodes_that_are_out_are_left_out(self, type_: Type, folder: Path) -> None:
+        story = Story().healthy().override(f"gpu/rig/{pci(2)}", "exclude", S)
+        tell(type_, story)
+        done = self.ask(type_, folder)
+        assert (done.code, done.err.split("  ")[0]) == (0, "GO, DEGRADED")
+        assert done.out == NODES.replace(
+            '"gpu_count": 4}',
+            '"gpu_count": 4, "excluded_gpus": [2], "reason": "GPU 2: excluded by op: because"}',
+        )
+        tell(type_, Story().override("node/rig", "exclude", 2 * S))
+        done = self.ask(type_, folder)
+        assert done.out == NODES.replace('{"hostname": "192.0.2.10", "gpu_count": 4},\n    ', "")
+
+    @pytest.mark.parametrize(("state", "code"), [("unresponsive", 10), ("unknown", 11)])
+    def test_at_no_go_and_unknown_there_is_no_file(
+        self, type_: Type, folder: Path, state: str, code: int
+    ) -> None:
+        tell(type_, Story().healthy().probe(states=("ok", "ok", "ok", state), at=S))
+        done = self.ask(type_, folder)
+        assert (done.code, done.out) == (code, "")
+        assert pci(3) in done.err
+
+    def test_the_verdict_is_one_line_of_json_for_programs(self, type_: Type, folder: Path) -> None:
+        tell(type_, Story().healthy())
+        done = self.ask(type_, folder, "--json", "--at", at(2 * M))
+        assert done.out == NODES
+        assert json.loads(done.err)["verdict"] == "go"
+
+    def test_what_is_no_node_file_is_said_before_anything_is_decided(
+        self, type_: Type, folder: Path
+    ) -> None:
+        done = self.ask(type_, folder, text="{}")
+        assert (done.code, done.out) == (2, "")
+        assert type_("decisions", "--json").json["decisions"] == []
+
+    def test_from_python_it_is_text_or_none(self, type_: Type, folder: Path) -> None:
+        tell(type_, Story().healthy())
+        (folder / "nodes.json").write_text(NODES)
+        with runledger.open() as fleet:
+            assert fleet.node_file("nodes.json", fleet.preflight("1", at=at(2 * M))) == NODES
+            assert fleet.node_file("nodes.json", fleet.preflight("1", at=at(9 * H))) is None
 
 
 @pytest.mark.usefixtures("fleet", "made")
@@ -157,8 +226,8 @@ class TestPreflight:
             ["--step", "1", "--trials", "-1"],
             ["--step", "1", "--trials", "many"],
             ["--step", "1", "--as-of", "-1"],
-            ["--step", "1", "--at", "yesterday"],
-            ["--step", "1", "--at", "2026-01-24T12:00:00"],
+            ["--step", "1", "--at", "last night"],
+            ["--step", "1", "--at", "2026-01-24T12:00:61"],
             ["--step", "1", "--what"],
             ["--step", ""],
             ["--step", "a\nb"],
@@ -230,6 +299,17 @@ class TestExclusions:
         assert pci(2) in done.err
         (card,) = type_("exclusions", "--json", "--at", at(3 * H)).json["outcome"]["gpus"]
         assert (card["pci"], card["index"], card["gone"]) == (pci(2), 2, True)
+
+    def test_the_node_file_is_on_stdout_and_the_verdict_on_stderr(
+        self, type_: Type, folder: Path
+    ) -> None:
+        tell(type_, Story().healthy().error(M).error(H).healthy(61 * M))
+        (folder / "nodes.json").write_text(NODES)
+        done = type_("exclusions", "--merge", "nodes.json", "--at", at(62 * M))
+        assert json.loads(done.out)["nodes"][0]["excluded_gpus"] == [2]
+        assert pci(2) in done.err
+        done = type_("exclusions", "--merge", "nodes.json", "--at", at(62 * M), "--json")
+        assert json.loads(done.err.splitlines()[0])["kind"] == "exclusions"
 
     def test_nothing_to_exclude_is_an_empty_list(self, type_: Type) -> None:
         done = type_("exclusions", "--format", "distributed-config")

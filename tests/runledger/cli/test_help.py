@@ -53,8 +53,8 @@ def test_a_command_explains_itself_with_an_example_that_can_be_typed(
         (["override", "fleet", "wach"], "did you mean watch?"),
         (["export", "--format", "xml"], "choose from ndjson, csv, parquet"),
         (["preflight"], "required: --step; see `runledger preflight --help`"),
-        (["exclusions", "--at", "2026-01-24"], "--at: '2026-01-24' has no offset from UTC"),
-        (["report", "--output", "x", "--since", "noon"], "--since: 'noon' is not an RFC 3339"),
+        (["exclusions", "--at", "2026-01-44"], "--at: '2026-01-44' is not a possible time"),
+        (["report", "--output", "x", "--since", "noon"], "--since: 'noon' is no time: write RFC"),
     ],
 )
 def test_what_is_mistyped_is_named_with_what_to_type(

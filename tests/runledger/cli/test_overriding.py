@@ -39,9 +39,9 @@ def test_what_is_no_subject_is_told_what_is_one(type_: Type, folder: Path, subje
     ("words", "says"),
     [
         (["waive", *WHY], "add --expires, for example"),
-        (["waive", *WHY, "--expires", "2026-02-01"], "--expires: '2026-02-01' has no offset"),
-        (["watch", *WHY, "--expires", "tomorrow"], "--expires: 'tomorrow' is not"),
-        (["watch", *WHY, "--at", "2026-01-01T00:00:00"], "--at: "),
+        (["waive", *WHY, "--expires", "2026-02-30"], "--expires: '2026-02-30' is not a possible"),
+        (["watch", *WHY, "--expires", "tomorrow"], "--expires: 'tomorrow' is no time"),
+        (["watch", *WHY, "--at", "2026-01-01T00:00:61"], "--at: "),
         (["watch", "--by", "me"], "required: --reason"),
         (["watch", "--reason", "x"], "required: --by"),
         (["watch", "--reason", " ", "--by", "me"], "reason is empty"),

@@ -54,6 +54,19 @@ class TestRefused:
         assert "exists already" in done.err
         assert (folder / "r.html").read_text() == "mine"
 
+    def test_with_force_it_is_replaced_whole(self, type_: Type, folder: Path) -> None:
+        (folder / "r.html").write_text("mine")
+        assert type_("report", "--output", "r.html", "--force", "--node", "nobody").code == 3
+        assert (folder / "r.html").read_text() == "mine"
+        assert type_("report", "--output", "r.html", "--force").code == 0
+        assert (folder / "r.html").read_text().startswith("<!doctype html>")
+        assert [each.name for each in folder.iterdir() if "html" in each.name] == ["r.html"]
+
+    def test_with_force_a_folder_stays_one(self, type_: Type, folder: Path) -> None:
+        (folder / "reports").mkdir()
+        done = type_("report", "--output", "reports", "--force")
+        assert (done.code, "is a folder" in done.err) == (5, True)
+
     def test_a_folder_that_is_not_there(self, type_: Type) -> None:
         done = type_("report", "--output", "no/r.html")
         assert done.code == 3
@@ -70,7 +83,7 @@ class TestRefused:
             (["--node", "rig\r"], 2, "no name has"),
             (["--node", "nobody"], 3, "no event about node"),
             (["--since", "2031-01-01T00:00:00Z"], 3, "no event from"),
-            (["--since", "yesterday"], 2, "not an RFC 3339 time"),
+            (["--since", "last week"], 2, "is no time: write RFC 3339"),
             (["--since", "2026-02-01T00:00:00Z", "--until", "2026-01-01T00:00:00Z"], 2, "after"),
             (["--run", "R9", "--node", "rig"], 2, "not allowed with"),
             (["--run", "R9", "--since", "2026-01-01T00:00:00Z"], 2, "give --run alone"),

@@ -74,7 +74,12 @@ def test_a_reader_that_has_seen_enough_is_no_failure(
 def test_output_on_a_full_disk_is_to_be_tried_again(tmp_path: Path, words: tuple[str, ...]) -> None:
     done = run(tmp_path, *words, shell='"$@" >/dev/full')
     assert done.returncode == 75
-    assert done.stderr == b"runledger: the output: No space left on device\n"
+    told = "the output: No space left on device"
+    if "--json" in words:
+        error = {"error": "try_later", "message": told, "remedy": None}
+        assert json.loads(done.stderr) == error
+    else:
+        assert done.stderr == f"runledger: {told}\n".encode()
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])

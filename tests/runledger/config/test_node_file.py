@@ -95,6 +95,28 @@ def test_what_is_no_node_file_or_lacks_a_node_is_refused(text: str, problem: str
         merge(text, [out(1)])
 
 
+def test_a_node_that_may_not_be_used_goes_and_the_rest_stays_to_the_byte() -> None:
+    merged = merge(NODE_FILE, [], fleet=FLEET, without={"rig"})
+    kept = NODE_FILE[NODE_FILE.index('{ "hostname": "192.0.2.11"') :]
+    assert merged == f'{{\n  "nodes": [\n    {kept}'
+    merged = merge(NODE_FILE, [], fleet=FLEET, without={"192.0.2.11"})
+    assert [node["hostname"] for node in json.loads(merged)["nodes"]] == ["192.0.2.10"]
+    assert merged.startswith(NODE_FILE[: NODE_FILE.index(",\n    { ")])
+    assert json.loads(merge(NODE_FILE, [], without={"192.0.2.10", "192.0.2.11"}))["nodes"] == []
+
+
+def test_a_node_is_known_by_address_and_by_name() -> None:
+    text = '{"nodes": [{"hostname": "rig"}]}'
+    merged = merge(text, [out(1)], fleet=FLEET)
+    assert json.loads(merged)["nodes"][0]["excluded_gpus"] == [1]
+    assert json.loads(merge(text, [], fleet=FLEET, without={"rig"}))["nodes"] == []
+
+
+def test_of_nodes_that_are_not_spoken_of_nothing_changes() -> None:
+    text = '{"nodes": [{"hostname": "other", "excluded_gpus": [3]}]}'
+    assert merge(text, [], fleet=FLEET, touch={"rig"}) == text
+
+
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -130,3 +152,6 @@ def test_any_node_file_is_merged_as_data_and_comes_back_as_it_was(
     assert json.loads(merged) == {**document, "nodes": expected}
     if not any("reason" in node for node in nodes):
         assert merge(merged, []) == text
+    gone = {f"h{number}" for number in chosen}
+    left = [node for node in nodes if node["hostname"] not in gone]
+    assert json.loads(merge(text, [], without=gone, touch=())) == {**document, "nodes": left}

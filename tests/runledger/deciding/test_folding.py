@@ -90,10 +90,11 @@ def _with_checkpoints(path: Path) -> tuple[Ledger, int, int]:
         "UPDATE checkpoints SET at_us = at_us + 86400000000",
         "UPDATE checkpoints SET sequence = sequence + 1",
         "UPDATE checkpoints SET fold = 'x'",
+        "UPDATE checkpoints SET key_id = 'x'",
         "DELETE FROM checkpoints",
     ],
 )
-def test_a_checkpoint_that_does_not_verify_is_passed_over(tmp_path: Path, spoil: str) -> None:
+def test_a_checkpoint_that_does_not_verify_is_dropped(tmp_path: Path, spoil: str) -> None:
     ledger, head, at_us = _with_checkpoints(tmp_path / "l.db")
     with ledger:
         expected = _from_scratch(ledger, head, at_us)

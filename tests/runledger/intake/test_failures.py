@@ -33,6 +33,38 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+class TestFail:
+    """Failures that raise nothing."""
+
+    def test_it_is_stored_at_once_and_the_job_did_not_end_well(self, folder: Path) -> None:
+        with runledger.job("j1", node="rig", index=3, attempt=2, will_retry=True) as job:
+            job.fail("SSH_ERROR", "connection lost", stderr="client_loop: send disconnect\n")
+            assert len(_events(folder)) == 1
+        (event,) = _events(folder)
+        data = _failed(event)
+        assert (data.exception, data.message) == ("SSH_ERROR", "connection lost")
+        assert (data.attempt, data.will_retry, data.index) == (2, True, 3)
+        assert data.traceback == "client_loop: send disconnect\n"
+
+    def test_what_ended_the_job_is_told_beside_what_the_caller_calls_it(self, folder: Path) -> None:
+        said = b"Traceback (most recent call last):\n  x\nRuntimeError: HIP error: hang\n"
+        with runledger.job("j1", node="rig") as job:
+            job.fail("FILE_MISSING", "results/x.json", stderr=said)
+        (event,) = _events(folder)
+        data = _failed(event)
+        assert data.exception == "FILE_MISSING"
+        assert data.message == "results/x.json (RuntimeError: HIP error: hang)"
+        with runledger.open() as fleet:
+            rows = fleet.to_pandas("SELECT cause FROM v_failures")
+        assert list(rows["cause"]) == ["gpu"]
+
+    def test_what_the_caller_raises_then_is_no_second_failure(self, folder: Path) -> None:
+        with pytest.raises(RuntimeError), runledger.job("j1") as job:
+            job.fail("TIMEOUT", "no end after 60 s")
+            raise RuntimeError
+        assert len(_events(folder)) == 1
+
+
 class TestGuard:
     def test_a_failure_is_stored_and_goes_on_its_way(self, folder: Path) -> None:
         with (
@@ -204,3 +236,61 @@ class TestExec:
         assert running.wait(20) == 9
         running.stdout.close()
         assert len(_events(folder)) == 1
+
+
+class TestExecResults:
+    """Commands whose exit code does not tell, and commands without an end."""
+
+    def exec_(self, *words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "runledger", "exec", "--job", "j", *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+    def python(self, code: str) -> tuple[str, ...]:
+        return "--", sys.executable, "-c", code
+
+    def test_a_result_on_stdout_is_read_and_passed_through(self, folder: Path) -> None:
+        code = 'print(\'working\'); print(\'{"status": "error", "error": "HIP error: x"}\')'
+        done = self.exec_("--result", "stdout", *self.python(code))
+        assert done.returncode == 1
+        assert done.stdout.startswith("working\n{")
+        data = _failed(_events(folder)[0])
+        assert (data.exception, data.message) == ("error", "HIP error: x")
+
+    def test_a_result_that_says_nothing_bad_is_a_good_end(self, folder: Path) -> None:
+        code = "print('{\"survivors\": 0}')"
+        assert self.exec_("--result", "stdout", *self.python(code)).returncode == 0
+        assert isinstance(_events(folder)[0].data, JobFinished)
+
+    @pytest.mark.parametrize(
+        ("written", "exception"),
+        [(None, "FILE_MISSING"), ("", "FILE_EMPTY"), ("{", "INVALID_JSON"),
+         ('{"success": false, "error": "no"}', "Failed")],
+    )  # fmt: skip
+    def test_a_result_in_a_file_is_read_where_it_was_said(
+        self, folder: Path, written: str | None, exception: str
+    ) -> None:
+        code = "pass" if written is None else f"open('r.json', 'w').write({written!r})"
+        done = self.exec_("--result", "json:r.json", *self.python(code))
+        assert done.returncode == 1
+        assert _failed(_events(folder)[0]).exception == exception
+
+    def test_a_result_of_yesterday_is_none(self, folder: Path) -> None:
+        (folder / "r.json").write_text('{"success": true}')
+        os.utime(folder / "r.json", (1, 1))
+        assert self.exec_("--result", "json:r.json", "--", "true").returncode == 1
+        assert "before the job began" in _failed(_events(folder)[0]).message
+
+    def test_an_attempt_without_an_end_is_ended_told_and_tried_again(self, folder: Path) -> None:
+        words = ("--timeout", "0.3", "--retries", "1", "--retry-wait", "0", "--", "sleep", "60")
+        done = self.exec_(*words)
+        assert done.returncode == 124
+        assert "attempt 1 of 2 had no end after 0.3 s; again in 0 s" in done.stderr
+        assert "attempt 2 of 2 had no end after 0.3 s" in done.stderr
+        told = [_failed(event) for event in _events(folder)]
+        assert [(each.exception, each.attempt, each.will_retry) for each in told] == [
+            ("Timeout", 1, True),
+            ("Timeout", 2, False),
+        ]
+
+    def test_a_result_elsewhere_is_bad_usage(self, folder: Path) -> None:
+        assert self.exec_("--result", "r.json", "--", "true").returncode == 2

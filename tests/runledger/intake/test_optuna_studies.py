@@ -136,3 +136,47 @@ def test_what_cannot_be_imported_is_named_and_nothing_stored(
 def test_many_numbers_are_named_in_short() -> None:
     assert ranges((0, 1, 2, 5, 7, 8)) == "0-2, 5, 7-8"
     assert ranges(tuple(range(0, 100, 2)), most=3) == "0, 2, 4, …"
+
+
+def test_a_folder_and_patterns_are_taken_in_at_once(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "studies").mkdir()
+    made.new_sqlite(folder / "studies/a.db", "a", 2)
+    made.new_sqlite(folder / "studies/b.db", "b", 1)
+    made.new_sqlite(folder / "other.sqlite", "c", 3)
+    (folder / "studies/notes.db").write_text("dear diary " * 100)
+    (folder / "studies/a.db-journal").write_text("")
+
+    done = imported(capsys, "studies", "*.sqlite")
+
+    assert (done["studies"], done["stored"]) == (3, 6)
+    assert [each["path"] for each in done["passed_over"]] == ["studies/notes.db"]
+    assert imported(capsys, "studies", "*.sqlite")["stored"] == 0
+    with runledger.open() as fleet:
+        taken = fleet.import_optuna(["studies/a.db"], "other.sqlite", assume_tz="UTC")
+    assert [each.study for each in taken] == ["a", "c"]
+
+
+@pytest.mark.parametrize("place", ["nothing*.db", "empty"])
+def test_a_place_without_storages_is_said_to_be_one(folder: Path, place: str) -> None:
+    (folder / "empty").mkdir()
+    assert main(["import", "optuna", place, "--assume-tz", "UTC"]) == 3
+
+
+def test_a_zone_that_was_not_named_is_no_storage_to_pass_over(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "studies").mkdir()
+    made.new_sqlite(folder / "studies/a.db", "a", 2)
+    assert main(["import", "optuna", "studies"]) == 2
+    assert "--assume-tz" in capsys.readouterr().err
+
+
+def test_a_study_that_no_storage_holds_is_not_found(folder: Path) -> None:
+    (folder / "studies").mkdir()
+    made.new_sqlite(folder / "studies/a.db", "a", 1)
+    made.new_sqlite(folder / "studies/b.db", "b", 1)
+    arguments = ["import", "optuna", "studies", "--assume-tz", "UTC", "--study"]
+    assert main([*arguments, "a"]) == 0
+    assert main([*arguments, "z"]) == 3

@@ -20,6 +20,8 @@ from ledger.payloads import (
     TrialCompleted,
 )
 from runledger.cli import main
+from runledger.errors import BadInput
+from runledger.llm.fitting import tokens
 from runledger.llm.prompt_context import RUNS_SHOWN, proposal_context
 
 BASE = "2026-01-24T{:02d}:00:00Z"
@@ -192,3 +194,39 @@ def test_the_schema_command_needs_no_ledger_and_follows_the_policy(
     assert "10 to 77" in schema["properties"]["trials"]["description"]
     assert "seed_count" not in schema["properties"]
     assert not (tmp_path / "runledger.db").exists()
+
+
+def test_it_fits_into_the_tokens_it_is_given_and_says_what_it_left_out(book: Any) -> None:
+    for hour in range(10):
+        note(book, counted(hour, study="w"), hour, runid=f"R{hour}")
+    for card in range(8):
+        error = SmuError(node="rig", pci=f"{card:02x}:00.0", signature="response_ff", raw="x")
+        note(book, error, 12)
+    whole = book.context(study="w", at=NIGHT)
+    assert "left_out" not in whole
+    told = book.context(study="w", at=NIGHT, max_tokens=tokens(whole) // 2)
+    assert tokens(told) <= tokens(whole) // 2
+    assert told["limits"] == whole["limits"]
+    assert told["next"] == whole["next"]
+    assert told["data"]["runs"][0]["run"] == "R9"
+    assert sum(told["left_out"].values()) > 0
+    with pytest.raises(BadInput, match=r"needs .* tokens at least"):
+        book.context(max_tokens=10)
+
+
+def test_it_tells_the_trend_and_what_the_last_preflight_found(book: Any) -> None:
+    note(book, counted(10), 1, runid="R1")
+    assert book.context(at=NIGHT)["data"]["trend"] is None
+    assert book.context(at=NIGHT)["data"]["last_preflight"] is None
+    note(book, counted(40), 2, runid="R2")
+    note(book, counted(5), 3, runid="R3")
+    decision = book.preflight("3", at=BASE.format(4))
+    data = book.context(at=NIGHT)["data"]
+    assert data["trend"] == {
+        "counted_runs": 3, "newest_survivors": 5, "median_of_those_before": 25.0,
+        "direction": "down",
+    }  # fmt: skip
+    last = data["last_preflight"]
+    assert (last["event"], last["step"], last["verdict"]) == (decision.decision, "3", "unknown")
+    assert last["findings"][0]["rule"] == "no_nodes_configured"
+    assert book.context(at=BASE.format(3))["data"]["last_preflight"] is None

@@ -310,6 +310,34 @@ class TestAsTyped:
         shown = type_("query", sql, "--ledger", "l.db").out.splitlines()[1]
         assert shown == f"日{'x' * 57}…  1"
 
+    def test_csv_ends_its_lines_as_a_shell_does(self, type_: Type, sqlite: Ledger) -> None:
+        sql = "SELECT 1 AS a, 'R1' AS run UNION ALL SELECT 2, 'two' || char(10) || 'lines'"
+        done = type_("query", sql, "--format", "csv", "--ledger", "l.db")
+        assert done.out == 'a,run\n1,R1\n2,"two\nlines"\n'
+
+    def test_numbers_are_rounded_for_people_and_not_for_programs(
+        self, type_: Type, sqlite: Ledger
+    ) -> None:
+        sql = "SELECT 0.1 + 0.2 AS a, 1234.56789 AS b, 50.0 AS c, 12345678901 AS d"
+        text = type_("query", sql, "--ledger", "l.db").out.splitlines()[1]
+        assert text.split() == ["0.3", "1234.568", "50", "12345678901"]
+        (row,) = type_("query", sql, "--ledger", "l.db", "--json").json["rows"]
+        assert row == {"a": 0.1 + 0.2, "b": 1234.56789, "c": 50.0, "d": 12345678901}
+
+    def test_a_row_that_is_wider_than_the_terminal_is_a_block(
+        self, type_: Type, sqlite: Ledger, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sql = f"SELECT 1 AS a, '{'x' * 90}' AS longer UNION ALL SELECT 2, 'short'"
+        blocks = f"-- row 1\na       1\nlonger  {'x' * 90}\n-- row 2\na       2\nlonger  short\n"
+        run = ("query", sql, "--ledger", "l.db")
+        assert type_(*run, "--format", "vertical").out == blocks
+        assert type_(*run).out.startswith("a  longer\n1  xxx")
+        monkeypatch.setattr("runledger.terminal.output.width", lambda: 100)
+        assert type_(*run).out.startswith("a  longer\n")
+        monkeypatch.setattr("runledger.terminal.output.width", lambda: 80)
+        assert type_(*run).out == blocks
+        assert type_("query", "SELECT 1 AS a WHERE 0", "--ledger", "l.db").out == "a\n(no rows)\n"
+
     def test_terminal_control_is_stripped_from_a_table(self, type_: Type, sqlite: Ledger) -> None:
         sql = "SELECT char(27) || '[31mred' AS a"
         assert "\x1b" not in type_("query", sql, "--ledger", "l.db").out

@@ -44,8 +44,9 @@ def test_both_ends_of_a_period_belong_to_it(opened: Runledger) -> None:
 
 def test_times_may_be_text_in_any_zone(opened: Runledger) -> None:
     assert events(opened, since="2026-01-24T13:00:00+01:00", until="2026-01-24T12:00:00Z") > 0
-    with pytest.raises(InvalidTime, match="no offset"):
-        opened.report(since="2026-01-24T13:00:00")
+    assert events(opened, since="2026-01-24") > 0
+    with pytest.raises(InvalidTime, match="is no time"):
+        opened.report(since="noon")
 
 
 def test_one_end_is_enough(opened: Runledger) -> None:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import optuna
 import pytest
+from sqlalchemy import create_engine
 
 from ledger import to_wire
 from runledger.studies import (
@@ -26,6 +27,7 @@ from runledger.studies import (
     warmstart,
 )
 from tests import optuna_storages as made
+from tests.pgbouncer import Behind
 from tests.postgres import NewDatabase
 
 
@@ -494,3 +496,22 @@ assert before == (mine.level, list(mine.handlers), list(logging.root.handlers))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_callers_own_options_for_postgresql_are_kept(
+    new_postgres_database: NewDatabase, pooler: Behind
+) -> None:
+    """Two schemas, each with studies: those of the schema that the URL names are read."""
+    url = new_postgres_database()
+    driver = url.replace("postgresql://", "postgresql+psycopg://")
+    engine = create_engine(driver)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE SCHEMA second")
+    engine.dispose()
+    for schema in ("public", "second"):
+        own = f"{driver}{'&' if '?' in driver else '?'}options=-csearch_path%3D{schema}"
+        storage = optuna.storages.RDBStorage(own)
+        optuna.create_study(study_name=f"of_{schema}", storage=storage)
+        storage.engine.dispose()
+        assert [each.name for each in import_studies(own, zone=UTC)] == [f"of_{schema}"]
+    assert [each.name for each in import_studies(pooler(url), zone=UTC)] == ["of_public"]

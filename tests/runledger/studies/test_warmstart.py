@@ -533,3 +533,12 @@ def test_seeds_of_64_bits_are_carried_exactly(ledger: Ledger) -> None:
     assert done.added + done.enqueued == 1
     fixed = fresh.trials[0].system_attrs.get("fixed_params", fresh.trials[0].params)
     assert fixed == {"seed": seed}
+
+
+def test_an_authors_own_sampler_and_pruner_are_kept(ledger: Ledger) -> None:
+    sampler, pruner = optuna.samplers.RandomSampler(seed=1), optuna.pruners.HyperbandPruner()
+    opened = open_study(
+        "w", identity(), storage=None, ledger=ledger, now_us=NOW, sampler=sampler, pruner=pruner
+    )
+    assert opened.study.sampler is sampler
+    assert opened.study.pruner is pruner

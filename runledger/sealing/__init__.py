@@ -1,0 +1,1 @@
+"""Signed heads: what no one who writes the database can make, and anyone can check."""
