@@ -147,7 +147,8 @@ def rules() -> str:
         "`$section.key` is a value of the [policy](policy.md). What is not known makes a "
         "comparison false. Messages and remedies are filled in from the fact. "
         "Facts are gathered in `rules/facts/`, rules stand in `rules/rulesets/`, and a policy "
-        'switches one off with `[rules] disabled = ["NAME"]`.\n',
+        'switches one off with `[rules] disabled = ["NAME"]`. Rules of your own: '
+        "[own-rules.md](own-rules.md).\n",
     ]
     for kind, about in FACTS.items():
         named = [rule for rule in ALL_RULES if rule.about == kind]

@@ -2,7 +2,8 @@
 
 A policy file holds only what differs from the default; `policy_text` is always
 the whole, so that a ledger explains itself even when defaults change later. What
-a policy declares of its own (`rules.own`) is part of it.
+a policy declares of its own (`rules.own`) is part of it. Longer than most: every
+section is declared here.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from importlib import resources
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -21,9 +22,10 @@ from ledger.event_checks import nearest, unknown_names
 from ledger.strict_json import shown
 from ledger.text.characters import WITHOUT_CONTROL
 from rules.conditions import Scalar
-from rules.own.checking import Policed, Raw, read_own
+from rules.own.checking import Policed, read_own
 from rules.own.declared import MOST_TEXT_BYTES, Own, OwnFact, OwnRule
 from rules.own.fields import Types
+from rules.own.parts import Part, Places, join
 from rules.rulesets import RULE_NAMES
 from rules.toml import check, parse_toml
 
@@ -226,13 +228,6 @@ class Policy(_Section, frozen=True, kw_only=True, omit_defaults=True, dict=True)
         return digest(self.text.encode())
 
 
-class Part(NamedTuple):
-    """A file that a policy includes: what problems call it, and its text."""
-
-    label: str
-    text: str
-
-
 @lru_cache(maxsize=1)
 def default_policy() -> Policy:
     """The policy that decides where nothing else is said."""
@@ -258,7 +253,7 @@ def parse_policy(
     """
     problems: list[str] = []
     table: dict[str, Any] = {}
-    places = _Places()
+    places = Places()
     for part in (Part("", text), *(included or ())):
         try:
             more = parse_toml(part.text)
@@ -269,59 +264,16 @@ def parse_policy(
             problems.append(f"{part.label or 'the text'}: include: only a policy file includes")
         more.pop("include", None)
         places.add(part.label, more)
-        _join(table, more, part.label, "", problems)
+        join(table, more, part.label, "", problems)
     if problems:
         raise InvalidPolicy(name, problems)
     return _from_table({"name": name, **table}, name, places, types)
 
 
-class _Places:
-    """Where each table of a list stands: in which file, at which number there."""
-
-    def __init__(self) -> None:
-        self._found: dict[str, list[str]] = {}
-
-    def add(self, label: str, table: dict[str, Any]) -> None:
-        """Number the facts and rules of one file."""
-        rules = table.get("rules")
-        listed = {
-            "facts": table.get("facts"),
-            "rules.own": rules.get("own") if isinstance(rules, dict) else None,
-        }
-        for key, tables in listed.items():
-            if isinstance(tables, list):
-                file = f"{label}: " if label else ""
-                self._found.setdefault(key, []).extend(
-                    f"{file}{key}[{number}]" for number in range(1, len(tables) + 1)
-                )
-
-    def of(self, key: str, tables: Any, problems: list[str]) -> list[Raw]:
-        """The tables under a key, each with its place."""
-        if not isinstance(tables, list | tuple):
-            problems.append(f"{key}: not a list of tables; write [[{key}]]")
-            return []
-        known = self._found.get(key, [])
-        return [
-            Raw(known[at] if at < len(known) else f"{key}[{at + 1}]", each)
-            for at, each in enumerate(tables)
-        ]
-
-
-def _join(
-    table: dict[str, Any], more: dict[str, Any], label: str, where: str, problems: list[str]
-) -> None:
-    """Add an included file: tables are joined, lists of tables follow, a value stands once."""
-    for key, value in more.items():
-        path = f"{where}.{key}" if where else key
-        held = table.get(key)
-        if key not in table:
-            table[key] = value
-        elif isinstance(held, dict) and isinstance(value, dict):
-            _join(held, value, label, path, problems)
-        elif path in ("facts", "rules.own") and isinstance(held, list) and isinstance(value, list):
-            table[key] = [*held, *value]
-        else:
-            problems.append(f"{label}: {path} is written elsewhere, too: write it once")
+def check_types(policy: Policy, types: Types) -> None:
+    """Raise `InvalidPolicy` where own facts read what a ledger with these types does not have."""
+    if policy.facts:
+        _from_table(msgspec.to_builtins(policy), policy.name, Places(), types)
 
 
 def with_settings(policy: Policy, settings: list[str]) -> Policy:
@@ -352,7 +304,7 @@ def with_settings(policy: Policy, settings: list[str]) -> Policy:
             inner[keys[-1]] = _toml_value(value.strip())
     if problems:
         raise InvalidPolicy(policy.name, problems)
-    return _from_table(table, policy.name, _Places(), None)
+    return _from_table(table, policy.name, Places(), None)
 
 
 def is_own(setting: str) -> bool:
@@ -378,7 +330,7 @@ def _toml_value(text: str) -> Any:
         return text
 
 
-def _from_table(table: dict[str, Any], name: str, places: _Places, types: Types | None) -> Policy:
+def _from_table(table: dict[str, Any], name: str, places: Places, types: Types | None) -> Policy:
     problems: list[str] = []
     merged = _merged({"name": name, **_default_table()}, table)
     thresholds, facts = merged.pop("own", {}), merged.pop("facts", [])

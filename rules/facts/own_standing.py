@@ -13,6 +13,10 @@ from rules.ladder import STATES, Standing, worst
 from rules.ruleset import Fired
 from rules.state import State
 
+_LONGEST_REASON = 1_000
+_NAMED = 100
+"""However many own rules speak of a card, its entry stays one that can be recorded."""
+
 
 def with_own(
     ladder: CardStanding | None, key: str, state: State, fired: Sequence[Fired], at_us: int
@@ -26,8 +30,8 @@ def with_own(
         standing=Standing() if ladder is None else ladder.standing,
         state=asked,
         since_us=min(_since_us(each, state, key, at_us) for each in speaking),
-        reason="; ".join(_reason(each) for each in speaking),
-        evidence=tuple(dict.fromkeys(id for each in speaking for id in each.evidence)),
+        reason="; ".join(_reason(each) for each in speaking)[:_LONGEST_REASON],
+        evidence=tuple(dict.fromkeys(id for each in speaking for id in each.evidence))[:_NAMED],
     )
     if ladder is None or STATES.index(ladder.state) < STATES.index(asked):
         return own

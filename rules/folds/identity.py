@@ -6,7 +6,7 @@ node; else its PCI address there. Another uid at the same place is another card
 with a clean record; the same uid elsewhere carries its record along; no uid
 contradicts none. A uid seen on two cards at once, in one probe or in the newest
 probes of two nodes, identifies neither; so does a way that two cards of a probe share.
-See docs/adr/0009-who-a-card-is.md.
+See docs/adr/0011-who-a-card-is.md.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import msgspec
 from ledger.payloads import ExclusionsDecided
 from rules.facts.card_standing import outcome_entry
 from rules.facts.common import fleet_facts
-from rules.kinds.kind import Decided, Draft, Kind, Question, Stakes, findings
+from rules.kinds.kind import Decided, Draft, Kind, Question, Stakes, bounded, findings
 from rules.ladder import SITS_OUT, worst
 from rules.rulebook import Rulebook
 from rules.standings import standings
@@ -36,7 +36,8 @@ class Exclusions(Kind):
         verdict = worst(*(each.state for each in ordered))
         out = {each.key for each in ordered if each.sits_out}
         fleet = rules.all_fired(fleet_facts(state, out, at_us))
-        return Draft(verdict, findings([*found.fired, *fleet]), {"gpus": gpus})
+        said = bounded(findings([*found.fired, *fleet]))
+        return Draft(verdict, tuple(said), {"gpus": gpus})
 
     def effect(self, decided: Decided) -> Any:
         return sorted((gpu["node"], gpu["pci"], gpu["state"]) for gpu in decided.outcome["gpus"])

@@ -7,17 +7,20 @@ registry in `rules.kinds`. What people are shown of it is `runledger.kinds`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import msgspec
 
 from ledger.payloads import DecisionPayload, Finding
+from ledger.text import humanize
 from rules.rulebook import Rulebook
-from rules.ruleset import Fired, Severity
+from rules.ruleset import SEVERITIES, Fired, Severity
 from rules.state import State
 
 Question = dict[str, Any]
+
+_MOST_OWN_BYTES = 400_000
 
 
 class Decided(Protocol):
@@ -77,6 +80,33 @@ class Kind(ABC):
     @abstractmethod
     def stakes(self, decided: Decided) -> Stakes:
         """What it amounts to, when many decisions are added up."""
+
+
+def bounded(found: Sequence[Finding]) -> list[Finding]:
+    """The findings, of own rules no more than a recorded decision has room for: the worst.
+
+    What is left out is counted in one more finding, as bad as the worst of it.
+    """
+    own = (each for each in found if each.rule.startswith("own."))
+    size = 0
+    left: list[Finding] = []
+    for finding in sorted(own, key=lambda each: SEVERITIES.index(each.severity)):
+        size += len(msgspec.json.encode(finding))
+        if size > _MOST_OWN_BYTES:
+            left.append(finding)
+    if not left:
+        return list(found)
+    gone = set(map(id, left))
+    rules = humanize.listed(sorted({each.rule for each in left}))
+    more = Finding(
+        rule="own_rules_left_out",
+        severity=left[0].severity,
+        subject="fleet",
+        message=f"{len(left):,} more findings of own rules: {rules}",
+        remedy="write rules that speak of less: runledger rules",
+        evidence=(),
+    )
+    return [*(each for each in found if id(each) not in gone), more]
 
 
 def findings(fired: Iterable[Fired]) -> tuple[Finding, ...]:

@@ -12,7 +12,7 @@ from ledger.payloads import Finding, Identifier, PreflightDecided
 from rules.facts.own import OwnFacts
 from rules.facts.preflight import PreflightFacts
 from rules.folds.identity import place_key
-from rules.kinds.kind import Decided, Draft, Kind, Question, Stakes, findings
+from rules.kinds.kind import Decided, Draft, Kind, Question, Stakes, bounded, findings
 from rules.rulebook import Rulebook
 from rules.ruleset import SEVERITIES, Fact, Fired, Severity
 from rules.standings import standings
@@ -71,6 +71,7 @@ class Preflight(Kind):
         found += findings(rules.all_fired([fleet]))
         of_fleet = findings(rules.all_fired(list(own.fleet(fleet))))
         found += [_waived(finding, about) for finding in of_fleet]
+        found = bounded(found)
         found.sort(key=_finding_order)
         severities = {finding.severity for finding in found}
         return Draft(

@@ -3,14 +3,14 @@
 All problems are named together, each with its place and the nearest right
 name: a typo must not become a rule that silently never fires, nor a placeholder
 one that fails at night. What only a ledger can tell, the event types that it
-declares, is checked where one is given.
+declares, is checked where one is given. Longer than most: a function a sort of problem.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar, get_args
+from typing import Any, NamedTuple, get_args
 
 import msgspec
 
@@ -39,21 +39,13 @@ from rules.own.fields import (
     fields_of,
     readable_types,
 )
+from rules.own.shapes import Raw, Read, shaped
 from rules.own.texts import NAMES, BadText, is_key, parts
-from rules.toml import MOST_PROBLEMS, check
+from rules.toml import MOST_PROBLEMS
 
 Problems = list[str]
 Value = Callable[[str], Scalar | None]
 """The value of a policy key, ``section.key``; None where there is none."""
-
-Shape = TypeVar("Shape", bound=OwnFact | OwnRule)
-
-
-class Raw(NamedTuple):
-    """One table of a policy file, and its place there."""
-
-    place: str
-    table: Any
 
 
 class Policed(NamedTuple):
@@ -93,8 +85,8 @@ def read_own(
         if len(found) > most:
             problems.append(f"{what}: {len(found)} of them; keep it within {most}")
             return Own()
-    read_facts = [_shaped(each, OwnFact, problems) for each in facts]
-    read_rules = [_shaped(each, OwnRule, problems) for each in rules]
+    read_facts = [shaped(each, OwnFact, problems) for each in facts]
+    read_rules = [shaped(each, OwnRule, problems) for each in rules]
     _check_facts(read_facts, policed, problems)
     of = own_features([each.shape for each in read_facts if not each.unsure], policed.types)
     for each in read_facts:
@@ -130,64 +122,10 @@ def _scalar_problem(value: Any) -> str:
     return "" if finite else "a number beyond what can be compared"
 
 
-class _Read(msgspec.Struct, Generic[Shape], frozen=True):
-    """A table as far as it could be read: ``unsure`` are the keys that stand-ins fill."""
-
-    place: str
-    shape: Shape
-    unsure: frozenset[str]
-
-    def sure(self, found: Iterable[str]) -> Iterator[str]:
-        """Of some problems those that are not about a stand-in."""
-        about = tuple(f"{self.place}.{key}" for key in self.unsure)
-        return (problem for problem in found if not problem.startswith(about))
-
-
-_STAND_INS: dict[str, Any] = {
-    "name": "?", "about": "fleet", "from_": "?", "where": (), "keep": "newest", "field": "?",
-    "timespan_s": 1, "decides": "preflight", "steps": (), "when": (), "severity": "info",
-    "message": "?", "remedy": "?", "effect": None,
-}  # fmt: skip
-"""What takes the place of a value that is wrong, so that the others can be checked all the same."""
-
-_RESTS_ON = {
-    "about": {"field", "where", "message", "remedy", "when", "name", "from"},
-    "from": {"about", "where", "field"},
-    "keep": {"field", "timespan_s"},
-    "decides": {"about", "severity", "effect", "steps", "message", "remedy"},
-}
-"""What else cannot be judged where a key is wrong."""
-
-
-def _shaped(raw: Raw, cls: type[Shape], problems: Problems) -> _Read[Shape]:
-    """A table as what it should be; what is wrong with its shape is added to the problems."""
-    place, table = raw
-    name = table.get("name") if isinstance(table, dict) else None
-    label = f"{place} ({name[:100]})" if isinstance(name, str) and name.isprintable() else place
-    before = len(problems)
-    check(table, cls, label, problems)
-    if len(problems) == before:
-        return _Read(label, msgspec.convert(table, cls), frozenset())
-    values: dict[str, Any] = {}
-    unsure: set[str] = set()
-    for key in msgspec.structs.fields(cls):
-        if isinstance(table, dict) and key.encode_name in table:
-            try:
-                values[key.name] = msgspec.convert(table[key.encode_name], key.type)
-                continue
-            except (msgspec.ValidationError, ValueError):
-                pass
-        elif not key.required and isinstance(table, dict):
-            continue
-        values[key.name] = _STAND_INS[key.name]
-        unsure |= {key.encode_name, *_RESTS_ON.get(key.encode_name, ())}
-    return _Read(label, cls(**values), frozenset(unsure or {"name"}))
-
-
 # -- facts ---------------------------------------------------------------------
 
 
-def _check_facts(facts: Iterable[_Read[OwnFact]], policed: Policed, problems: Problems) -> None:
+def _check_facts(facts: Iterable[Read[OwnFact]], policed: Policed, problems: Problems) -> None:
     taken: dict[str, str] = {}
     for read in facts:
         if len(problems) > MOST_PROBLEMS:
@@ -241,8 +179,10 @@ def _readable(
         if fact.from_ in PAYLOAD_TYPES:
             yield f"{place}.from = {fact.from_!r}: decisions are never evidence"
         else:
-            meant = nearest(fact.from_, known)
-            yield f"{place}.from = {fact.from_!r}: unknown event type; did you mean {meant}?"
+            meant = f"did you mean {nearest(fact.from_, known)}?"
+            if fact.from_.startswith(OWN_PREFIX):
+                meant += " (or declare it: runledger types add FILE)"
+            yield f"{place}.from = {fact.from_!r}: unknown event type; {meant}"
         return None
     declared = (types or {}).get(fact.from_)
     abouts: Sequence[About] = (
@@ -295,7 +235,7 @@ def _field(fact: OwnFact, types: Types | None) -> Feature | None:
 
 
 def _check_rules(
-    rules: Iterable[_Read[OwnRule]],
+    rules: Iterable[Read[OwnRule]],
     of: Mapping[RuleAbout, Mapping[str, Feature]],
     policed: Policed,
     problems: Problems,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from runledger.cli import exits
@@ -10,6 +11,7 @@ from runledger.cli.parser import Commands, command, moment, where
 
 if TYPE_CHECKING:
     from rules.policy import Policy
+    from runledger.api.facade import Runledger
     from runledger.backtest import Candidate, Scope
     from runledger.backtest.sweep import Sweep
 
@@ -71,6 +73,7 @@ def _backtest(arguments: argparse.Namespace) -> int:
     scope = _scope(arguments)
     with opened(arguments) as runledger, progress("deciding again") as advance:
         policies = _policies(arguments, sweeps, runledger.policy)
+        _check_own({each.policy.digest: each.policy for each in policies}.values(), runledger)
         result = backtest(runledger.ledger, runledger.catalog, policies, scope, progress=advance)
     if arguments.plot:
         plot(result, sweeps, Path(arguments.plot))
@@ -93,6 +96,19 @@ def _scope(arguments: argparse.Namespace) -> Scope:
     if since is not None and until is not None and since > until:
         raise BadInput(f"--since {arguments.since} lies after --until {arguments.until}")
     return Scope(since, until, parse_filters(arguments.where))
+
+
+def _check_own(policies: Iterable[Policy], runledger: Runledger) -> None:
+    """Refuse own facts that the ledger does not have, and warn of what no event carries."""
+    from rules.policy import check_types
+    from runledger.config.policy_check import never_carried
+    from runledger.terminal.output import talk
+
+    for policy in policies:
+        if policy.facts:
+            check_types(policy, runledger.session.own_types.types())
+            for warning in never_carried(policy, runledger.ledger):
+                talk(f"warning: policy {policy.name}: {warning}")
 
 
 def _policies(

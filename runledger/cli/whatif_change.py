@@ -11,7 +11,7 @@ import msgspec
 from ledger import Event, InvalidEvents, parse_filters, parse_ndjson
 from ledger.input_files import open_lines
 from ledger.times import parse_time
-from rules.policy import Policy
+from rules.policy import Policy, check_types
 from runledger.cli import exits
 from runledger.cli.ledger_options import opened
 from runledger.cli.progress import progress
@@ -28,6 +28,8 @@ def run(arguments: argparse.Namespace) -> int:
     """The command."""
     change = _change(arguments)
     with opened(arguments) as runledger, progress("asking what if") as advance:
+        if change.policy is not None:
+            check_types(change.policy, runledger.session.own_types.types())
         decided = list(runledger.decisions(*arguments.where))
         result = what_if(runledger.ledger, runledger.catalog, decided, change, advance)
     for text in result.unmatched:

@@ -14,7 +14,8 @@ from typing import Any
 from ledger.errors import BadInput
 from ledger.input_files import read_text
 from rules.own.fields import Types
-from rules.policy import InvalidPolicy, Part, Policy, parse_policy
+from rules.own.parts import Part
+from rules.policy import InvalidPolicy, Policy, parse_policy
 from rules.toml import parse_toml
 
 MOST_FILES = 500

@@ -194,10 +194,7 @@ def load_settings(
         if key in table and (wrong := _path_problem(table[key]))
     ]
     problems += _location_problem(table.get("ledger")) + _zone_problem(table.get("tz"))
-    shadows = table.get("shadows", [])
-    if not isinstance(shadows, list) or any(map(_path_problem, shadows)):
-        problems.append('shadows: write a list of policy files, as ["strict.toml"]')
-        shadows = []
+    shadows = _shadows(table.get("shadows", []), problems)
     check(table.get("probe", {}), ProbeSettings, "probe", problems)
     witnesses = _witnesses(table, problems)
     fleet = Fleet()
@@ -221,6 +218,13 @@ def load_settings(
         tz=_zone(table, path, environ),
         witness_files=tuple(path.parent / Path(each["path"]).expanduser() for each in witnesses),
     )
+
+
+def _shadows(named: Any, problems: list[str]) -> list[str]:
+    if isinstance(named, list) and not any(map(_path_problem, named)):
+        return named
+    problems.append('shadows: write a list of policy files, as ["strict.toml"]')
+    return []
 
 
 def _witnesses(table: dict[str, Any], problems: list[str]) -> list[Any]:

@@ -69,7 +69,12 @@ def payload_problems(schema: Json, data: Json) -> Iterator[tuple[str, str]]:
         path = "".join(
             f"[{each}]" if isinstance(each, int) else f".{each}" for each in error.instance_path
         )
-        yield f"data{path}"[:300], error.message[:300]
+        yield f"data{path}"[:300], _shortened(error.message)
+
+
+def _shortened(message: str) -> str:
+    """A message that may quote a whole value, without the middle of it."""
+    return message if len(message) <= 300 else f"{message[:100]} … {message[-200:]}"
 
 
 @lru_cache(maxsize=256)

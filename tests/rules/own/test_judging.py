@@ -394,3 +394,18 @@ def test_an_error_without_a_card_weighs_on_no_card() -> None:
     story = Story().healthy()
     story.add(SmuError(node="rig", signature="response_ff", raw="line"), -M)
     assert not said(decide(story, fact(from_='"smu_error"') + rule(when='["f >= 1"]')))
+
+
+def test_own_findings_are_never_more_than_a_decision_can_hold() -> None:
+    long = '"{subject} ' + "x" * 1_900 + '"'
+    text = "".join(
+        rule(name=f'"own.r{number}"', when='["index >= 0"]', message=long, severity='"warn"')
+        for number in range(200)
+    ) + rule(name='"own.worst"', when='["index == 0"]')
+    draft = decide(Story().healthy(), text)
+    assert draft.verdict == "no_go"
+    assert sum(len(each.message) for each in draft.findings) < 500_000
+    assert "own.worst" in {each.rule for each in draft.findings}
+    (left_out,) = [each for each in draft.findings if each.rule == "own_rules_left_out"]
+    assert left_out.severity == "warn"
+    assert left_out.message.endswith("more")

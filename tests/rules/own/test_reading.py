@@ -6,9 +6,9 @@ import pytest
 
 from rules.features import Feature
 from rules.own.fields import Declared
+from rules.own.parts import Part
 from rules.policy import (
     InvalidPolicy,
-    Part,
     default_policy,
     parse_policy,
     policy_text,
