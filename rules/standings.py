@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from rules.facts.card_standing import CardStanding, card_standing
 from rules.facts.failures import Weighing, failure_facts
-from rules.facts.gpus import CardStanding, card_standing, gpu_facts
+from rules.facts.gpus import gpu_facts
 from rules.facts.own import OwnFacts
 from rules.facts.own_standing import with_own
 from rules.ladder import Standing

@@ -11,82 +11,29 @@ import msgspec
 
 from ledger.identifiers import gpu_subject
 from ledger.text import humanize
-from ledger.times import SECOND_US, format_time
-from rules.card import Asked, Card, CleanRun, Compared, Incident, Override
+from ledger.times import SECOND_US
+from rules.card import Asked, Card, Compared, Incident
+from rules.facts.card_standing import asked_for, card_label, down_as, is_gone
+from rules.facts.card_words import (
+    asked_shown,
+    asks_rma,
+    incidents_said,
+    operator_says,
+    reinstated_by,
+    together_said,
+)
 from rules.facts.failures import Weighing
-from rules.folds.boots import since_boot
 from rules.folds.context import Context
-from rules.folds.identity import identifying
 from rules.folds.lines import DAY_US
-from rules.folds.looks import DOWN
 from rules.folds.standing_out import fault_counts, hang_counts, standing_out
 from rules.ladder import SITS_OUT, Standing, clean_span_us, climb, operator_state, worst
-from rules.ruleset import Fact, Fired, known
+from rules.ruleset import Fact, known
 from rules.state import Failure, NodeState, State
 
 _FAILURES_NAMED = 20
 """Of more failed jobs than a rule asks for, so many of the newest are named as evidence."""
 
 _WEEK = 7
-
-
-class CardStanding(msgspec.Struct, kw_only=True):
-    """A card as a decision shows it; ``state`` is the worst that a fired rule asked for.
-
-    ``needs_reset`` marks one that must not be used until it had a reset.
-    """
-
-    key: str
-    card: Card
-    standing: Standing
-    state: str
-    since_us: int
-    reason: str
-    evidence: tuple[str, ...]
-    needs_reset: bool = False
-
-    @property
-    def sits_out(self) -> bool:
-        """Whether the card must not be used."""
-        return self.state in SITS_OUT
-
-
-def card_label(node: str, pci: str, index: int | None) -> str:
-    """How messages call a card."""
-    return f"GPU {index} ({pci}) of {node}" if index is not None else f"GPU {pci} of {node}"
-
-
-def is_gone(state: State, key: str) -> bool:
-    """Whether the newest probe of its node does not show a card: its index is not current."""
-    node = state.nodes.get(state.cards[key].node)
-    return (
-        node is not None
-        and node.probe is not None
-        and all(seen.card != key or seen.state == "missing" for seen in node.probe.gpus)
-    )
-
-
-def down_as(state: State, key: str) -> str:
-    """How a card does not answer in the newest look: ``unresponsive``, ``missing``; else ""."""
-    card = state.cards[key]
-    node = state.nodes.get(card.node)
-    if node is None or node.probe is None:
-        return ""
-    for seen in node.probe.gpus:
-        if seen.card == key:
-            return seen.state if seen.state in DOWN else ""
-    return "missing" if key in node.missed and card.up is False else ""
-
-
-def asked_for(state: State, card: Card, at_us: int) -> Asked | None:
-    """What a card needs a reset for, where nothing has ended that need."""
-    asked, node = card.asked, state.nodes.get(card.node)
-    if asked is None or (node is not None and not since_boot(node, asked.time_us, asked.boot)):
-        return None
-    for word in card.overrides:
-        if word.action == "reinstate" and word.when > asked.when and word.active(at_us):
-            return None
-    return asked
 
 
 class CardFact(msgspec.Struct, frozen=True):
@@ -212,16 +159,16 @@ class _Cards:
                 "taken_out": operator_state(standing) in SITS_OUT,
             },
             {
-                "incidents": _incidents(own),
+                "incidents": incidents_said(own),
                 "crashes": standing.crashes_led,
                 "exclusions": len(standing.exclusions),
                 "exclude_after": humanize.counted(gpu.exclude_after_incidents, "incident"),
                 "counts_for": self._counts_for(own),
                 "back": self._back(card, standing),
-                "rma": " (its maker's advice is to return it)" if _rma(own) else "",
-                "reinstated_by": _reinstated_by(reinstated),
-                "series": _together(series),
-                "fleet": _together(fleet),
+                "rma": " (its maker's advice is to return it)" if asks_rma(own) else "",
+                "reinstated_by": reinstated_by(reinstated),
+                "series": together_said(series),
+                "fleet": together_said(fleet),
             },
             evidence,
             standing.since_us,
@@ -373,128 +320,5 @@ class _Cards:
         )
 
 
-def asked_shown(asked: Asked) -> dict[str, object]:
-    """What a card asks for, in words."""
-    words = {"drain_reset": "drain it and reset it", "reboot": "reboot its node"}
-    return {
-        "asked": f"{asked.kind} at {humanize.moment(asked.time_us)}",
-        "do": words.get(asked.action, "reset it or reboot its node"),
-    }
-
-
 def _measured(what: str, compared: Compared) -> dict[str, object]:
     return {what: compared.count, "others_mean": compared.others, "times_others": compared.times}
-
-
-def _rma(incidents: list[Incident]) -> bool:
-    return any(each.rma for each in incidents)
-
-
-def _incidents(because: list[Incident]) -> str:
-    said: list[str] = []
-    for incident in because:
-        compared = incident.compared
-        what = incident.kind
-        if compared is not None:
-            others = humanize.number(round(compared.others, 1))
-            what = f"{compared.count} x {what}, the other cards {others} on average,"
-        crash = ", and the node went down" if incident.crashes else ""
-        said.append(f"{what} at {humanize.moment(incident.time_us)}{crash}")
-    crashes = sum(bool(incident.crashes) for incident in because)
-    what = "a crash" if crashes == 1 else "crashes"
-    if crashes and len(said) > 1:
-        what = f"{crashes} of them {what}"
-    return (
-        f"{humanize.counted(len(said), 'incident')}{f', {what}' if crashes else ''}: "
-        f"{humanize.listed(said, 3)}"
-    )
-
-
-def _together(incidents: list[Incident]) -> str:
-    if not incidents:
-        return ""
-    newest = incidents[-1]
-    return (
-        f"{newest.kind} at {humanize.moment(newest.time_us)}, together with "
-        f"{humanize.listed(newest.beside, 4)}"
-    )
-
-
-def _reinstated_by(entry: Override | CleanRun | None) -> str:
-    if entry is None:
-        return ""
-    if isinstance(entry, CleanRun):
-        return f"clean looks until {humanize.moment(entry.time_us)}, on probation"
-    return f"the word of {entry.by}: {entry.reason}"
-
-
-def operator_says(word: Override | None) -> str:
-    """An operator's word in a sentence."""
-    if word is None:
-        return ""
-    until = "" if word.expires_us is None else f" until {humanize.moment(word.expires_us)}"
-    verb = {"watch": "watched", "exclude": "excluded", "retire": "retired"}[word.action]
-    return f"{verb} by {word.by}{until}: {word.reason}"
-
-
-def card_standing(
-    key: str, card: Card, standing: Standing, fired: list[Fired]
-) -> CardStanding | None:
-    """The card's state from the rules that fired for it, with the reasons of that state.
-
-    None where they say nothing of its state.
-    """
-    state = worst(*(each.rule.effect["state"] for each in fired))
-    if state == "ok":
-        return None
-    speaking = [each for each in fired if each.rule.effect["state"] == state]
-    evidence: list[str] = []
-    for each in speaking:
-        evidence += each.fact.evidence
-    return CardStanding(
-        key=key,
-        card=card,
-        standing=standing,
-        state=state,
-        since_us=min(each.fact.show["since_us"] for each in speaking),
-        reason="; ".join(_reason(each) for each in speaking),
-        evidence=tuple(dict.fromkeys(evidence)),
-        needs_reset=any(
-            each.rule.name == "gpu_needs_reset" and each.severity in ("block", "degrade")
-            for each in fired
-        ),
-    )
-
-
-def _reason(fired: Fired) -> str:
-    """A rule's message without the card's name, which stands beside it."""
-    return fired.message.removeprefix(f"{fired.fact.show['card']}: ")
-
-
-def outcome_entry(standing: CardStanding, state: State) -> dict[str, object]:
-    """One card of ``outcome.gpus``; ``gone`` where the newest probe does not show it."""
-    card = standing.card
-    entry: dict[str, object] = {
-        "subject": gpu_subject(card.node, card.pci),
-        "node": card.node,
-        "pci": card.pci,
-    }
-    if card.index is not None:
-        entry["index"] = card.index
-    if is_gone(state, standing.key):
-        entry["gone"] = True
-    if (uid := identifying(state, card.uid)) is not None:
-        entry["card_uid"] = uid
-    if card.way is not None:
-        entry["place"] = card.way
-    if down_as(state, standing.key):
-        entry["down"] = True
-    if standing.needs_reset:
-        entry["needs_reset"] = True
-    entry |= {
-        "state": standing.state,
-        "since": format_time(standing.since_us),
-        "reason": standing.reason,
-        "evidence": list(standing.evidence),
-    }
-    return entry

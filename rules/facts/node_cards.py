@@ -17,7 +17,8 @@ from ledger.text import humanize
 from ledger.times import SECOND_US
 from rules.card import Card
 from rules.conditions import Scalar
-from rules.facts.gpus import CardStanding, asked_for, asked_shown, card_label
+from rules.facts.card_standing import CardStanding, asked_for, card_label
+from rules.facts.card_words import asked_shown
 from rules.fleet import Node
 from rules.folds.boots import since_boot
 from rules.folds.context import Context

@@ -13,7 +13,7 @@ from typing import Any
 from ledger.identifiers import gpu_subject
 from rules.card import Card
 from rules.conditions import Scalar
-from rules.facts.gpus import CardStanding, card_label, is_gone
+from rules.facts.card_standing import CardStanding, card_label, is_gone
 from rules.facts.node_cards import measured
 from rules.facts.own_values import Asked, OwnValues, asked
 from rules.folds.context import Context

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from rules.facts.gpus import CardStanding
+from rules.facts.card_standing import CardStanding
 from rules.facts.own import OWN
 from rules.facts.own_values import OwnValues
 from rules.ladder import STATES, Standing, worst

@@ -15,9 +15,10 @@ from ledger.times import SECOND_US
 from rules.card import Override
 from rules.facts import files
 from rules.facts.budget import budget_fact
+from rules.facts.card_standing import CardStanding
+from rules.facts.card_words import operator_says
 from rules.facts.common import fleet_facts, node_facts
 from rules.facts.evidence import Asked
-from rules.facts.gpus import CardStanding, operator_says
 from rules.facts.node_cards import CardFacts, hung_fact
 from rules.facts.witnesses import witness_fact
 from rules.fleet import Node, Step

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from ledger.payloads import ExclusionsDecided
+from rules.facts.card_standing import outcome_entry
 from rules.facts.common import fleet_facts
-from rules.facts.gpus import outcome_entry
 from rules.kinds.kind import Decided, Draft, Kind, Question, Stakes, bounded, findings
 from rules.ladder import SITS_OUT, worst
 from rules.rulebook import Rulebook

@@ -1,7 +1,7 @@
 """May a step start? Rules over nodes, evidence, cards, files, time and parameters.
 
 `PREFLIGHT_RULES` look at what is known; `FLEET_RULES` then look at what is left
-of the fleet. Longer than most: one rule after another, and nothing else.
+of the fleet. Longer than most: it is one table.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from ledger.payloads import DecisionPayload
 from ledger.times import format_time
 from rules.decide import Draft, Judge
 from rules.facts.budget import median_trial_s
-from rules.facts.gpus import CardStanding
+from rules.facts.card_standing import CardStanding
 from rules.facts.parameters import ended_runs, history, scope_of, study_of
 from rules.facts.proposals import last_numbers, spent_within_a_day, within_reach
 from rules.folds.runs import scope_text

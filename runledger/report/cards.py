@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from ledger import Event
 from ledger.payloads import GpuFault, GpuProbe, SmuError
 from ledger.times import SECOND_US
-from rules.facts.gpus import CardStanding
+from rules.facts.card_standing import CardStanding
 from runledger.report.selection import Selection
 
 DAY_US = 86_400 * SECOND_US

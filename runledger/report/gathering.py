@@ -14,7 +14,7 @@ import msgspec
 from ledger import Ledger
 from ledger.payloads import DecisionPayload, Finding
 from rules.decide import Judge
-from rules.facts.gpus import CardStanding
+from rules.facts.card_standing import CardStanding
 from rules.fold import without_superseded
 from rules.kinds.kind import findings
 from rules.standings import standings

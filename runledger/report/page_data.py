@@ -13,7 +13,7 @@ from ledger import Ledger
 from ledger.text import humanize
 from ledger.times import to_datetime
 from rules.decide import Judge
-from rules.facts.gpus import CardStanding
+from rules.facts.card_standing import CardStanding
 from runledger.report import phrases
 from runledger.report.cards import DAY_US, CardMap, Cell, Column, Row
 from runledger.report.gathering import Pass

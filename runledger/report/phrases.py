@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from ledger.identifiers import normalize_pci
 from ledger.times import SECOND_US, to_datetime
-from rules.facts.gpus import card_label
+from rules.facts.card_standing import card_label
 from runledger.kinds import VERDICTS
 
 TONES: dict[str, str] = {

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ledger.payloads import Finding
 from ledger.text import humanize
-from rules.facts.gpus import CardStanding, card_label
+from rules.facts.card_standing import CardStanding, card_label
 from rules.kinds import PREFLIGHT
 from runledger.report import phrases
 from runledger.report.collect import Collected
