@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from rules.card import Card
 from rules.folds.boots import boot_time, since_boot
 from rules.folds.context import FoldSettings
 from rules.folds.identity import place_key
@@ -34,10 +35,25 @@ def resolve(state: State, name: str, before: Probe | None, settings: FoldSetting
     noise = {each.event for each in _noise(node, named, name, settings)}
     if not noise and all(one.card == other.card for one, other in zip(lines, named, strict=True)):
         return
+    for key in {each.card for each in (*lines, *named)}:
+        _forget_what_may_be(state.cards[key], lines[0].time_us)
     take_back(state, name, [*lines, *named], settings)
     for each in named:
         if each.event not in noise:
             judge(state, name, each, settings)
+
+
+def _forget_what_may_be(card: Card, since_us: int) -> None:
+    """Take back the ambiguous faults of a card, what they led to, and what it asked for."""
+    card.incidents = [
+        each for each in card.incidents if each.found != "stands_out" or each.time_us < since_us
+    ]
+    kept = [each for each in zip(card.faults, card.fault_events, strict=True) if each[0] < since_us]
+    card.faults, card.fault_events = [each[0] for each in kept], [each[1] for each in kept]
+    if card.asked is not None and card.asked.time_us >= since_us:
+        card.asked = None
+    if (card.last_fault_us or 0) >= since_us:
+        card.last_fault_us = None
 
 
 def _named(state: State, name: str, line: CardError) -> CardError:

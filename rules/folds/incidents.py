@@ -118,32 +118,32 @@ def blame_late(state: State, node: NodeState, name: str, settings: FoldSettings)
     cards = cards_of(node, name, settings)
     if settings.configured_gpus.get(name) is not None:
         return
-    unjudged, node.errors = node.errors, []
+    unjudged = node.errors
+    near: list[CardError] = []
+    blamed = False
     for error in unjudged:
-        node.errors = _with(node.errors, error, settings)
-        if cards and common_cause(node.errors, cards, settings):
-            _blame(state, name, cards, settings)
+        near = _with(near, error, settings)
+        blamed = blamed or bool(cards and common_cause(near, cards, settings))
+    if blamed:
+        take_back(state, name, unjudged, settings)
+        for error in unjudged:
+            card_failed(state, name, error, settings)
+    else:
+        node.errors = near
     if node.common is not None and not since_boot(node, node.common.last_us, node.common.boot):
         node.common = None
 
 
 def take_back(state: State, name: str, errors: Iterable[CardError], settings: FoldSettings) -> None:
-    """Undo what some errors of a node, all that it had since the first of them, did to cards."""
+    """Undo the incidents that some errors of a node, all that it had since the first, opened."""
     node, held = state.node(name), list(errors)
     since_us = min(each.time_us for each in held)
     for key in {each.card for each in held}:
         card = state.cards[key]
         card.incidents = [
-            each for each in card.incidents if each.found == "lost" or each.time_us < since_us
+            each for each in card.incidents if each.found != "error" or each.time_us < since_us
         ]
-        kept = [
-            each for each in zip(card.faults, card.fault_events, strict=True) if each[0] < since_us
-        ]
-        card.faults, card.fault_events = [each[0] for each in kept], [each[1] for each in kept]
-        if card.asked is not None and card.asked.time_us >= since_us:
-            card.asked = None
         card.last_error_us = None if (card.last_error_us or 0) >= since_us else card.last_error_us
-        card.last_fault_us = None if (card.last_fault_us or 0) >= since_us else card.last_fault_us
         clean.resume(state, key, since_us)
     node.errors = [each for each in node.errors if each.time_us < since_us]
     if node.common is not None and node.common.since_us >= since_us:

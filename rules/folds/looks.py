@@ -58,6 +58,8 @@ def gpu_probe(state: State, event: Event, data: GpuProbe, settings: FoldSettings
         time_us=now, event=event.id, expected=data.expected, detail=data.detail or "", gpus=seen
     )
     node.hung = []
+    if before is None:
+        blame_late(state, node, name, settings)
     if node.fresh:
         first_look.resolve(state, name, before, settings)
     vanished = _vanished(state, name, node, expected) if node.missed else []
@@ -67,8 +69,6 @@ def gpu_probe(state: State, event: Event, data: GpuProbe, settings: FoldSettings
         clean.shown_otherwise(state.cards[key])
     _end_common_causes(node, now, settings)
     forget_blank(state, candidates)
-    if before is None:
-        blame_late(state, node, name, settings)
     for uid in gone:
         settle(state, uid)
 
