@@ -2,7 +2,8 @@
 
 The one place where features are declared. The rules are checked against it,
 `docs/facts.md` and `docs/rules.md` are made from it, and facts carry nothing
-else. What is not known of a subject is left out of its fact.
+else. What is not known of a subject is left out of its fact. Longer than most:
+it is one list.
 """
 
 from __future__ import annotations
