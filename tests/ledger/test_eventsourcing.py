@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import unittest
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -85,12 +84,11 @@ class LedgerRecorder(ApplicationRecorder):
         """By position."""
         after = 0 if start is None else start - inclusive_of_start
         found = []
-        with closing(self._ledger.read(after=after, upto=stop)) as events:
-            for notification in map(_notification, events):
-                if not topics or notification.topic in topics:
-                    found.append(notification)
-                if len(found) == limit:
-                    break
+        for notification in map(_notification, self._ledger.read(after=after, upto=stop)):
+            if not topics or notification.topic in topics:
+                found.append(notification)
+            if len(found) == limit:
+                break
         return found
 
     def max_notification_id(self) -> int | None:

@@ -94,7 +94,7 @@ def test_the_story_answers_the_questions_as_it_was_told(sqlite: Ledger) -> None:
         worst = next(result.rows)
     assert worst[:3] == ("rig-6600", "0000:22:00.0", 4)  # and 8 more in February
     sitting_out = [row[:2] for row in _rows(sqlite, by_number["6"])]
-    assert sitting_out == [("rig-6600", "0000:22:00.0")]
+    assert sitting_out == [("rig-6600", "0000:22:00.0"), ("rig-6600b", "0000:15:00.0")]
     uncounted = {row[0] for row in _rows(sqlite, by_number["4"])}
     told = {row[0] for row in _rows(sqlite, "SELECT run FROM v_runs WHERE survivors IS NULL")}
     assert uncounted <= told
