@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import logging
 import select
 import sys
 from collections.abc import Iterable, Iterator
@@ -56,6 +57,8 @@ def chosen_of(
 
 def until_interrupted() -> AbstractContextManager[None]:
     """Around what is followed: Ctrl-C is how it ends."""
+    # It may fall into the closing of a connection, which would be told on stderr.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL + 1)
     return contextlib.suppress(KeyboardInterrupt)
 
 

@@ -91,7 +91,7 @@ _PUTTY = re.compile(
 # Credentials in URLs; a password may hold anything but white space and quotes, and
 # digits before a slash are a port.
 _USERINFO = re.compile(
-    r"://(?![\[])[^\s/@:'\"<>?#]{0,256}:(?!\d{1,5}[/?#])(?P<secret>[^\s'\"<>]{1,400})@"
+    r"://(?![\[])[^\s/@:'\"<>?#]{0,256}:(?!\d{1,5}/)(?P<secret>[^\s'\"<>]{1,400})@"
 )
 _TOKEN_AS_USER = re.compile(
     r"\b(?:https?|ftps?|wss?|git\+https)://(?!(?:git|hg|svn|anonymous)@)"

@@ -29,7 +29,7 @@ from ledger.payloads import (
 )
 from ledger.times import format_time, parse_time
 from rules.fleet import parse_fleet
-from rules.policy import default_policy
+from rules.policy import default_policy, with_settings
 from runledger.api.facade import Runledger
 from runledger.config.settings import Settings
 from runledger.demo.story import FLEET_TOML
@@ -85,7 +85,9 @@ class Month:
         self._told = 0
         self._now = END
         settings = Settings(
-            ledger=str(path), fleet=parse_fleet(FLEET_TOML), policy=default_policy()
+            ledger=str(path),
+            fleet=parse_fleet(FLEET_TOML),
+            policy=with_settings(default_policy(), ["gpu.retire_after_exclusions=2"]),
         )
         self.opened = Runledger(
             open_ledger(path, clock=lambda: self._now), settings, clock=lambda: self._now

@@ -136,7 +136,7 @@ class TestCards:
         self, month_page: Page
     ) -> None:
         said = month_page.id("cards").text
-        assert "excluded 3 times" in said
+        assert "excluded 2 times" in said
         assert "watched by michael: its fan service is off" in said
         assert "runledger override gpu/rig-6600/0000:22:00.0 reinstate" in said
 
