@@ -246,22 +246,25 @@ class Runledger:
         seed_count: int | str | None = None,
         at: Time = None,
         as_of: int | None = None,
+        record: bool = True,
     ) -> DecisionPayload:
         """May this step start? Judged on what the ledger holds; nothing is probed.
 
-        Numbers may come as text. A failure of our own gives the verdict ``unknown`` and
-        says what failed.
+        Numbers may come as text; without ``record`` nothing is stored. A failure of our own
+        gives the verdict ``unknown`` and says what failed.
         """
         question: dict[str, Any] = {"step": str(step)} | _given(
             run=None if run is None else str(run),
             trials=_count("trials", trials),
             seed_count=_count("seed_count", seed_count),
         )
-        return self._live.preflight(question, at=at, as_of=as_of)
+        return self._live.preflight(question, at=at, as_of=as_of, record=record)
 
-    def exclusions(self, *, at: Time = None, as_of: int | None = None) -> DecisionPayload:
-        """Which GPUs must sit out."""
-        return self._live.decide(EXCLUSIONS, {}, at=at, as_of=as_of)
+    def exclusions(
+        self, *, at: Time = None, as_of: int | None = None, record: bool = True
+    ) -> DecisionPayload:
+        """Which GPUs must sit out; without ``record`` nothing is stored."""
+        return self._live.decide(EXCLUSIONS, {}, at=at, as_of=as_of, record=record)
 
     def node_file(self, file: str | Path, decision: DecisionPayload) -> str | None:
         """The pipeline's node file without what a preflight or exclusions decision leaves out.
@@ -284,6 +287,7 @@ class Runledger:
         step: str | None = None,
         at: Time = None,
         as_of: int | None = None,
+        record: bool = True,
     ) -> DecisionPayload:
         """How many trials and seeds next (``outcome["trials"]``, ``outcome["seed_count"]``)."""
         question = _given(
@@ -291,7 +295,7 @@ class Runledger:
             scope=scope_texts(scope) or None,
             step=None if step is None else str(step),
         )
-        return self._live.decide(PARAMETERS, question, at=at, as_of=as_of)
+        return self._live.decide(PARAMETERS, question, at=at, as_of=as_of, record=record)
 
     def narrow_bounds(self, study: str) -> Narrowing:
         """Where the survivors of a study come from: advice, never applied by itself."""
@@ -312,6 +316,7 @@ class Runledger:
         evidence: Any = (),
         at: Time = None,
         as_of: int | None = None,
+        record: bool = True,
         **extra: Any,
     ) -> DecisionPayload:
         """Judge a proposal and record both it and the answer, whatever the answer.
@@ -326,7 +331,9 @@ class Runledger:
         numbers = _given(trials=trials, seed_count=seed_count)
         sent = as_sent({**numbers, **extra}, self.policy.proposal.names)
         sent |= _given(proposer=proposer, rationale=rationale, evidence=evidence)
-        return self._judge_proposal(sent, study=study, scope=scope, step=step, at=at, as_of=as_of)
+        return self._judge_proposal(
+            sent, study=study, scope=scope, step=step, at=at, as_of=as_of, record=record
+        )
 
     def _judge_proposal(
         self,
@@ -337,6 +344,7 @@ class Runledger:
         step: str | None = None,
         at: Time = None,
         as_of: int | None = None,
+        record: bool = True,
     ) -> DecisionPayload:
         from runledger.deciding.proposals import receive
 
@@ -346,6 +354,9 @@ class Runledger:
             step=None if step is None else str(step),
         )
         payload, proposal = receive(**sent)
+        if not record:
+            question["proposal"] = proposal
+            return self._live.decide(PARAMETERS, question, at=at, as_of=as_of, record=False)
         event = self.note(payload, at=at, subject=f"study/{study}" if study else "fleet")
         question["proposal"] = {**proposal, "event": event.id}
         return self._live.decide(PARAMETERS, question, at=at, as_of=as_of, cause=event.id)
@@ -353,7 +364,7 @@ class Runledger:
     def propose_as_sent(self, proposal: Any, *, proposer: str, **question: Any) -> DecisionPayload:
         """Judge what a model sent, an object or its JSON text, whatever is in it.
 
-        ``question`` is ``study``, ``scope``, ``step``, ``at`` and ``as_of`` of `propose`;
+        ``question`` is ``study``, ``scope``, ``step``, ``at``, ``as_of``, ``record`` of `propose`;
         nothing that the model sent is taken for one of these.
         """
         from runledger.deciding.proposals import as_sent

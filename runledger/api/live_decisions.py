@@ -34,16 +34,19 @@ class LiveDecisions:
         at: Time,
         as_of: int | None,
         cause: str | None = None,
+        record: bool = True,
     ) -> DecisionPayload:
-        """Decide and record; raises `BadInput` for a position that cannot be."""
+        """Decide and, with ``record``, store it; raises `BadInput` for a position that is none."""
         if as_of is not None and as_of < 0:
             raise BadInput(f"{as_of} is not a position", remedy="give 0 or more")
         session = self._session
         at_us = session.time(at)
         session.ledger.head()  # judging makes no ledger, nor does what waits in the spool
-        self._deliver()
+        if record:
+            self._deliver()
         judge = session.judge()
-        session.catalog.activate(judge, now_us=session.now(), source=self._source)
+        if record:
+            session.catalog.activate(judge, now_us=session.now(), source=self._source)
         return self._decider.decide(
             kind.name,
             question,
@@ -51,10 +54,11 @@ class LiveDecisions:
             at_us=at_us,
             as_of=as_of,
             cause=cause,
+            record=record,
         )
 
     def preflight(
-        self, question: dict[str, Any], *, at: Time, as_of: int | None
+        self, question: dict[str, Any], *, at: Time, as_of: int | None, record: bool = True
     ) -> DecisionPayload:
         """A preflight, which is ``unknown`` and says why where we fail ourselves.
 
@@ -64,13 +68,15 @@ class LiveDecisions:
         if problems:
             raise BadInput("\n".join(problems))
         try:
-            return self.decide(PREFLIGHT, question, at=at, as_of=as_of)
+            return self.decide(PREFLIGHT, question, at=at, as_of=as_of, record=record)
         except RunledgerError:
             raise
         except Exception as error:  # our own fault must not read as "go"
-            return self._failed(question, error, at)
+            return self._failed(question, error, at, record)
 
-    def _failed(self, question: dict[str, Any], error: Exception, at: Time) -> DecisionPayload:
+    def _failed(
+        self, question: dict[str, Any], error: Exception, at: Time, record: bool
+    ) -> DecisionPayload:
         finding = Finding(
             rule=OWN_FAILURE,
             severity="unknown",
@@ -85,4 +91,5 @@ class LiveDecisions:
             Draft("unknown", (finding,), no_node()),
             judge=self._session.judge(),
             at_us=self._session.time(at),
+            record=record,
         )

@@ -161,11 +161,11 @@ def _preflight(arguments: argparse.Namespace) -> int:
     settings = settings_of(arguments)
     node_file = _node_file(arguments)
     about_now = _about_now(arguments)
-    if arguments.remedy:
+    if arguments.remedy and not arguments.dry_run:
         fleet_to_reach(settings)
         if not about_now:
             talk("note: a preflight of the past looks at nothing, and runs no remedy")
-    looks = about_now and not arguments.no_probe
+    looks = about_now and not arguments.no_probe and not arguments.dry_run
     # What it sees itself is a beginning; any other ledger that is not there is a slip.
     create = None if looks and settings.ledger_from_file else False
     with _to_judge(arguments, settings, create=create) as runledger:
@@ -180,6 +180,7 @@ def _preflight(arguments: argparse.Namespace) -> int:
             seed_count=arguments.seed_count,
             at=arguments.at,
             as_of=arguments.as_of,
+            record=not arguments.dry_run,
         )
         if node_file is not None:
             return _merge(node_file, decision, arguments, runledger)
@@ -234,7 +235,9 @@ def _exclusions(arguments: argparse.Namespace) -> int:
 
     node_file = _node_file(arguments)
     with _to_judge(arguments) as runledger:
-        decision = runledger.exclusions(at=arguments.at, as_of=arguments.as_of)
+        decision = runledger.exclusions(
+            at=arguments.at, as_of=arguments.as_of, record=not arguments.dry_run
+        )
         if node_file is not None:
             return _merge(node_file, decision, arguments, runledger)
         if arguments.format is None:
@@ -290,6 +293,7 @@ def _question(arguments: argparse.Namespace) -> dict[str, Any]:
         "step": arguments.step,
         "at": arguments.at,
         "as_of": arguments.as_of,
+        "record": not arguments.dry_run,
     }
 
 

@@ -139,14 +139,19 @@ DECISION = (
 """How a recorded decision is named, for help."""
 
 
-def deciding(parser: Parser) -> Parser:
-    """The options of deciding commands: judge at another time, on an earlier position."""
+def deciding(parser: Parser, *, records: bool = True) -> Parser:
+    """The options of deciding commands: judge at another time, on an earlier position, unseen."""
     parser.add_argument(
         "--at", type=moment, metavar="TIME", help="judge at this time; default: now"
     )
     parser.add_argument(
         "--as-of", type=position, metavar="SEQ", help="consider events up to this position only"
     )
+    if records:
+        parser.add_argument(
+            "--dry-run", action="store_true",
+            help="decide, and store nothing; a preflight then looks at nothing either",
+        )  # fmt: skip
     return parser
 
 

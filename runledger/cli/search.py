@@ -40,7 +40,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--max-tokens", type=count, metavar="N", help="leave out what says least until it fits"
     )
-    deciding(parser)
+    deciding(parser, records=False)
 
     _add_study(commands)
 

@@ -32,7 +32,7 @@ class Decider:
     def __init__(self, ledger: Ledger, *, source: str) -> None:
         self._ledger = ledger
         self._source = source
-        self._histories: dict[str, History] = {}
+        self._histories: dict[tuple[str, bool], History] = {}
         self._one_at_a_time = threading.Lock()
 
     def decide(
@@ -44,20 +44,25 @@ class Decider:
         at_us: int,
         as_of: int | None = None,
         cause: str | None = None,
+        record: bool = True,
     ) -> DecisionPayload:
-        """Judge at ``at_us`` on the events up to position ``as_of`` (default: the head)."""
+        """Judge at ``at_us`` on the events up to position ``as_of`` (default: the head).
+
+        Without ``record`` nothing is stored, not even a checkpoint.
+        """
         head = self._ledger.head()
         sequence = head.sequence if as_of is None else min(as_of, head.sequence)
         chain_hash = head.hash if sequence == head.sequence else self._ledger.hash_at(sequence)
         with self._one_at_a_time:
-            history = self._histories.get(judge.fold.key)
+            history = self._histories.get((judge.fold.key, record))
             if history is None:
-                history = History(self._ledger, judge.fold, persist=True)
-                self._histories[judge.fold.key] = history
+                history = History(self._ledger, judge.fold, persist=True, save=record)
+                self._histories[judge.fold.key, record] = history
             state = history.state_at(sequence, at_us)
             draft = judge.decide(kind, question, state, at_us)
         cut = AsOf(sequence=sequence, hash=chain_hash, time=format_time(at_us))
-        return self._record(compose(kind, question, draft, cut, judge), at_us, cause)
+        decision = compose(kind, question, draft, cut, judge)
+        return self._record(decision, at_us, cause) if record else decision
 
     def record_draft(
         self,
@@ -67,11 +72,13 @@ class Decider:
         *,
         judge: Judge,
         at_us: int,
+        record: bool = True,
     ) -> DecisionPayload:
-        """Write down a decision that could not be judged."""
+        """Write down a decision that could not be judged; without ``record``, make it only."""
         head = self._ledger.head()
         cut = AsOf(sequence=head.sequence, hash=head.hash, time=format_time(at_us))
-        return self._record(compose(kind, question, draft, cut, judge), at_us, None)
+        decision = compose(kind, question, draft, cut, judge)
+        return self._record(decision, at_us, None) if record else decision
 
     def _record(self, decision: DecisionPayload, at_us: int, cause: str | None) -> DecisionPayload:
         question = decision.question

@@ -244,6 +244,29 @@ class TestPreflight:
         assert type_("decisions", "--json").json == {"decisions": []}
 
 
+@pytest.mark.usefixtures("fleet", "made")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["preflight", "--step", "3"],
+        ["exclusions"],
+        ["next"],
+        ["propose", "--trials", "60", "--proposer", "p", "--rationale", "more"],
+    ],
+)
+def test_a_dry_run_decides_the_same_and_stores_nothing(type_: Type, words: list[str]) -> None:
+    tell(type_, Story().healthy().error(M))
+    before = type_("verify", "--json").json["head"]
+    dry = type_(*words, "--json", "--at", at(2 * M), "--dry-run")
+    assert type_("verify", "--json").json["head"] == before
+    real = type_(*words, "--json", "--at", at(2 * M))
+    assert (dry.code, dry.json["verdict"]) == (real.code, real.json["verdict"])
+    assert [each["rule"] for each in dry.json["findings"]] == [
+        each["rule"] for each in real.json["findings"]
+    ]
+    assert type_("verify", "--json").json["head"] != before
+
+
 @pytest.mark.usefixtures("made")
 def test_without_a_configuration_the_verdict_says_that_there_is_nothing(type_: Type) -> None:
     done = type_("preflight", "--no-probe", "--step", "3", "--json")
